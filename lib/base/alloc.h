@@ -1,0 +1,22 @@
+/* Allocation: one place, so that tests can make the Nth one fail. Sizes in bytes; all return NULL when out of memory. */
+#ifndef LCORE_BASE_ALLOC_H
+#define LCORE_BASE_ALLOC_H
+
+#include <stddef.h>
+
+#ifdef LCORE_CHAOS_ALLOC
+void *lc__alloc(size_t size);
+void *lc__calloc(size_t count, size_t size);
+void *lc__realloc(void *memory, size_t size);
+void lc__free(void *memory);
+/* Tests only: the allocation number `nth` from now (1 = next) fails, as do all after it until set to 0. */
+void lc__alloc_fail_at(long nth);
+#else
+#include <stdlib.h>
+#define lc__alloc malloc
+#define lc__calloc calloc
+#define lc__realloc realloc
+#define lc__free free
+#endif
+
+#endif

@@ -1,0 +1,43 @@
+/* Borrowed strings (struct lc_str of locustcore/http.h): comparing and cutting, ASCII rules only. */
+#ifndef LCORE_BASE_STR_H
+#define LCORE_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include "locustcore/http.h"
+
+static inline struct lc_str
+lc_str_from(const char *text)
+{
+    return (struct lc_str){text, text == NULL ? 0 : strlen(text)};
+}
+
+static inline bool
+lc_str_equal(struct lc_str a, struct lc_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline char
+lc_ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+/* Case-insensitive. */
+bool lc_str_equal_nocase(struct lc_str a, struct lc_str b);
+bool lc_str_starts_nocase(struct lc_str text, struct lc_str prefix);
+/* Without blanks and tabs at both ends. */
+struct lc_str lc_str_trim(struct lc_str text);
+/* Finds a comma-separated token (case-insensitive), as in Connection: or Transfer-Encoding:. */
+bool lc_str_has_token(struct lc_str list, struct lc_str token);
+/* Decimal digits only, whole string; false on anything else and on overflow. */
+bool lc_str_to_u64(struct lc_str text, uint64_t *out);
+/* A NUL-terminated copy to be given to lc__free(); NULL: out of memory. */
+char *lc_str_dup(struct lc_str text);
+/* FNV-1a style hash of good spread; not for hostile keys. */
+uint64_t lc_str_hash(struct lc_str text);
+
+#endif

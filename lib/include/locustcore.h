@@ -1,0 +1,10 @@
+/* liblocustcore: the whole engine in one include. */
+#ifndef LOCUSTCORE_H
+#define LOCUSTCORE_H
+
+#include "locustcore/error.h"
+#include "locustcore/loop.h"
+#include "locustcore/http.h"
+#include "locustcore/stats.h"
+
+#endif

@@ -1,0 +1,90 @@
+/* Statistics: a table of entries per (name, method) beside one aggregate. Times are kept twice: a log-linear histogram
+ * in microseconds (3 significant digits) for true percentiles, and Locust's rounded millisecond buckets for what
+ * Locust's files, screens and protocol promise. */
+#ifndef LOCUSTCORE_STATS_H
+#define LOCUSTCORE_STATS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "locustcore/error.h"
+#include "locustcore/http.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct lc_stats;
+struct lc_stats_entry;
+
+LCORE_API struct lc_stats *lc_stats_new(void);
+LCORE_API void lc_stats_free(struct lc_stats *stats);
+
+/* The entry of (name, method), made if missing; NULL: out of memory. Stays valid until lc_stats_clear() or _free(),
+ * so callers look it up once and keep it; lc_stats_generation() tells them when to look again. */
+LCORE_API struct lc_stats_entry *lc_stats_entry(struct lc_stats *stats, struct lc_str name, struct lc_str method);
+/* Grows with every lc_stats_clear(). */
+LCORE_API uint64_t lc_stats_generation(const struct lc_stats *stats);
+LCORE_API struct lc_stats_entry *lc_stats_total(struct lc_stats *stats);
+/* Entries in order of first use: index 0 .. count-1. */
+LCORE_API size_t lc_stats_count(const struct lc_stats *stats);
+LCORE_API struct lc_stats_entry *lc_stats_at(struct lc_stats *stats, size_t index);
+
+/* Counts a request in the entry and the aggregate. response_time_ns < 0: counted, but has no time.
+ * unix_s: wall-clock second of the logging (fractional; its floor is the bucket of the current rates). O(1). */
+LCORE_API int lc_stats_log_request(struct lc_stats *stats, struct lc_stats_entry *entry, int64_t response_time_ns,
+                                   uint64_t content_length, double unix_s);
+/* Counts a failure in the entry, the aggregate and the failures table, where equal texts of an entry are one row. */
+LCORE_API int lc_stats_log_failure(struct lc_stats *stats, struct lc_stats_entry *entry, struct lc_str error_text,
+                                   double unix_s);
+
+/* Forgets every entry and failure; start time becomes unix_s. */
+LCORE_API void lc_stats_clear(struct lc_stats *stats, double unix_s);
+/* Zeroes every entry and drops failures, but keeps the rows (Locust's reset). */
+LCORE_API void lc_stats_reset(struct lc_stats *stats, double unix_s);
+
+/* A snapshot of an entry's plain numbers. */
+struct lc_stats_numbers {
+    struct lc_str name, method;
+    uint64_t request_count, failure_count, none_count; /* none: requests without a time */
+    double total_ms, min_ms, max_ms;                   /* exact; min and max NaN until there is a timed request */
+    uint64_t content_bytes;
+    double start_unix_s;        /* creation or clearing of the table */
+    double last_request_unix_s; /* 0: none */
+};
+LCORE_API void lc_stats_entry_numbers(const struct lc_stats_entry *entry, struct lc_stats_numbers *out);
+
+/* Percentile in milliseconds from the microsecond histogram, 0 <= fraction <= 1; 0.0 when empty. fraction 1 is the
+ * exact maximum. */
+LCORE_API double lc_stats_entry_percentile_ms(const struct lc_stats_entry *entry, double fraction);
+/* Locust's percentile: over its rounded buckets, by its rule (compat REP-9); 0 when empty. */
+LCORE_API double lc_stats_entry_locust_percentile_ms(const struct lc_stats_entry *entry, double fraction);
+/* Locust's median: percentile 0.5 of its buckets, clamped to the exact [min, max]. */
+LCORE_API double lc_stats_entry_locust_median_ms(const struct lc_stats_entry *entry);
+/* Walks Locust's buckets that are not empty, ascending: *position starts at 0. */
+LCORE_API bool lc_stats_entry_next_bucket(const struct lc_stats_entry *entry, size_t *position, uint32_t *bucket_ms,
+                                          uint64_t *count);
+/* Walks the seconds in which something was logged, ascending: *position starts at 0. */
+LCORE_API bool lc_stats_entry_next_second(const struct lc_stats_entry *entry, size_t *position, int64_t *unix_s,
+                                          uint64_t *requests, uint64_t *failures);
+/* Requests and failures per second over Locust's window (compat REP-15); `total` gives the clock. */
+LCORE_API void lc_stats_entry_current_rates(const struct lc_stats_entry *entry, const struct lc_stats_entry *total,
+                                            double *requests_per_s, double *failures_per_s);
+/* The rounding rule of Locust's buckets (compat REP-5): half to even, by magnitude. */
+LCORE_API uint32_t lc_stats_locust_bucket_ms(double response_time_ms);
+
+struct lc_stats_failure {
+    struct lc_str name, method, text;
+    uint64_t occurrences;
+    double first_seen_unix_s, last_seen_unix_s;
+};
+LCORE_API size_t lc_stats_failure_count(const struct lc_stats *stats);
+/* In order of first occurrence. Borrowed until the next log, clear or reset. */
+LCORE_API void lc_stats_failure_at(const struct lc_stats *stats, size_t index, struct lc_stats_failure *out);
+
+/* Adds all of `source` to `target`: counts, buckets, histograms, failures; widens times. For merging workers. */
+LCORE_API int lc_stats_merge(struct lc_stats *target, const struct lc_stats *source);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -3,7 +3,8 @@
 #define LCORE_BASE_HEAP_H
 
 #include <stddef.h>
-#include "locustcore/loop.h"
+#include "locustcore/error.h"
+#include "locustcore/timer.h"
 
 struct lc_heap {
     struct lc_timer **nodes;

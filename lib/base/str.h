@@ -1,4 +1,4 @@
-/* Borrowed strings (struct lc_str of locustcore/http.h): comparing and cutting, ASCII rules only. */
+/* Borrowed strings (struct lc_str): comparing and cutting, ASCII rules only. */
 #ifndef LCORE_BASE_STR_H
 #define LCORE_BASE_STR_H
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include "locustcore/http.h"
+#include "locustcore/str.h"
 
 static inline struct lc_str
 lc_str_from(const char *text)

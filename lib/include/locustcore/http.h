@@ -8,17 +8,11 @@
 #include <stdint.h>
 #include "locustcore/error.h"
 #include "locustcore/loop.h"
+#include "locustcore/str.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* A borrowed run of bytes. Not NUL-terminated. */
-struct lc_str {
-    const char *data;
-    size_t len;
-};
-#define LCORE_STR(literal) ((struct lc_str){(literal), sizeof(literal) - 1})
 
 /* How a target failed: data of the response, never an error of the core. The text is what lc_fail_text() gives. */
 #define LCORE_FAIL_LIST(X)                                                                                             \

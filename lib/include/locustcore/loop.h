@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "locustcore/error.h"
+#include "locustcore/timer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,13 +37,8 @@ LCORE_API int64_t lc_loop_now_ns(const struct lc_loop *loop);
 /* Calls fn(arg) on the loop's thread in its next round. The only call that is safe from other threads. */
 LCORE_API int lc_loop_call(struct lc_loop *loop, void (*fn)(void *arg), void *arg);
 
-/* A deadline. The memory is the caller's; zero-initialise. Starting one that is started moves it. */
-struct lc_timer {
-    int64_t deadline_ns; /* CLOCK_MONOTONIC */
-    uint32_t index;      /* place in the heap + 1; 0 = not started */
-    void (*fn)(struct lc_timer *timer);
-};
-/* LCE_NOMEM when the heap cannot grow. The timer is stopped when fn is called; fn may start it again or free it. */
+/* Starting a timer that is started moves it.
+ * LCE_NOMEM when the heap cannot grow. The timer is stopped when fn is called; fn may start it again or free it. */
 LCORE_API int lc_timer_start(struct lc_loop *loop, struct lc_timer *timer, int64_t deadline_ns,
                              void (*fn)(struct lc_timer *timer));
 /* Fine on a timer that is not started. */

@@ -1,4 +1,5 @@
-/* Allocation: one place, so that tests can make the Nth one fail. Sizes in bytes; all return NULL when out of memory. */
+/* Allocation: one place, so that tests can make the Nth one fail. Sizes in bytes; all return NULL when out of memory.
+ */
 #ifndef LCORE_BASE_ALLOC_H
 #define LCORE_BASE_ALLOC_H
 

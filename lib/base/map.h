@@ -1,4 +1,5 @@
-/* Hash map from a pair of strings to a pointer; keys are copied into the map. Open addressing, no removal of single keys. */
+/* Hash map from a pair of strings to a pointer; keys are copied into the map. Open addressing, no removal of single
+ * keys. */
 #ifndef LCORE_BASE_MAP_H
 #define LCORE_BASE_MAP_H
 

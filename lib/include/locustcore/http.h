@@ -51,10 +51,10 @@ LCORE_API const char *lc_fail_text(enum lc_fail fail);
  * costs one SSL_CTX. Reference counted. */
 struct lc_tls;
 struct lc_tls_options {
-    size_t size;          /* sizeof(struct lc_tls_options) */
-    bool is_insecure;     /* true: certificate and host name are not checked */
-    const char *ca_file;  /* PEM bundle; NULL with ca_dir NULL: OpenSSL's default places */
-    const char *ca_dir;   /* hashed directory */
+    size_t size;           /* sizeof(struct lc_tls_options) */
+    bool is_insecure;      /* true: certificate and host name are not checked */
+    const char *ca_file;   /* PEM bundle; NULL with ca_dir NULL: OpenSSL's default places */
+    const char *ca_dir;    /* hashed directory */
     const char *cert_file; /* client certificate chain, PEM; NULL: none */
     const char *key_file;  /* its key; NULL: in cert_file */
 };
@@ -70,17 +70,17 @@ LCORE_API void lc_http_free(struct lc_http *http);
 
 struct lc_session;
 struct lc_session_options {
-    size_t size;             /* sizeof(struct lc_session_options) */
-    struct lc_str base_url;  /* put verbatim before URLs that do not begin with http:// or https:// (any case) */
-    struct lc_tls *tls;      /* referenced; NULL: verification with the default places */
+    size_t size;                /* sizeof(struct lc_session_options) */
+    struct lc_str base_url;     /* put verbatim before URLs that do not begin with http:// or https:// (any case) */
+    struct lc_tls *tls;         /* referenced; NULL: verification with the default places */
     int64_t connect_timeout_ns; /* <= 0: none */
     int64_t read_timeout_ns;    /* <= 0: none; longest silence while waiting for bytes, as in requests */
     int max_redirects;          /* 30 in requests; the default when 0; negative: none allowed */
     bool is_accepting_br, is_accepting_zstd; /* named in the default Accept-Encoding */
-    const char *user_agent;     /* NULL: "locustcore/<version>" */
-    const char *proxy;          /* URL for both schemes (http, https, socks4/5/5h); NULL: none */
-    bool is_using_env_proxy;    /* http_proxy, https_proxy, all_proxy, no_proxy */
-    uint64_t max_body_bytes;    /* 0: no limit */
+    const char *user_agent;                  /* NULL: "locustcore/<version>" */
+    const char *proxy;                       /* URL for both schemes (http, https, socks4/5/5h); NULL: none */
+    bool is_using_env_proxy;                 /* http_proxy, https_proxy, all_proxy, no_proxy */
+    uint64_t max_body_bytes;                 /* 0: no limit */
 };
 LCORE_API void lc_session_options_init(struct lc_session_options *options);
 LCORE_API struct lc_session *lc_session_new(struct lc_http *http, const struct lc_session_options *options,
@@ -101,10 +101,10 @@ struct lc_header {
 };
 
 enum {
-    LCORE_REQUEST_NO_REDIRECT = 1 << 0,   /* a 3xx is the response */
-    LCORE_REQUEST_NO_COOKIES = 1 << 1,    /* neither send nor store any */
+    LCORE_REQUEST_NO_REDIRECT = 1 << 0,        /* a 3xx is the response */
+    LCORE_REQUEST_NO_COOKIES = 1 << 1,         /* neither send nor store any */
     LCORE_REQUEST_NO_SESSION_HEADERS = 1 << 2, /* only `headers` are sent (Host and framing are still added) */
-    LCORE_REQUEST_NO_DECODE = 1 << 3,     /* the body stays as it was encoded */
+    LCORE_REQUEST_NO_DECODE = 1 << 3,          /* the body stays as it was encoded */
 };
 
 struct lc_exchange;
@@ -124,9 +124,9 @@ struct lc_request {
     unsigned flags;             /* LCORE_REQUEST_* */
     int64_t connect_timeout_ns; /* 0: the session's; negative: none */
     int64_t read_timeout_ns;
-    int max_redirects;     /* 0: the session's; negative: none allowed */
-    struct lc_tls *tls;    /* NULL: the session's */
-    const char *proxy;     /* NULL: the session's; "": none */
+    int max_redirects;  /* 0: the session's; negative: none allowed */
+    struct lc_tls *tls; /* NULL: the session's */
+    const char *proxy;  /* NULL: the session's; "": none */
 };
 
 /* Called once on the loop's thread, never from inside lc_session_start(). Takes `response` (never NULL). */
@@ -153,22 +153,22 @@ struct lc_timings {
 
 /* A response: one allocation for small ones, immutable, owned by whoever got it. */
 struct lc_response {
-    int status;        /* 0 when fail != NONE and no head arrived */
-    int http_minor;    /* HTTP/1.x */
+    int status;     /* 0 when fail != NONE and no head arrived */
+    int http_minor; /* HTTP/1.x */
     enum lc_fail fail;
-    int fail_errno;    /* errno of refused, reset, ... or 0 */
-    struct lc_str fail_text;    /* what a person should read; empty when fail is NONE */
-    struct lc_str method;       /* of the last hop */
-    struct lc_str url;          /* of the last hop, as sent, without fragment removed */
-    struct lc_str sent_head;    /* request line and headers of the last hop, as sent (no body) */
-    struct lc_str reason;       /* of the status line */
-    struct lc_str head;         /* header lines as received, without the status line, each ending in CRLF or LF */
-    struct lc_str body;         /* decoded unless NO_DECODE */
-    uint64_t wire_body_bytes;   /* body bytes before decoding */
+    int fail_errno;           /* errno of refused, reset, ... or 0 */
+    struct lc_str fail_text;  /* what a person should read; empty when fail is NONE */
+    struct lc_str method;     /* of the last hop */
+    struct lc_str url;        /* of the last hop, as sent, without fragment removed */
+    struct lc_str sent_head;  /* request line and headers of the last hop, as sent (no body) */
+    struct lc_str reason;     /* of the status line */
+    struct lc_str head;       /* header lines as received, without the status line, each ending in CRLF or LF */
+    struct lc_str body;       /* decoded unless NO_DECODE */
+    uint64_t wire_body_bytes; /* body bytes before decoding */
     struct lc_timings timings;
     struct lc_response *previous; /* the redirect that led here; owned */
     int redirect_count;
-    bool is_kept_alive;         /* came over a connection that had served before */
+    bool is_kept_alive; /* came over a connection that had served before */
 };
 LCORE_API void lc_response_free(struct lc_response *response);
 /* First header of that name (case-insensitive), trimmed; data NULL if absent. */
@@ -181,9 +181,9 @@ LCORE_API bool lc_response_next_header(const struct lc_response *response, size_
 /* A cookie as the jar holds it (RFC 6265 with the leniencies of http.cookiejar). Strings are borrowed. */
 struct lc_cookie {
     struct lc_str name, value, domain, path; /* domain without leading dot, lower case */
-    int64_t expires_s;  /* Unix time; INT64_MIN: session cookie */
-    bool is_host_only;  /* no Domain attribute */
-    bool is_path_set;   /* the path was an attribute, not the default */
+    int64_t expires_s;                       /* Unix time; INT64_MIN: session cookie */
+    bool is_host_only;                       /* no Domain attribute */
+    bool is_path_set;                        /* the path was an attribute, not the default */
     bool is_secure;
     bool is_http_only;
     struct lc_str same_site; /* as given; empty: none */

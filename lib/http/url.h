@@ -12,7 +12,7 @@
 struct lc_url {
     struct lc_str text;           /* the whole URL */
     struct lc_str user, password; /* still percent-encoded, see lc_url_unquote(); data NULL: none */
-    struct lc_str host;           /* IPv6 literals without brackets, zone (if any) behind '%' */
+    struct lc_str host;           /* IPv6 literals without brackets, a zone as it is in the text */
     struct lc_str target;         /* path and query; of a prepared URL never empty, else perhaps empty or "?..." */
     struct lc_str fragment;       /* without '#'; data NULL: none */
     uint16_t port;                /* given or default */
@@ -34,8 +34,9 @@ int lc_url_parse(struct lc_str text, struct lc_url *out, struct lc_error *error)
  * then borrows from it, otherwise from `text`, which must not lie in it. Failures: lc_url_parse()'s and LCE_NOMEM. */
 int lc_url_prepare(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error);
 
-/* Whether lc_url_prepare() would leave path, query and everything behind them alone: begins with '/', no fragment, no
- * '%', no dot segment, no character that must be quoted. For callers whose scheme and host are prepared already. */
+/* Whether lc_url_prepare() would leave path and query alone: begins with '/', no fragment, no dot segment, no empty
+ * query, no character that must be quoted and no escape that would be written otherwise. For callers whose scheme and
+ * host are prepared already. */
 bool lc_url_is_clean_target(struct lc_str target);
 
 /* Resolves a reference against an absolute URL (RFC 3986 section 5, as urllib.parse.urljoin() does) and appends the
@@ -46,7 +47,16 @@ int lc_url_join(struct lc_str base, struct lc_str reference, struct lc_buffer *o
  * may hold percent-encoded; an escape that is none makes every '%' "%25". LCE_NOMEM. */
 int lc_url_requote(struct lc_str text, struct lc_buffer *out);
 
-/* Appends the value of a Host header: brackets around IPv6, no zone, the port unless it is the scheme's. LCE_NOMEM. */
+/* Cuts up the URL in `scratch`, which came from lc_url_requote() or lc_url_join(), and makes its target what `requests`
+ * sends for a URL that was not prepared: as in the text, but never empty, without an empty query, quoted where that is
+ * missing. A target that differs is put behind the URL in `scratch`. Failures: lc_url_parse()'s and LCE_NOMEM. */
+int lc_url_settle(struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error);
+
+/* Length of the scheme at the front (without ':'), 0 if there is none. */
+size_t lc_url_scheme_len(struct lc_str text);
+
+/* Appends the value of a Host header: lower case, brackets around IPv6, no zone, the port unless it is the scheme's.
+ * LCE_NOMEM. */
 int lc_url_append_host(const struct lc_url *url, struct lc_buffer *out);
 
 /* Appends `text` with its percent escapes undone (for credentials); what is no escape stays. LCE_NOMEM. */

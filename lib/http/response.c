@@ -1,0 +1,96 @@
+#include "http/response.h"
+
+#include "base/alloc.h"
+#include "http/headers.h"
+
+struct response_box {
+    struct lc_response response; /* first: the one is cast to the other */
+    char *body;                  /* taken over from a buffer; NULL: in bytes */
+    char bytes[];
+};
+
+const char *
+lc_fail_text(enum lc_fail fail)
+{
+    switch (fail) {
+#define LCORE_FAIL_CASE(name, text)                                                                                    \
+    case LCORE_FAIL_##name:                                                                                            \
+        return text;
+        LCORE_FAIL_LIST(LCORE_FAIL_CASE)
+#undef LCORE_FAIL_CASE
+    default:
+        return "unknown failure";
+    }
+}
+
+static struct lc_str
+put(char **place, struct lc_str text)
+{
+    struct lc_str copy = {*place, text.len};
+    if (text.len > 0) {
+        memcpy(*place, text.data, text.len);
+        *place += text.len;
+    }
+    return copy;
+}
+
+struct lc_response *
+lc_response_new(const struct lc_response *parts, struct lc_buffer *body)
+{
+    struct lc_str content = body == NULL ? parts->body : (struct lc_str){body->data, body->len};
+    bool is_moved = body != NULL && body->len > LCORE_RESPONSE_INLINE_BODY;
+    size_t size = parts->method.len + parts->url.len + parts->sent_head.len + parts->reason.len + parts->head.len +
+                  parts->fail_text.len + (is_moved ? 0 : content.len);
+    struct response_box *box = lc__alloc(sizeof(*box) + size);
+    if (box == NULL) {
+        return NULL;
+    }
+    struct lc_response *response = &box->response;
+    *response = *parts;
+    box->body = NULL;
+    char *place = box->bytes;
+    response->method = put(&place, parts->method);
+    response->url = put(&place, parts->url);
+    response->sent_head = put(&place, parts->sent_head);
+    response->reason = put(&place, parts->reason);
+    response->head = put(&place, parts->head);
+    response->fail_text = put(&place, parts->fail_text);
+    if (parts->fail != LCORE_FAIL_NONE && parts->fail_text.len == 0) {
+        response->fail_text = lc_str_from(lc_fail_text(parts->fail));
+    }
+    if (is_moved) {
+        box->body = body->data;
+        response->body = content;
+        *body = (struct lc_buffer){0};
+    } else {
+        response->body = put(&place, content);
+        if (body != NULL) {
+            body->len = 0;
+        }
+    }
+    return response;
+}
+
+void
+lc_response_free(struct lc_response *response)
+{
+    while (response != NULL) {
+        struct lc_response *previous = response->previous;
+        struct response_box *box = (struct response_box *)response;
+        lc__free(box->body);
+        lc__free(box);
+        response = previous;
+    }
+}
+
+struct lc_str
+lc_response_header(const struct lc_response *response, struct lc_str name)
+{
+    return lc_header_find(response->head, name);
+}
+
+bool
+lc_response_next_header(const struct lc_response *response, size_t *position, struct lc_str *name, struct lc_str *value)
+{
+    return lc_header_next(response->head, position, name, value);
+}

@@ -18,14 +18,14 @@ struct lc_decoder *lc_decoder_new(void);
 void lc_decoder_free(struct lc_decoder *decoder); /* NULL is fine */
 
 /* Gets ready for a body whose Content-Encoding is in the header lines `lines` (of a struct lc_h1_head). Returns true if
- * there is something to decode; false if the body is to be taken as it comes (no or an unknown encoding).
- * max_bytes: limit of the decoded size, 0: none. */
+ * there is something to decode; false if the body is to be taken as it comes (no encoding, or an unknown one among
+ * them). max_bytes: limit of the decoded size, 0: none. */
 bool lc_decoder_start(struct lc_decoder *decoder, struct lc_str lines, uint64_t max_bytes);
 /* Decodes a piece of the body and appends to `out`. LCORE_FAIL_NONE, DECODE, TOO_LARGE, or INTERNAL (out of memory).
  * After a failure only lc_decoder_start() and lc_decoder_free() are allowed. */
 enum lc_fail lc_decoder_feed(struct lc_decoder *decoder, struct lc_str in, struct lc_buffer *out);
-/* The body is over; the same results. A body of no bytes is fine, and so is, as in urllib3, a stream cut short in gzip
- * or deflate: what came is kept. br and zstd cut short are DECODE. */
-enum lc_fail lc_decoder_finish(struct lc_decoder *decoder, struct lc_buffer *out);
+/* The body is over: LCORE_FAIL_NONE or DECODE. A body of no bytes is fine, and so is, as in urllib3, a gzip, deflate or
+ * br stream that was cut short: what came of it stands. A zstd frame that was cut short is DECODE. */
+enum lc_fail lc_decoder_finish(const struct lc_decoder *decoder);
 
 #endif

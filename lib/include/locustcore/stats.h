@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "locustcore/error.h"
-#include "locustcore/http.h"
+#include "locustcore/str.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -69,6 +69,9 @@ LCORE_API bool lc_stats_entry_next_second(const struct lc_stats_entry *entry, si
 /* Requests and failures per second over Locust's window (compat REP-15); `total` gives the clock. */
 LCORE_API void lc_stats_entry_current_rates(const struct lc_stats_entry *entry, const struct lc_stats_entry *total,
                                             double *requests_per_s, double *failures_per_s);
+/* Requests and failures per second over the whole run (compat REP-16); `total` gives the clock. */
+LCORE_API void lc_stats_entry_total_rates(const struct lc_stats_entry *entry, const struct lc_stats_entry *total,
+                                          double *requests_per_s, double *failures_per_s);
 /* The rounding rule of Locust's buckets (compat REP-5): half to even, by magnitude. */
 LCORE_API uint32_t lc_stats_locust_bucket_ms(double response_time_ms);
 
@@ -76,6 +79,7 @@ struct lc_stats_failure {
     struct lc_str name, method, text;
     uint64_t occurrences;
     double first_seen_unix_s, last_seen_unix_s;
+    bool is_remote; /* merged from a worker's report */
 };
 LCORE_API size_t lc_stats_failure_count(const struct lc_stats *stats);
 /* In order of first occurrence. Borrowed until the next log, clear or reset. */

@@ -1,0 +1,154 @@
+#include "stats/buckets.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "locustcore/stats.h"
+
+/* The near counter of a bucket, or -1. */
+static int
+near_index(uint32_t ms)
+{
+    if (ms <= 100) {
+        return (int)ms;
+    }
+    if (ms <= 1000) {
+        return ms % 10 == 0 ? (int)(90 + ms / 10) : -1;
+    }
+    return ms <= 10000 && ms % 100 == 0 ? (int)(180 + ms / 100) : -1;
+}
+
+static uint32_t
+near_ms(uint32_t index)
+{
+    return index <= 100 ? index : index <= 190 ? (index - 90) * 10 : (index - 180) * 100;
+}
+
+uint32_t
+lc_stats_locust_bucket_ms(double response_time_ms)
+{
+    int near;
+    return lc__buckets_locust_ms(response_time_ms, &near);
+}
+
+void
+lc__buckets_fini(struct lc_buckets *buckets)
+{
+    lc__free(buckets->far);
+    memset(buckets, 0, sizeof(*buckets));
+}
+
+static uint64_t *
+find_far(struct lc_buckets *buckets, uint32_t ms)
+{
+    uint32_t low = 0;
+    uint32_t high = buckets->far_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (buckets->far[middle].ms < ms) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low < buckets->far_count && buckets->far[low].ms == ms) {
+        return &buckets->far[low].count;
+    }
+    if (buckets->far_count == buckets->far_capacity) {
+        uint32_t capacity = buckets->far_capacity == 0 ? 8 : buckets->far_capacity * 2;
+        struct lc_bucket *far = lc__realloc(buckets->far, capacity * sizeof(*far));
+        if (far == NULL) {
+            return NULL;
+        }
+        buckets->far = far;
+        buckets->far_capacity = capacity;
+    }
+    memmove(&buckets->far[low + 1], &buckets->far[low], (buckets->far_count - low) * sizeof(*buckets->far));
+    buckets->far[low] = (struct lc_bucket){.ms = ms};
+    buckets->far_count++;
+    return &buckets->far[low].count;
+}
+
+uint64_t *
+lc__buckets_find(struct lc_buckets *buckets, uint32_t bucket_ms)
+{
+    int near = near_index(bucket_ms);
+    return near >= 0 ? &buckets->near[near] : find_far(buckets, bucket_ms);
+}
+
+bool
+lc__buckets_next(const struct lc_buckets *buckets, struct lc_buckets_walk *walk, struct lc_bucket *out)
+{
+    while (walk->near < LCORE_BUCKETS_NEAR && buckets->near[walk->near] == 0) {
+        walk->near++;
+    }
+    while (walk->far < buckets->far_count && buckets->far[walk->far].count == 0) {
+        walk->far++;
+    }
+    bool has_near = walk->near < LCORE_BUCKETS_NEAR;
+    bool has_far = walk->far < buckets->far_count;
+    if (has_near && (!has_far || near_ms(walk->near) < buckets->far[walk->far].ms)) {
+        *out = (struct lc_bucket){near_ms(walk->near), buckets->near[walk->near]};
+        walk->near++;
+        return true;
+    }
+    if (has_far) {
+        *out = buckets->far[walk->far++];
+    }
+    return has_far;
+}
+
+int
+lc__buckets_merge(struct lc_buckets *target, const struct lc_buckets *source)
+{
+    for (size_t i = 0; i < LCORE_BUCKETS_NEAR; i++) {
+        target->near[i] += source->near[i];
+    }
+    for (size_t i = 0; i < source->far_count; i++) {
+        uint64_t *count = find_far(target, source->far[i].ms);
+        if (count == NULL) {
+            return LCE_NOMEM;
+        }
+        *count += source->far[i].count;
+    }
+    return 0;
+}
+
+/* How many more there are than in `before`, whose place is moved along. */
+static int64_t
+count_since(struct lc_bucket bucket, const struct lc_bucket **before, const struct lc_bucket *before_end)
+{
+    while (*before < before_end && (*before)->ms < bucket.ms) {
+        (*before)++;
+    }
+    uint64_t old = *before < before_end && (*before)->ms == bucket.ms ? (*before)->count : 0;
+    return (int64_t)(bucket.count - old);
+}
+
+uint32_t
+lc__buckets_percentile_ms(const struct lc_buckets *buckets, const struct lc_bucket *before, size_t before_count,
+                          int64_t total, double fraction)
+{
+    struct lc_buckets_walk walk = {0};
+    struct lc_bucket bucket;
+    const struct lc_bucket *before_end = before_count == 0 ? before : before + before_count;
+    const struct lc_bucket *old = before;
+    int64_t sum = 0;
+    while (lc__buckets_next(buckets, &walk, &bucket)) {
+        sum += count_since(bucket, &old, before_end);
+    }
+    /* The rule counts down from the largest; counting up, what lies below is what was not counted yet. */
+    const int64_t allowed = (int64_t)((double)total * fraction);
+    int64_t below = total - sum;
+    uint32_t found = 0;
+    walk = (struct lc_buckets_walk){0};
+    old = before;
+    while (below <= allowed && lc__buckets_next(buckets, &walk, &bucket)) {
+        int64_t count = count_since(bucket, &old, before_end);
+        if (count != 0) {
+            found = bucket.ms;
+            below += count;
+        }
+    }
+    return found;
+}

@@ -1,0 +1,321 @@
+#include "stats/entry.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+struct lc_stats_entry *
+lc__stats_entry_new(struct lc_str name, struct lc_str method, bool is_keeping_recent, double unix_s)
+{
+    struct lc_stats_entry *entry = lc__calloc(1, sizeof(*entry) + name.len + method.len + 1);
+    if (entry == NULL) {
+        return NULL;
+    }
+    if (name.len > 0) {
+        memcpy(entry->text, name.data, name.len);
+    }
+    if (method.len > 0) {
+        memcpy(entry->text + name.len, method.data, method.len);
+    }
+    entry->name = (struct lc_str){entry->text, name.len};
+    entry->method = (struct lc_str){entry->text + name.len, method.len};
+    entry->refs = 1;
+    entry->is_keeping_recent = is_keeping_recent;
+    lc__stats_entry_reset(entry, unix_s);
+    return entry;
+}
+
+struct lc_stats_entry *
+lc__stats_entry_ref(struct lc_stats_entry *entry)
+{
+    entry->refs++;
+    return entry;
+}
+
+static void
+release(struct lc_stats_entry *entry)
+{
+    lc__window_fini(&entry->window);
+    lc__recent_fini(&entry->recent);
+    lc__histogram_fini(&entry->histogram);
+    lc__buckets_fini(&entry->buckets);
+}
+
+void
+lc__stats_entry_unref(struct lc_stats_entry *entry)
+{
+    if (entry == NULL || --entry->refs > 0) {
+        return;
+    }
+    assert(entry->peer == NULL);
+    release(entry);
+    lc__free(entry);
+}
+
+void
+lc__stats_entry_reset(struct lc_stats_entry *entry, double unix_s)
+{
+    release(entry);
+    entry->request_count = entry->failure_count = entry->none_count = entry->content_bytes = 0;
+    entry->total_ms = entry->max_ms = 0;
+    entry->min_ms = INFINITY;
+    entry->is_whole_ms = true;
+    entry->start_unix_s = unix_s;
+    entry->last_request_unix_s = 0;
+    entry->last_request_s = 0;
+    if (entry->is_keeping_recent) {
+        /* Without this moment current percentiles only begin later: not worth failing for. */
+        (void)lc__recent_take(&entry->recent, LCORE_STATS_RECENT_S, (int64_t)floor(unix_s), &entry->buckets, 0);
+    }
+}
+
+int
+lc__sample_set_time(struct lc_sample *sample, double unix_s)
+{
+    if (!(unix_s >= 0 && unix_s < (double)UINT32_MAX)) {
+        return LCE_INVALID;
+    }
+    sample->unix_s = unix_s;
+    sample->second = (uint32_t)unix_s;
+    return 0;
+}
+
+int
+lc__sample_set_ms(struct lc_sample *sample, double ms, const struct lc_stats_config *config)
+{
+    sample->ms = ms;
+    if (isnan(ms)) {
+        return 0;
+    }
+    double us = ms * 1000 + 0.5;
+    sample->slot = lc__histogram_slot(us < 0 ? 0 : us < (double)LCORE_HISTOGRAM_MAX_US ? (uint64_t)us : UINT64_MAX);
+    if (config->bucket_fn != NULL) {
+        sample->near = -1;
+        return config->bucket_fn(ms, &sample->bucket_ms, config->arg);
+    }
+    sample->bucket_ms = lc__buckets_locust_ms(ms, &sample->near);
+    return 0;
+}
+
+static int
+take_moment(struct lc_stats_entry *entry, int64_t unix_s, const struct lc_stats_config *config)
+{
+    size_t limit = config->recent_s > 0 && config->recent_s < 100000 ? (size_t)config->recent_s + 10 : 10;
+    return lc__recent_take(&entry->recent, limit, unix_s, &entry->buckets, entry->request_count - entry->none_count);
+}
+
+int
+lc__stats_entry_make_room(struct lc_stats_entry *entry, const struct lc_sample *sample,
+                          const struct lc_stats_config *config)
+{
+    if (sample->second != entry->last_request_s) {
+        if (entry->is_keeping_recent && entry->last_request_s > 0 && sample->second > entry->last_request_s) {
+            int err = take_moment(entry, (int64_t)sample->second - 1, config);
+            if (err < 0) {
+                return err;
+            }
+        }
+        if (lc__window_at(&entry->window, sample->second) == NULL) {
+            return LCE_NOMEM;
+        }
+    }
+    if (!isnan(sample->ms) && (lc__histogram_at(&entry->histogram, sample->slot) == NULL ||
+                               lc__buckets_find(&entry->buckets, sample->bucket_ms) == NULL)) {
+        return LCE_NOMEM;
+    }
+    return 0;
+}
+
+int
+lc__stats_entry_count_failure(struct lc_stats_entry *entry, uint32_t second)
+{
+    struct lc_second *counters = lc__window_at(&entry->window, second);
+    if (counters == NULL) {
+        return LCE_NOMEM;
+    }
+    counters->failures++;
+    entry->failure_count++;
+    return 0;
+}
+
+int
+lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entry *source,
+                       const struct lc_stats_config *config)
+{
+    int err = lc__window_merge(&target->window, &source->window);
+    if (err == 0) {
+        err = lc__histogram_merge(&target->histogram, &source->histogram);
+    }
+    if (err == 0) {
+        err = lc__buckets_merge(&target->buckets, &source->buckets);
+    }
+    if (err < 0) {
+        return err;
+    }
+    target->request_count += source->request_count;
+    target->failure_count += source->failure_count;
+    target->none_count += source->none_count;
+    target->content_bytes += source->content_bytes;
+    target->total_ms += source->total_ms;
+    target->min_ms = fmin(target->min_ms, source->min_ms);
+    target->max_ms = fmax(target->max_ms, source->max_ms);
+    target->is_whole_ms &= source->is_whole_ms;
+    target->start_unix_s = fmin(target->start_unix_s, source->start_unix_s);
+    if (source->last_request_unix_s > target->last_request_unix_s) {
+        bool is_new_second = source->last_request_s > target->last_request_s;
+        target->last_request_unix_s = source->last_request_unix_s;
+        target->last_request_s = source->last_request_s;
+        if (target->is_keeping_recent && is_new_second) {
+            return take_moment(target, target->last_request_s, config);
+        }
+    }
+    return 0;
+}
+
+int
+lc__stats_entry_fill_histogram(struct lc_stats_entry *entry)
+{
+    lc__histogram_fini(&entry->histogram);
+    struct lc_buckets_walk walk = {0};
+    struct lc_bucket bucket;
+    while (lc__buckets_next(&entry->buckets, &walk, &bucket)) {
+        uint32_t *count = lc__histogram_at(&entry->histogram, lc__histogram_slot((uint64_t)bucket.ms * 1000));
+        if (count == NULL) {
+            return LCE_NOMEM;
+        }
+        lc__histogram_raise(count, bucket.count);
+    }
+    return 0;
+}
+
+void
+lc_stats_entry_numbers(const struct lc_stats_entry *entry, struct lc_stats_numbers *out)
+{
+    bool is_timed = entry->min_ms != INFINITY;
+    *out = (struct lc_stats_numbers){
+        .name = entry->name,
+        .method = entry->method,
+        .request_count = entry->request_count,
+        .failure_count = entry->failure_count,
+        .none_count = entry->none_count,
+        .total_ms = entry->total_ms,
+        .min_ms = is_timed ? entry->min_ms : NAN,
+        .max_ms = is_timed ? entry->max_ms : NAN,
+        .content_bytes = entry->content_bytes,
+        .start_unix_s = entry->start_unix_s,
+        .last_request_unix_s = entry->last_request_unix_s,
+    };
+}
+
+double
+lc_stats_entry_percentile_ms(const struct lc_stats_entry *entry, double fraction)
+{
+    if (entry->min_ms == INFINITY) {
+        return 0;
+    }
+    if (fraction >= 1) {
+        return entry->max_ms;
+    }
+    double ms = lc__histogram_percentile_us(&entry->histogram, fraction) / 1000;
+    return fmax(entry->min_ms, fmin(entry->max_ms, ms));
+}
+
+double
+lc_stats_entry_locust_percentile_ms(const struct lc_stats_entry *entry, double fraction)
+{
+    return lc__buckets_percentile_ms(&entry->buckets, NULL, 0, (int64_t)(entry->request_count - entry->none_count),
+                                     fraction);
+}
+
+double
+lc_stats_entry_locust_median_ms(const struct lc_stats_entry *entry)
+{
+    double median = lc_stats_entry_locust_percentile_ms(entry, 0.5);
+    if (median > entry->max_ms) {
+        return entry->max_ms;
+    }
+    return entry->min_ms != INFINITY && median < entry->min_ms ? entry->min_ms : median;
+}
+
+bool
+lc_stats_entry_next_bucket(const struct lc_stats_entry *entry, size_t *position, uint32_t *bucket_ms, uint64_t *count)
+{
+    struct lc_buckets_walk walk = {.near = *position % (LCORE_BUCKETS_NEAR + 1),
+                                   .far = (uint32_t)(*position / (LCORE_BUCKETS_NEAR + 1))};
+    struct lc_bucket bucket;
+    if (!lc__buckets_next(&entry->buckets, &walk, &bucket)) {
+        return false;
+    }
+    *position = (size_t)walk.far * (LCORE_BUCKETS_NEAR + 1) + walk.near;
+    *bucket_ms = bucket.ms;
+    *count = bucket.count;
+    return true;
+}
+
+bool
+lc_stats_entry_next_second(const struct lc_stats_entry *entry, size_t *position, int64_t *unix_s, uint64_t *requests,
+                           uint64_t *failures)
+{
+    while (*position < entry->window.count) {
+        const struct lc_second *second = &entry->window.seconds[(*position)++];
+        if (second->requests > 0 || second->failures > 0) {
+            *unix_s = second->unix_s;
+            *requests = second->requests;
+            *failures = second->failures;
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+lc__stats_entry_rates_at(const struct lc_stats_entry *entry, double start_unix_s, double last_unix_s,
+                         double *requests_per_s, double *failures_per_s)
+{
+    *requests_per_s = *failures_per_s = 0;
+    if (!(last_unix_s > 0 && last_unix_s < (double)UINT32_MAX)) {
+        return;
+    }
+    int64_t end_s = (int64_t)last_unix_s - 2;
+    int64_t first_s = (int64_t)fmax(floor(last_unix_s) - 12, floor(fmin(start_unix_s, last_unix_s)));
+    if (first_s >= end_s) {
+        return;
+    }
+    uint64_t requests, failures;
+    lc__window_sum(&entry->window, first_s, end_s, &requests, &failures);
+    *requests_per_s = (double)requests / (double)(end_s - first_s);
+    *failures_per_s = (double)failures / (double)(end_s - first_s);
+}
+
+void
+lc_stats_entry_current_rates(const struct lc_stats_entry *entry, const struct lc_stats_entry *total,
+                             double *requests_per_s, double *failures_per_s)
+{
+    lc__stats_entry_rates_at(entry, total->start_unix_s, total->last_request_unix_s, requests_per_s, failures_per_s);
+}
+
+void
+lc_stats_entry_total_rates(const struct lc_stats_entry *entry, const struct lc_stats_entry *total,
+                           double *requests_per_s, double *failures_per_s)
+{
+    double elapsed_s = total->last_request_unix_s - total->start_unix_s;
+    *requests_per_s = *failures_per_s = 0;
+    if (total->last_request_unix_s != 0 && total->start_unix_s != 0 && elapsed_s != 0) {
+        *requests_per_s = (double)entry->request_count / elapsed_s;
+        *failures_per_s = (double)entry->failure_count / elapsed_s;
+    }
+}
+
+bool
+lc__stats_entry_recent_percentile_ms(const struct lc_stats_entry *entry, int64_t now_unix_s, int64_t recent_s,
+                                     double fraction, uint32_t *out)
+{
+    const struct lc_recent_moment *then = lc__recent_find(&entry->recent, now_unix_s - recent_s);
+    if (then == NULL) {
+        return false;
+    }
+    int64_t count = (int64_t)(entry->request_count - entry->none_count - then->timed_count);
+    *out = lc__buckets_percentile_ms(&entry->buckets, then->buckets, then->count, count, fraction);
+    return true;
+}

@@ -1,0 +1,119 @@
+/* One row of the statistics: everything counted under a (name, method), or in the aggregate. Reference counted, because
+ * a row that was cleared from its table may still be looked at; it then keeps its last numbers. */
+#ifndef LCORE_STATS_ENTRY_H
+#define LCORE_STATS_ENTRY_H
+
+#include <math.h>
+#include "locustcore/stats.h"
+#include "stats/buckets.h"
+#include "stats/config.h"
+#include "stats/histogram.h"
+#include "stats/recent.h"
+#include "stats/window.h"
+
+struct lc_stats_entry {
+    uint32_t refs;
+    bool is_keeping_recent; /* moments are taken, so that current percentiles can be told */
+    bool is_whole_ms;       /* every time logged so far was a whole number of ms given as such (see lc_sample) */
+    uint64_t request_count, failure_count, none_count;
+    uint64_t content_bytes;          /* wraps, so that negative lengths of user code subtract */
+    double total_ms, min_ms, max_ms; /* min +inf and max 0 until there is a timed request */
+    double start_unix_s, last_request_unix_s;
+    uint32_t last_request_s; /* floor of last_request_unix_s */
+    struct lc_window window;
+    struct lc_recent recent;
+    struct lc_histogram histogram;
+    /* The failure row found last, since one failing target tends to give one text; see failures.h. */
+    uint64_t failure_epoch;
+    size_t failure_row, failure_rest_row; /* + 1; 0: none */
+    struct lc_buckets buckets;
+    struct lc_str name, method;
+    void *peer; /* the embedding's object for this row, which clears it when it goes; NULL: none */
+    char text[];
+};
+
+/* One request, worked out once for the entry and the aggregate. */
+struct lc_sample {
+    double ms; /* NaN: counted, but has no time */
+    bool is_whole_ms;
+    uint32_t slot, bucket_ms;
+    int near; /* number of the bucket's near counter, or -1 */
+    uint64_t content_bytes;
+    double unix_s;
+    uint32_t second;
+};
+
+/* NULL: out of memory. The caller has one reference. */
+struct lc_stats_entry *lc__stats_entry_new(struct lc_str name, struct lc_str method, bool is_keeping_recent,
+                                           double unix_s);
+struct lc_stats_entry *lc__stats_entry_ref(struct lc_stats_entry *entry);
+void lc__stats_entry_unref(struct lc_stats_entry *entry); /* NULL is fine */
+
+/* Zeroes all; start time becomes unix_s. */
+void lc__stats_entry_reset(struct lc_stats_entry *entry, double unix_s);
+
+/* Seconds outside of 1970..2106 are LCE_INVALID. */
+int lc__sample_set_time(struct lc_sample *sample, double unix_s);
+/* slot and bucket of sample->ms. */
+int lc__sample_set_ms(struct lc_sample *sample, double ms, const struct lc_stats_config *config);
+
+/* The slow way of _prepare(). */
+int lc__stats_entry_make_room(struct lc_stats_entry *entry, const struct lc_sample *sample,
+                              const struct lc_stats_config *config);
+
+/* Makes room for a sample, so that _count() cannot fail: on LCE_NOMEM nothing was counted. */
+static inline int
+lc__stats_entry_prepare(struct lc_stats_entry *entry, const struct lc_sample *sample,
+                        const struct lc_stats_config *config)
+{
+    bool has_room =
+        sample->second == entry->last_request_s &&
+        (isnan(sample->ms) || (sample->near >= 0 && entry->histogram.pages[sample->slot / LCORE_HISTOGRAM_PAGE] != 0));
+    return has_room ? 0 : lc__stats_entry_make_room(entry, sample, config);
+}
+
+static inline void
+lc__stats_entry_count(struct lc_stats_entry *entry, const struct lc_sample *sample)
+{
+    entry->request_count++;
+    entry->content_bytes += sample->content_bytes;
+    entry->last_request_unix_s = sample->unix_s;
+    entry->last_request_s = sample->second;
+    lc__window_at(&entry->window, sample->second)->requests++;
+    if (isnan(sample->ms)) {
+        entry->none_count++;
+        return;
+    }
+    entry->is_whole_ms &= sample->is_whole_ms;
+    entry->total_ms += sample->ms;
+    if (sample->ms < entry->min_ms) {
+        entry->min_ms = sample->ms;
+    }
+    if (sample->ms > entry->max_ms) {
+        entry->max_ms = sample->ms;
+    }
+    lc__histogram_raise(lc__histogram_at(&entry->histogram, sample->slot), 1);
+    if (sample->near >= 0) {
+        entry->buckets.near[sample->near]++;
+    } else {
+        ++*lc__buckets_find(&entry->buckets, sample->bucket_ms);
+    }
+}
+
+/* The failure of a second (checked). */
+int lc__stats_entry_count_failure(struct lc_stats_entry *entry, uint32_t second);
+
+/* Adds all of `source` (Locust's rules, compat DST-35). On LCE_NOMEM part of it may be there. */
+int lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entry *source,
+                           const struct lc_stats_config *config);
+/* For rows that came with Locust's buckets only: fills the histogram with the buckets' times. */
+int lc__stats_entry_fill_histogram(struct lc_stats_entry *entry);
+
+/* Requests and failures per second over Locust's window, for a clock given as times of the aggregate. */
+void lc__stats_entry_rates_at(const struct lc_stats_entry *entry, double start_unix_s, double last_unix_s,
+                              double *requests_per_s, double *failures_per_s);
+/* Locust's percentile of about the last recent_s seconds; false: nothing is known of then. */
+bool lc__stats_entry_recent_percentile_ms(const struct lc_stats_entry *entry, int64_t now_unix_s, int64_t recent_s,
+                                          double fraction, uint32_t *out);
+
+#endif

@@ -1,0 +1,37 @@
+/* The table of entries: what stands behind struct lc_stats, for the layers above. */
+#ifndef LCORE_STATS_TABLE_H
+#define LCORE_STATS_TABLE_H
+
+#include "base/map.h"
+#include "stats/entry.h"
+#include "stats/failures.h"
+
+struct lc_stats {
+    const struct lc_stats_config *config; /* never NULL */
+    struct lc_stats_entry *total;         /* the same for the table's whole life */
+    struct lc_stats_entry **entries;      /* in order of first use */
+    size_t count, capacity;
+    struct lc_map map; /* (name, method) to entry */
+    struct lc_failures failures;
+    uint64_t generation;
+};
+
+/* As lc_stats_new(). Without recent moments (workers, which only report) a table is cheaper, but knows no current
+ * percentiles. `config` must outlive the table; NULL: the defaults. */
+struct lc_stats *lc__stats_new(const struct lc_stats_config *config, bool is_keeping_recent);
+/* NULL if absent. */
+struct lc_stats_entry *lc__stats_find(const struct lc_stats *stats, struct lc_str name, struct lc_str method);
+/* Takes one more reference to an entry made elsewhere, in place of one of the same name and method. Entries looked up
+ * before are to be looked up again. */
+int lc__stats_adopt(struct lc_stats *stats, struct lc_stats_entry *entry);
+/* Drops one row, whose failures stay. Entries looked up before are to be looked up again. */
+int lc__stats_remove(struct lc_stats *stats, struct lc_stats_entry *entry);
+/* Logs a time that is already in milliseconds; NaN: counted, but has no time. is_whole_ms: it was given as a whole
+ * number, and Locust would show sums of it as such. */
+int lc__stats_log_ms(struct lc_stats *stats, struct lc_stats_entry *entry, double ms, bool is_whole_ms,
+                     uint64_t content_length, double unix_s);
+/* Logs in one entry only, without the aggregate. */
+int lc__stats_log_entry_ms(struct lc_stats *stats, struct lc_stats_entry *entry, double ms, bool is_whole_ms,
+                           uint64_t content_length, double unix_s);
+
+#endif

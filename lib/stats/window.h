@@ -1,0 +1,41 @@
+/* Requests and failures of each second of a run in which something happened, ascending. */
+#ifndef LCORE_STATS_WINDOW_H
+#define LCORE_STATS_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "locustcore/error.h"
+
+struct lc_second {
+    uint32_t unix_s;
+    uint32_t requests, failures;
+};
+
+struct lc_window {
+    struct lc_second *seconds;
+    size_t count, capacity;
+};
+
+/* Zero-initialised is empty. */
+void lc__window_fini(struct lc_window *window);
+/* Finds or adds a second that is not the last one; NULL: out of memory. */
+struct lc_second *lc__window_find(struct lc_window *window, uint32_t unix_s);
+
+/* The counters of a second, added if missing; NULL: out of memory. Valid until the next call. */
+static inline struct lc_second *
+lc__window_at(struct lc_window *window, uint32_t unix_s)
+{
+    if (window->count > 0 && window->seconds[window->count - 1].unix_s == unix_s) {
+        return &window->seconds[window->count - 1];
+    }
+    return lc__window_find(window, unix_s);
+}
+
+/* Adds all counts of `source`. On LCE_NOMEM part of them may be there. */
+int lc__window_merge(struct lc_window *target, const struct lc_window *source);
+/* Sums of the seconds first_s <= s < end_s. */
+void lc__window_sum(const struct lc_window *window, int64_t first_s, int64_t end_s, uint64_t *requests,
+                    uint64_t *failures);
+
+#endif

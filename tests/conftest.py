@@ -52,21 +52,21 @@ def nginx(tmp_path_factory: pytest.TempPathFactory, certs: Certs) -> Iterator[Ng
         yield server
 
 
-@pytest.fixture
-def locust(tmp_path: Path) -> Engine:
+@pytest.fixture(scope="session")
+def locust(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """Real Locust."""
     if "LOCUST_ORACLE" not in os.environ:
         pytest.skip("LOCUST_ORACLE names no Python with real Locust; ./dev test sets it")
-    return Engine("locust", oracle_command(), tmp_path)
+    return Engine("locust", oracle_command(), tmp_path_factory.mktemp("locust"))
 
 
-@pytest.fixture
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """What is tested: cload, unless --engine says otherwise."""
     if request.config.getoption("--engine") == "locust":
         other: Engine = request.getfixturevalue("locust")
         return other
-    return Engine("cload", cload_command(), tmp_path)
+    return Engine("cload", cload_command(), tmp_path_factory.mktemp("cload"))
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ class ProductUser(HttpUser):
 
 
 class OrderUser(HttpUser):
-    """Buys: product, order, payment, delivery, each in a service of its own, each call with the number from the last."""
+    """Buys: product, order, payment, delivery, each in its own service, each call with the number from the last."""
 
     host = ORDERS
     weight = 3

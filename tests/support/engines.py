@@ -55,7 +55,11 @@ class Result:
             return list(csv.DictReader(file))
 
     def __str__(self) -> str:
-        return f"exit code {self.code} after {self.seconds:.1f} s\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+        """For messages of failing tests: the ends of what it printed."""
+        return (
+            f"exit code {self.code} after {self.seconds:.1f} s\n"
+            f"--- stdout\n{self.stdout[-2000:]}\n--- stderr\n{self.stderr[:1000]}\n...\n{self.stderr[-4000:]}"
+        )
 
 
 def parse_tables(text: str, result: Result) -> None:

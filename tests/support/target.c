@@ -498,7 +498,8 @@ connection_process(struct connection *connection)
         if (connection->head_len == 0) {
             const char *end = in->len ? memmem(in->data, in->len, "\r\n\r\n", 4) : NULL;
             if (end == NULL) {
-                if (in->len > MAX_HEAD) {
+                /* A TLS handshake begins with no letter. */
+                if (in->len > MAX_HEAD || (in->len > 0 && !isalpha((unsigned char)in->data[0]))) {
                     connection_refuse(connection);
                 }
                 return;

@@ -132,7 +132,7 @@ class Engine:
             process.kill()
             stdout, stderr = process.communicate()
             if isinstance(error, subprocess.TimeoutExpired):
-                raise AssertionError(f"{process.args} did not end in {limit} s\n{stdout}\n{stderr}") from None
+                raise AssertionError(f"{process.args!r} did not end in {limit} s\n{stdout}\n{stderr}") from None
             raise
         result = Result(process.returncode, stdout, stderr, time.monotonic() - begin, Path("none"))
         parse_tables(stderr, result)

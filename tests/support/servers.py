@@ -3,14 +3,14 @@
 import http.client
 import json
 import os
+import re
 import socket
-import ssl
 import subprocess
 import time
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from certs import Certs, Pair
 
@@ -30,7 +30,7 @@ def wait_for_port(port: int, process: subprocess.Popen[Any], seconds: float = 10
     deadline = time.monotonic() + seconds
     while True:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args} ended with {process.returncode}")
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
@@ -49,7 +49,7 @@ class Server:
             self.process.wait(10)
             self.process = None
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -61,8 +61,14 @@ class Server:
 class Target(Server):
     """tests/support/target.c on a port of its own."""
 
-    def __init__(self, pair: Pair | None = None, client_ca: Path | None = None, delay_ms: int = 0) -> None:
-        command = [str(BUILD / "tests/support/target"), "--port", "0", "--delay-ms", str(delay_ms)]
+    def __init__(
+        self,
+        pair: Pair | None = None,
+        client_ca: Path | None = None,
+        delay_ms: int = 0,
+        command_prefix: tuple[str, ...] = (),
+    ) -> None:
+        command = [*command_prefix, str(BUILD / "tests/support/target"), "--port", "0", "--delay-ms", str(delay_ms)]
         if pair is not None:
             command += ["--cert", str(pair.cert), "--key", str(pair.key)]
         if client_ca is not None:
@@ -111,6 +117,7 @@ http {{
         ssl_certificate_key {key};
         ssl_session_cache shared:tls:10m;
         root {folder}/www;
+        location = /status {{ stub_status; }}
         location = /hello {{ return 200 "{hello}"; }}
         location = /missing {{ return 404; }}
         location = /broken {{ return 500; }}
@@ -150,14 +157,10 @@ class Nginx(Server):
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         wait_for_port(self.port, self.process)
 
-    def get(self, path: str, is_tls: bool = False) -> bytes:
-        connection: http.client.HTTPConnection
-        if is_tls:
-            context = ssl.create_default_context(cafile=str(self.ca))
-            connection = http.client.HTTPSConnection("127.0.0.1", self.tls_port, context=context, timeout=10)
-        else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", path)
-        body = connection.getresponse().read()
+    def status(self) -> tuple[int, int]:
+        """Connections open now and requests so far, those for this page left out and included."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", "/status")
+        numbers = re.findall(r"\d+", connection.getresponse().read().decode())
         connection.close()
-        return body
+        return int(numbers[0]) - 1, int(numbers[3])

@@ -1,0 +1,340 @@
+/* One round: libev collects ready descriptors and calls their watchers, then due deadlines are called. The two ways to
+ * run (own run, hosted) differ only in who waits.
+ *
+ * Hosted, the foreign loop sees one descriptor, libev's epoll set. libev tells the kernel about watchers lazily, at the
+ * begin of a round, so a watcher started in the middle of one is unknown to the kernel when the round ends. `is_dirty`
+ * remembers that: lc_loop_poll() then goes round once more, and between rounds a byte for our own wake-up descriptor
+ * makes the set readable. libev's ev_async would not do, it writes only while its own loop sleeps. */
+#include "loop/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ev.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/heap.h"
+
+struct call {
+    struct call *next;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+struct lc_loop {
+    struct ev_loop *ev;
+    struct lc_heap timers;
+    int64_t now_ns;
+    int callbacks;
+    bool is_in_round;
+    bool is_dirty; /* in a round: watchers were started; between rounds: the wake-up was written */
+    bool is_stopping;
+    bool is_hosted;
+    int backend_fd;
+    int wake_fd;
+    ev_io wake_io;
+    ev_check check;
+    ev_prepare prepare;
+    ev_timer timer;
+    int64_t armed_ns;      /* deadline the libev timer is set for */
+    struct ev_loop *probe; /* the second loop that shows the descriptor of the first */
+    ev_embed embed;
+    pthread_mutex_t lock; /* of the calls */
+    struct call *calls_first;
+    struct call **calls_end;
+};
+
+static void
+wake(struct lc_loop *loop)
+{
+    uint64_t one = 1;
+    ssize_t written;
+    do {
+        written = write(loop->wake_fd, &one, sizeof(one));
+    } while (written < 0 && errno == EINTR);
+}
+
+static void
+on_wake(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_loop *loop = io->data;
+    uint64_t count;
+    if (read(loop->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR) {
+        assert(!"eventfd");
+    }
+    pthread_mutex_lock(&loop->lock);
+    struct call *call = loop->calls_first;
+    loop->calls_first = NULL;
+    loop->calls_end = &loop->calls_first;
+    pthread_mutex_unlock(&loop->lock);
+    while (call != NULL) {
+        struct call *next = call->next;
+        void (*fn)(void *arg) = call->fn;
+        void *arg = call->arg;
+        lc__free(call);
+        loop->callbacks++;
+        fn(arg);
+        call = next;
+    }
+}
+
+static void
+on_check(struct ev_loop *ev, ev_check *check, int events)
+{
+    struct lc_loop *loop = check->data;
+    loop->now_ns = lc_clock_monotonic_ns();
+    loop->callbacks += (int)ev_pending_count(ev);
+}
+
+static void
+on_prepare(struct ev_loop *ev, ev_prepare *prepare, int events)
+{
+    struct lc_loop *loop = prepare->data;
+    if (loop->is_hosted) {
+        return;
+    }
+    int64_t deadline_ns = lc_loop_next_deadline_ns(loop);
+    if (deadline_ns == loop->armed_ns) {
+        return;
+    }
+    ev_timer_stop(ev, &loop->timer);
+    loop->armed_ns = deadline_ns;
+    if (deadline_ns != INT64_MAX) {
+        int64_t wait_ns = deadline_ns - lc_clock_monotonic_ns();
+        ev_now_update(ev);
+        ev_timer_set(&loop->timer, wait_ns > 0 ? (ev_tstamp)wait_ns / 1e9 : 0.0, 0.0);
+        ev_timer_start(ev, &loop->timer);
+    }
+}
+
+/* Only there to end the wait; run_timers() does the work. */
+static void
+on_timer(struct ev_loop *ev, ev_timer *timer, int events)
+{
+    struct lc_loop *loop = timer->data;
+    loop->armed_ns = INT64_MAX;
+}
+
+static void
+run_timers(struct lc_loop *loop)
+{
+    /* The count bounds the round: a timer that starts itself anew with a past deadline waits for the next one. */
+    size_t most = loop->timers.count;
+    while (most-- > 0) {
+        struct lc_timer *first = lc_heap_first(&loop->timers);
+        if (first == NULL || first->deadline_ns > loop->now_ns) {
+            break;
+        }
+        lc_heap_remove(&loop->timers, first);
+        loop->callbacks++;
+        first->fn(first);
+    }
+}
+
+struct lc_loop *
+lc_loop_new(void)
+{
+    struct lc_loop *loop = lc__calloc(1, sizeof(*loop));
+    if (loop == NULL) {
+        return NULL;
+    }
+    loop->calls_end = &loop->calls_first;
+    loop->backend_fd = -1;
+    loop->now_ns = lc_clock_monotonic_ns();
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->wake_fd < 0) {
+        goto fail_wake;
+    }
+    unsigned backends = ev_supported_backends() & ev_embeddable_backends();
+    loop->ev = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOSIGMASK | (backends == 0 ? EVFLAG_AUTO : backends));
+    if (loop->ev == NULL) {
+        goto fail_ev;
+    }
+    if (pthread_mutex_init(&loop->lock, NULL) != 0) {
+        goto fail_lock;
+    }
+    ev_io_init(&loop->wake_io, on_wake, loop->wake_fd, EV_READ);
+    loop->wake_io.data = loop;
+    ev_io_start(loop->ev, &loop->wake_io);
+    ev_check_init(&loop->check, on_check);
+    ev_set_priority(&loop->check, EV_MAXPRI);
+    loop->check.data = loop;
+    ev_check_start(loop->ev, &loop->check);
+    ev_prepare_init(&loop->prepare, on_prepare);
+    loop->prepare.data = loop;
+    ev_prepare_start(loop->ev, &loop->prepare);
+    ev_timer_init(&loop->timer, on_timer, 0.0, 0.0);
+    loop->timer.data = loop;
+    loop->armed_ns = INT64_MAX;
+    /* A round with nothing to do puts the wake-up into the kernel's set; from here on is_dirty tells the truth. */
+    loop->is_hosted = true;
+    ev_run(loop->ev, EVRUN_NOWAIT);
+    return loop;
+fail_lock:
+    ev_loop_destroy(loop->ev);
+fail_ev:
+    close(loop->wake_fd);
+fail_wake:
+    lc__free(loop);
+    return NULL;
+}
+
+void
+lc_loop_free(struct lc_loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    assert(!loop->is_in_round);
+    lc_heap_fini(&loop->timers);
+    if (loop->probe != NULL) {
+        ev_embed_stop(loop->probe, &loop->embed);
+        ev_loop_destroy(loop->probe);
+    }
+    ev_timer_stop(loop->ev, &loop->timer);
+    ev_prepare_stop(loop->ev, &loop->prepare);
+    ev_check_stop(loop->ev, &loop->check);
+    ev_io_stop(loop->ev, &loop->wake_io);
+    ev_loop_destroy(loop->ev);
+    close(loop->wake_fd);
+    pthread_mutex_destroy(&loop->lock);
+    while (loop->calls_first != NULL) {
+        struct call *call = loop->calls_first;
+        loop->calls_first = call->next;
+        lc__free(call);
+    }
+    lc__free(loop);
+}
+
+static void
+run_round(struct lc_loop *loop, int flags)
+{
+    loop->is_dirty = false;
+    ev_run(loop->ev, flags);
+    run_timers(loop);
+}
+
+int
+lc_loop_run(struct lc_loop *loop)
+{
+    assert(!loop->is_in_round);
+    loop->is_hosted = false;
+    loop->is_stopping = false;
+    loop->is_in_round = true;
+    while (!loop->is_stopping) {
+        run_round(loop, EVRUN_ONCE);
+    }
+    loop->is_in_round = false;
+    ev_timer_stop(loop->ev, &loop->timer);
+    loop->armed_ns = INT64_MAX;
+    return 0;
+}
+
+void
+lc_loop_stop(struct lc_loop *loop)
+{
+    loop->is_stopping = true;
+}
+
+int
+lc_loop_poll(struct lc_loop *loop)
+{
+    assert(!loop->is_in_round);
+    loop->is_hosted = true;
+    loop->is_in_round = true;
+    loop->callbacks = 0;
+    run_round(loop, EVRUN_NOWAIT);
+    if (loop->is_dirty) {
+        run_round(loop, EVRUN_NOWAIT);
+    }
+    loop->is_in_round = false;
+    if (loop->is_dirty) {
+        wake(loop);
+    }
+    return loop->callbacks;
+}
+
+int
+lc_loop_fd(struct lc_loop *loop)
+{
+    if (loop->backend_fd >= 0) {
+        return loop->backend_fd;
+    }
+    if ((ev_backend(loop->ev) & ev_embeddable_backends()) == 0) {
+        return LCE_UNSUPPORTED;
+    }
+    loop->probe = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOSIGMASK);
+    if (loop->probe == NULL) {
+        return LCE_SYSTEM;
+    }
+    ev_embed_init(&loop->embed, NULL, loop->ev);
+    ev_embed_start(loop->probe, &loop->embed);
+    loop->backend_fd = loop->embed.io.fd;
+    return loop->backend_fd;
+}
+
+int64_t
+lc_loop_next_deadline_ns(const struct lc_loop *loop)
+{
+    const struct lc_timer *first = lc_heap_first(&loop->timers);
+    return first == NULL ? INT64_MAX : first->deadline_ns;
+}
+
+int64_t
+lc_loop_now_ns(const struct lc_loop *loop)
+{
+    return loop->now_ns;
+}
+
+int
+lc_loop_call(struct lc_loop *loop, void (*fn)(void *arg), void *arg)
+{
+    struct call *call = lc__alloc(sizeof(*call));
+    if (call == NULL) {
+        return LCE_NOMEM;
+    }
+    *call = (struct call){NULL, fn, arg};
+    pthread_mutex_lock(&loop->lock);
+    bool is_first = loop->calls_first == NULL;
+    *loop->calls_end = call;
+    loop->calls_end = &call->next;
+    pthread_mutex_unlock(&loop->lock);
+    if (is_first) {
+        wake(loop);
+    }
+    return 0;
+}
+
+struct ev_loop *
+lc__loop_ev(struct lc_loop *loop)
+{
+    return loop->ev;
+}
+
+void
+lc__loop_kick(struct lc_loop *loop)
+{
+    if (loop->is_dirty) {
+        return;
+    }
+    loop->is_dirty = true;
+    if (!loop->is_in_round) {
+        wake(loop);
+    }
+}
+
+int
+lc_timer_start(struct lc_loop *loop, struct lc_timer *timer, int64_t deadline_ns, void (*fn)(struct lc_timer *timer))
+{
+    timer->fn = fn;
+    return lc_heap_put(&loop->timers, timer, deadline_ns);
+}
+
+void
+lc_timer_stop(struct lc_loop *loop, struct lc_timer *timer)
+{
+    lc_heap_remove(&loop->timers, timer);
+}

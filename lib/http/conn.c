@@ -1,0 +1,645 @@
+#include "http/conn.h"
+
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "http/http.h"
+#include "http/tls.h"
+#include "loop/io.h"
+
+/* Per session, as in requests' pool. */
+#define IDLE_MAX 10
+/* TLS bytes are received record by record; how many before other connections get their turn. */
+#define RECEIVES_PER_ROUND 64
+/* What is reserved at once because a Content-Length says so; beyond it, growth pays for what really came. */
+#define RESERVE_MAX (16 * 1024 * 1024)
+/* Bodies from here on are received into their own buffer instead of the shared one. */
+#define IN_PLACE_MIN (256 * 1024)
+/* Head and body go into one TLS record up to this size. */
+#define TLS_CHUNK 16384
+
+/* ---- receiving from the kernel ---- */
+
+/* A stamp is believed only where it can be true: not before the request, not in the future. The clocks may have been
+ * set in between. */
+static int64_t
+believable_ns(const struct lc_conn *conn, int64_t stamp_ns)
+{
+    int64_t now_ns = lc_loop_now_ns(conn->session->http->loop);
+    if (stamp_ns > now_ns) {
+        now_ns = lc_clock_monotonic_ns();
+    }
+    int64_t sent_ns = conn->exchange == NULL ? 0 : conn->exchange->timings.sent_ns;
+    if (stamp_ns <= now_ns && stamp_ns >= sent_ns) {
+        return stamp_ns;
+    }
+    return now_ns > sent_ns ? now_ns : lc_clock_monotonic_ns();
+}
+
+ssize_t
+lc__conn_receive(struct lc_conn *conn, void *data, size_t size)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct scm_timestamping))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {data, size};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+    ssize_t got;
+    do {
+        got = recvmsg(conn->read_io.fd, &message, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got <= 0) {
+        return got < 0 ? -errno : 0;
+    }
+    int64_t stamp_ns = 0;
+    for (struct cmsghdr *part_of = CMSG_FIRSTHDR(&message); part_of != NULL; part_of = CMSG_NXTHDR(&message, part_of)) {
+        if (part_of->cmsg_level == SOL_SOCKET && part_of->cmsg_type == SCM_TIMESTAMPING) {
+            struct scm_timestamping stamps;
+            memcpy(&stamps, CMSG_DATA(part_of), sizeof(stamps));
+            stamp_ns = (int64_t)stamps.ts[0].tv_sec * LCORE_NS_PER_S + stamps.ts[0].tv_nsec;
+        }
+    }
+    conn->stamp_ns = stamp_ns == 0 ? lc_loop_now_ns(conn->session->http->loop)
+                                   : believable_ns(conn, lc__http_monotonic_ns(conn->session->http, stamp_ns));
+    return got;
+}
+
+static ssize_t
+read_some(struct lc_conn *conn, void *data, size_t size)
+{
+    return conn->ssl == NULL ? lc__conn_receive(conn, data, size) : lc__tls_read(conn, data, size);
+}
+
+/* ---- life ---- */
+
+static void
+detach(struct lc_conn *conn)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    struct lc_loop *loop = conn->session->http->loop;
+    lc_io_stop(loop, &exchange->write_io);
+    lc_timer_stop(loop, &exchange->timer);
+    exchange->conn = NULL;
+    conn->exchange = NULL;
+}
+
+void
+lc__conn_close(struct lc_conn *conn)
+{
+    struct lc_session *session = conn->session;
+    if (conn->exchange != NULL) {
+        detach(conn);
+    } else if (lc_list_is_linked(&conn->link)) {
+        lc_list_remove(&conn->link);
+        session->idle_count--;
+    }
+    lc_io_stop(session->http->loop, &conn->read_io);
+    if (conn->ssl != NULL) {
+        lc__tls_close(conn);
+    }
+    close(conn->read_io.fd);
+    lc__origin_unref(conn->origin);
+    lc__free(conn);
+}
+
+static void
+keep(struct lc_conn *conn)
+{
+    struct lc_session *session = conn->session;
+    detach(conn);
+    if (session->idle_count >= IDLE_MAX) {
+        lc__conn_close(LCORE_CONTAINER(session->idle.prev, struct lc_conn, link));
+    }
+    conn->served++;
+    conn->idle_since_ns = lc_loop_now_ns(session->http->loop);
+    lc_list_prepend(&session->idle, &conn->link);
+    session->idle_count++;
+}
+
+bool
+lc__conn_is_dropped(const struct lc_conn *conn)
+{
+    char byte;
+    ssize_t got = recv(conn->read_io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0) {
+        return errno != EAGAIN && errno != EINTR;
+    }
+    /* Bytes nobody asked for: over TLS perhaps a session ticket, else the connection is out of step. */
+    return got == 0 || conn->ssl == NULL;
+}
+
+static void
+fail(struct lc_conn *conn, enum lc_fail reason, int errnum, const char *text)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    const struct lc_h1_head *head = &exchange->in_head;
+    struct lc_hop hop = {
+        .fail = reason, .errnum = errnum, .text = lc_str_from(text), .is_kept_alive = conn->served > 0};
+    if (exchange->has_head) {
+        hop.status = head->status;
+        hop.minor = head->minor;
+        hop.reason = head->reason;
+        hop.lines = head->lines;
+        hop.location = head->location;
+        hop.has_set_cookie = head->has_set_cookie;
+        hop.body_buffer = &exchange->collected;
+    }
+    bool is_reused = conn->served > 0;
+    lc__conn_close(conn);
+    lc__direct_fail(exchange, &hop, is_reused);
+}
+
+/* ---- timeouts ---- */
+
+static void
+on_read_timeout(struct lc_timer *timer)
+{
+    struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
+    struct lc_loop *loop = exchange->session->http->loop;
+    int64_t deadline_ns = exchange->active_ns + exchange->read_timeout_ns;
+    if (deadline_ns > lc_loop_now_ns(loop)) {
+        lc_timer_start(loop, timer, deadline_ns, on_read_timeout);
+        return;
+    }
+    char text[64];
+    snprintf(text, sizeof(text), "read timed out (%.3g s without a byte)", (double)exchange->read_timeout_ns / 1e9);
+    fail(exchange->conn, LCORE_FAIL_READ_TIMEOUT, ETIMEDOUT, text);
+}
+
+/* ---- sending ---- */
+
+static ssize_t
+send_plain(struct lc_conn *conn, const struct lc_exchange *exchange)
+{
+    size_t head_left = exchange->sent < exchange->head.len ? exchange->head.len - exchange->sent : 0;
+    size_t body_done = exchange->sent - (exchange->head.len - head_left);
+    ssize_t sent;
+    do {
+        if (exchange->body.len == 0) {
+            sent = send(conn->read_io.fd, exchange->head.data + exchange->sent, head_left, MSG_NOSIGNAL);
+        } else if (head_left == 0) {
+            sent =
+                send(conn->read_io.fd, exchange->body.data + body_done, exchange->body.len - body_done, MSG_NOSIGNAL);
+        } else {
+            struct iovec parts[2] = {{exchange->head.data + exchange->sent, head_left},
+                                     {(char *)exchange->body.data, exchange->body.len}};
+            struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+            sent = sendmsg(conn->read_io.fd, &message, MSG_NOSIGNAL);
+        }
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+static ssize_t
+send_tls(struct lc_conn *conn, const struct lc_exchange *exchange)
+{
+    size_t head_len = exchange->head.len;
+    if (exchange->sent >= head_len) {
+        size_t done = exchange->sent - head_len;
+        size_t left = exchange->body.len - done;
+        return lc__tls_write(conn, exchange->body.data + done, left < TLS_CHUNK ? left : TLS_CHUNK);
+    }
+    size_t head_left = head_len - exchange->sent;
+    if (exchange->body.len == 0 || head_left >= TLS_CHUNK) {
+        return lc__tls_write(conn, exchange->head.data + exchange->sent, head_left < TLS_CHUNK ? head_left : TLS_CHUNK);
+    }
+    char chunk[TLS_CHUNK];
+    size_t room = TLS_CHUNK - head_left;
+    size_t body_part = exchange->body.len < room ? exchange->body.len : room;
+    memcpy(chunk, exchange->head.data + exchange->sent, head_left);
+    memcpy(chunk + head_left, exchange->body.data, body_part);
+    return lc__tls_write(conn, chunk, head_left + body_part);
+}
+
+static void
+send_more(struct lc_conn *conn)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    struct lc_loop *loop = conn->session->http->loop;
+    size_t total = exchange->head.len + exchange->body.len;
+    while (exchange->sent < total) {
+        ssize_t sent = conn->ssl == NULL ? send_plain(conn, exchange) : send_tls(conn, exchange);
+        if (sent == -EAGAIN) {
+            lc_io_start(loop, &exchange->write_io);
+            return;
+        }
+        if (sent < 0) {
+            /* The peer may have answered before it closed: whatever it is, the read side will see it. */
+            exchange->send_errno = (int)-sent;
+            shutdown(conn->read_io.fd, SHUT_WR);
+            break;
+        }
+        exchange->sent += (size_t)sent;
+        exchange->active_ns = lc_loop_now_ns(loop);
+    }
+    lc_io_stop(loop, &exchange->write_io);
+}
+
+static void
+begin_request(struct lc_conn *conn)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    int64_t now_ns = lc_clock_monotonic_ns();
+    exchange->timings.sent_ns = now_ns;
+    exchange->active_ns = now_ns;
+    send_more(conn);
+    if (exchange->read_timeout_ns > 0) {
+        lc_timer_start(conn->session->http->loop, &exchange->timer, now_ns + exchange->read_timeout_ns,
+                       on_read_timeout);
+    }
+}
+
+/* ---- the response ---- */
+
+static struct lc_str
+moved(struct lc_str part, const char *from, const char *to)
+{
+    return part.data == NULL ? part : (struct lc_str){to + (part.data - from), part.len};
+}
+
+/* The head must outlive the shared receive buffer. */
+static int
+keep_head(struct lc_exchange *exchange, const char *data, size_t len)
+{
+    if (exchange->in.len > 0) {
+        exchange->in.len = len;
+        return 0;
+    }
+    int err = lc_buffer_append(&exchange->in, data, len);
+    if (err < 0) {
+        return err;
+    }
+    struct lc_h1_head *head = &exchange->in_head;
+    head->reason = moved(head->reason, data, exchange->in.data);
+    head->lines = moved(head->lines, data, exchange->in.data);
+    head->location = moved(head->location, data, exchange->in.data);
+    return 0;
+}
+
+static void
+complete(struct lc_conn *conn, bool is_reusable, struct lc_str body, struct lc_buffer *body_buffer)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    const struct lc_h1_head *head = &exchange->in_head;
+    struct lc_hop hop = {
+        .status = head->status,
+        .minor = head->minor,
+        .reason = head->reason,
+        .lines = head->lines,
+        .location = head->location,
+        .has_set_cookie = head->has_set_cookie,
+        .is_kept_alive = conn->served > 0,
+        .body = body,
+        .body_buffer = body_buffer,
+    };
+    if (exchange->is_decoding) {
+        hop.fail = lc__exchange_end_body(exchange);
+    }
+    if (is_reusable) {
+        keep(conn);
+    } else {
+        lc__conn_close(conn);
+    }
+    lc__exchange_finish(exchange, &hop);
+}
+
+/* What came of the body, out of the shared buffer, because more of it is to come. */
+static int
+collect(struct lc_exchange *exchange, struct lc_buffer *body)
+{
+    uint64_t expected = body->len;
+    if (exchange->in_body.framing == LCORE_H1_LENGTH && !exchange->is_decoding) {
+        uint64_t left = exchange->in_body.remaining < RESERVE_MAX ? exchange->in_body.remaining : RESERVE_MAX;
+        expected += left;
+    }
+    int err = lc_buffer_reserve(&exchange->collected, (size_t)expected + 1);
+    err = err < 0 ? err : lc_buffer_append(&exchange->collected, body->data, body->len);
+    body->len = 0;
+    return err;
+}
+
+/* Takes received bytes in. False: the exchange has left the connection, which may be gone. */
+static bool
+take_in(struct lc_conn *conn, struct lc_str in)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    struct lc_http *http = conn->session->http;
+    exchange->has_received = true;
+    exchange->active_ns = lc_loop_now_ns(http->loop);
+    exchange->timings.end_ns = conn->stamp_ns;
+    if (exchange->timings.first_byte_ns == 0) {
+        exchange->timings.first_byte_ns = conn->stamp_ns;
+    }
+    struct lc_str head_data = {0};
+    size_t head_len = 0;
+    enum lc_fail reason;
+    if (!exchange->has_head) {
+        if (exchange->in.len > 0) {
+            if (lc_buffer_append_str(&exchange->in, in) < 0) {
+                goto no_memory;
+            }
+            in = (struct lc_str){exchange->in.data, exchange->in.len};
+        }
+        for (;;) {
+            ptrdiff_t len = lc_h1_parse_head(in.data, in.len, &exchange->in_head);
+            if (len < 0) {
+                fail(conn, (enum lc_fail) - len, 0, NULL);
+                return false;
+            }
+            if (len == 0) {
+                if (exchange->in.len == 0 && lc_buffer_append_str(&exchange->in, in) < 0) {
+                    goto no_memory;
+                }
+                return true;
+            }
+            if (!lc_h1_is_interim(&exchange->in_head)) {
+                head_len = (size_t)len;
+                break;
+            }
+            exchange->in_head = (struct lc_h1_head){0};
+            if (exchange->in.len > 0) {
+                lc_buffer_consume(&exchange->in, (size_t)len);
+                in = (struct lc_str){exchange->in.data, exchange->in.len};
+            } else {
+                in = (struct lc_str){in.data + len, in.len - (size_t)len};
+            }
+            exchange->timings.first_byte_ns = in.len > 0 ? conn->stamp_ns : 0;
+            if (in.len == 0) {
+                return true;
+            }
+        }
+        head_data = in;
+        in = (struct lc_str){in.data + head_len, in.len - head_len};
+        reason = lc__exchange_begin_body(exchange);
+        if (reason != LCORE_FAIL_NONE) {
+            fail(conn, reason, 0, NULL);
+            return false;
+        }
+    }
+    bool is_first = head_data.data != NULL;
+    struct lc_buffer *body = is_first ? &http->body : &exchange->collected;
+    struct lc_str whole = {0};
+    if (is_first) {
+        body->len = 0;
+    }
+    for (;;) {
+        struct lc_str run;
+        enum lc_h1_event event = lc_h1_body_next(&exchange->in_body, &in, &run);
+        if (event == LCORE_H1_DATA) {
+            uint64_t limit = conn->session->max_body_bytes;
+            if (is_first && exchange->in_body.framing == LCORE_H1_LENGTH && exchange->in_body.remaining == 0 &&
+                !exchange->is_decoding && (limit == 0 || run.len <= limit)) {
+                /* All of it is here: no copy but the response's own. */
+                whole = run;
+                exchange->wire_body_bytes = run.len;
+                continue;
+            }
+            reason = lc__exchange_add_body(exchange, run, body);
+            if (reason != LCORE_FAIL_NONE) {
+                fail(conn, reason, 0, NULL);
+                return false;
+            }
+        } else if (event == LCORE_H1_DONE) {
+            bool is_reusable = lc_h1_is_reusable(&exchange->in_head, &exchange->in_body) && in.len == 0 &&
+                               exchange->in_head.status != 101 && exchange->send_errno == 0 &&
+                               exchange->sent == exchange->head.len + exchange->body.len;
+            complete(conn, is_reusable, whole, whole.data == NULL ? body : NULL);
+            return false;
+        } else if (event == LCORE_H1_FAIL) {
+            fail(conn, exchange->in_body.fail, 0, NULL);
+            return false;
+        } else {
+            break;
+        }
+    }
+    if (is_first && (keep_head(exchange, head_data.data, head_len) < 0 || collect(exchange, body) < 0)) {
+        goto no_memory;
+    }
+    return true;
+no_memory:
+    fail(conn, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
+    return false;
+}
+
+static void
+take_end(struct lc_conn *conn, int errnum)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    if (errnum == EPROTO && conn->ssl != NULL) {
+        fail(conn, LCORE_FAIL_TLS, 0, lc__tls_why());
+        return;
+    }
+    if (!exchange->has_head) {
+        bool is_partial = exchange->in.len > 0;
+        if (errnum == 0 && exchange->send_errno != 0 && !is_partial) {
+            fail(conn, LCORE_FAIL_SEND, exchange->send_errno, strerror(exchange->send_errno));
+        } else if (errnum != 0) {
+            enum lc_fail reason = errnum == ECONNRESET || errnum == EPIPE ? LCORE_FAIL_RESET : LCORE_FAIL_CLOSED;
+            fail(conn, reason, errnum, strerror(errnum));
+        } else {
+            fail(conn, LCORE_FAIL_CLOSED, 0, is_partial ? "connection closed in the middle of the header" : NULL);
+        }
+        return;
+    }
+    if (errnum != 0) {
+        fail(conn, LCORE_FAIL_RESET, errnum, strerror(errnum));
+        return;
+    }
+    enum lc_fail reason = lc_h1_body_end(&exchange->in_body);
+    if (reason != LCORE_FAIL_NONE) {
+        char text[96];
+        int len = snprintf(text, sizeof(text), "body ended early after %llu bytes",
+                           (unsigned long long)exchange->wire_body_bytes);
+        if (exchange->in_body.framing == LCORE_H1_LENGTH) {
+            snprintf(text + len, sizeof(text) - (size_t)len, ", %llu more were announced",
+                     (unsigned long long)exchange->in_body.remaining);
+        }
+        fail(conn, reason, 0, text);
+        return;
+    }
+    complete(conn, false, (struct lc_str){0}, &exchange->collected);
+}
+
+/* Long bodies of known length are received where they will stay. */
+static bool
+receive_in_place(struct lc_conn *conn)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    struct lc_buffer *body = &exchange->collected;
+    uint64_t left = exchange->in_body.remaining;
+    size_t room = body->capacity - body->len;
+    if (room < IN_PLACE_MIN / 4) {
+        if (lc_buffer_reserve(body, left < RESERVE_MAX ? (size_t)left : RESERVE_MAX) < 0) {
+            fail(conn, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
+            return false;
+        }
+        room = body->capacity - body->len;
+    }
+    ssize_t got = read_some(conn, body->data + body->len, left < room ? (size_t)left : room);
+    if (got == -EAGAIN) {
+        return false;
+    }
+    if (got <= 0) {
+        take_end(conn, (int)-got);
+        return false;
+    }
+    body->len += (size_t)got;
+    exchange->in_body.remaining -= (uint64_t)got;
+    exchange->wire_body_bytes += (uint64_t)got;
+    exchange->active_ns = lc_loop_now_ns(conn->session->http->loop);
+    exchange->timings.end_ns = conn->stamp_ns;
+    return exchange->in_body.remaining > 0 || take_in(conn, (struct lc_str){body->data, 0});
+}
+
+static void
+receive_response(struct lc_conn *conn)
+{
+    struct lc_http *http = conn->session->http;
+    struct lc_exchange *exchange = conn->exchange;
+    conn->receives_left = RECEIVES_PER_ROUND;
+    for (;;) {
+        if (exchange->has_head && exchange->in_body.framing == LCORE_H1_LENGTH && !exchange->is_decoding &&
+            exchange->in_body.remaining >= IN_PLACE_MIN && conn->session->max_body_bytes == 0) {
+            if (!receive_in_place(conn) || conn->ssl == NULL) {
+                return;
+            }
+            continue;
+        }
+        size_t filled = 0;
+        ssize_t got;
+        do {
+            got = read_some(conn, http->receive + filled, LCORE_RECEIVE_SIZE - filled);
+            filled += got > 0 ? (size_t)got : 0;
+        } while (conn->ssl != NULL && got > 0 && filled < LCORE_RECEIVE_SIZE);
+        if (filled > 0 && !take_in(conn, (struct lc_str){http->receive, filled})) {
+            return;
+        }
+        if (got <= 0) {
+            if (got != -EAGAIN) {
+                take_end(conn, (int)-got);
+            }
+            return;
+        }
+        if (conn->ssl == NULL) {
+            return;
+        }
+        /* What OpenSSL has read ahead would not make the descriptor readable: on until it wants more. */
+    }
+}
+
+/* ---- events ---- */
+
+static void
+go_on_handshake(struct lc_conn *conn)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    struct lc_loop *loop = conn->session->http->loop;
+    char text[256];
+    int errnum = 0;
+    enum lc_fail reason = LCORE_FAIL_NONE;
+    switch (lc__tls_handshake(conn, &reason, &errnum, text, sizeof(text))) {
+    case LCORE_TLS_DONE:
+        conn->is_handshaking = false;
+        lc_timer_stop(loop, &exchange->timer);
+        lc_io_stop(loop, &exchange->write_io);
+        exchange->timings.tls_ns = lc_clock_monotonic_ns();
+        begin_request(conn);
+        break;
+    case LCORE_TLS_WANT_READ:
+        lc_io_stop(loop, &exchange->write_io);
+        break;
+    case LCORE_TLS_WANT_WRITE:
+        lc_io_start(loop, &exchange->write_io);
+        break;
+    case LCORE_TLS_FAILED:
+        fail(conn, reason, errnum, text);
+        break;
+    }
+}
+
+static void
+on_readable(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_conn *conn = io->data;
+    if (conn->exchange == NULL) {
+        /* Closed by the server, or bytes nobody asked for. TLS may bring session tickets. */
+        char byte;
+        conn->receives_left = RECEIVES_PER_ROUND;
+        if (conn->ssl == NULL || lc__tls_read(conn, &byte, 1) != -EAGAIN) {
+            lc__conn_close(conn);
+        }
+    } else if (conn->is_handshaking) {
+        conn->receives_left = RECEIVES_PER_ROUND;
+        go_on_handshake(conn);
+    } else {
+        receive_response(conn);
+    }
+}
+
+static void
+on_writable(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_conn *conn = io->data;
+    conn->receives_left = RECEIVES_PER_ROUND;
+    if (conn->is_handshaking) {
+        go_on_handshake(conn);
+    } else {
+        send_more(conn);
+    }
+}
+
+static void
+attach(struct lc_conn *conn, struct lc_exchange *exchange)
+{
+    conn->exchange = exchange;
+    exchange->conn = conn;
+    lc_io_init(&exchange->write_io, on_writable, conn->read_io.fd, EV_WRITE, conn);
+}
+
+int
+lc__conn_open(struct lc_exchange *exchange, int fd)
+{
+    struct lc_conn *conn = lc__calloc(1, sizeof(*conn));
+    if (conn == NULL) {
+        return LCE_NOMEM;
+    }
+    conn->session = exchange->session;
+    conn->origin = lc__origin_ref(exchange->origin);
+    lc_list_init(&conn->link);
+    lc_io_init(&conn->read_io, on_readable, fd, EV_READ, conn);
+    if (conn->origin->tls != NULL) {
+        int err = lc__tls_open(conn);
+        if (err < 0) {
+            lc__origin_unref(conn->origin);
+            lc__free(conn);
+            return err;
+        }
+        conn->is_handshaking = true;
+    }
+    attach(conn, exchange);
+    lc_io_start(conn->session->http->loop, &conn->read_io);
+    if (conn->is_handshaking) {
+        /* The first flight goes out in the next round, so that a failure does not end the exchange in here. */
+        lc_io_start(conn->session->http->loop, &exchange->write_io);
+    } else {
+        begin_request(conn);
+    }
+    return 0;
+}
+
+void
+lc__conn_reuse(struct lc_conn *conn, struct lc_exchange *exchange)
+{
+    lc_list_remove(&conn->link);
+    conn->session->idle_count--;
+    attach(conn, exchange);
+    begin_request(conn);
+}

@@ -1,0 +1,44 @@
+/* One HTTP/1.1 connection. It is owned by its session: by the list of idle ones, or by the exchange it serves. Idle it
+ * holds no buffer, and its read watcher stays on for its whole life, so a request costs no change of the epoll set. */
+#ifndef LCORE_HTTP_CONN_H
+#define LCORE_HTTP_CONN_H
+
+#include <ev.h>
+#include <sys/types.h>
+
+#include "http/exchange.h"
+#include "http/session.h"
+
+struct ssl_st;
+
+struct lc_conn {
+    ev_io read_io;
+    struct lc_list link; /* in session->idle while idle */
+    struct lc_session *session;
+    struct lc_origin *origin;     /* referenced */
+    struct lc_exchange *exchange; /* NULL: idle */
+    struct ssl_st *ssl;           /* NULL: plain */
+    int64_t stamp_ns;             /* when the last bytes arrived, by the kernel's receive time stamp */
+    int64_t idle_since_ns;
+    uint32_t served;
+    uint16_t receives_left; /* of this round, for TLS; see lc__conn_receive() */
+    bool is_handshaking;
+};
+
+/* Takes the connected descriptor and goes on with the exchange: TLS handshake if the origin wants one, request,
+ * response. LCE_NOMEM: nothing was taken. Does not end the exchange before it returns. */
+int lc__conn_open(struct lc_exchange *exchange, int fd);
+/* Serves the exchange on an idle connection. Does not end the exchange before it returns. */
+void lc__conn_reuse(struct lc_conn *conn, struct lc_exchange *exchange);
+/* Whether the peer closed an idle connection and the loop had no occasion to see it yet. One system call. */
+bool lc__conn_is_dropped(const struct lc_conn *conn);
+/* Closes it, also in the middle of an exchange, which then has none. */
+void lc__conn_close(struct lc_conn *conn);
+
+/* One recvmsg, remembering the arrival. Returns the bytes, 0 at the end, or -errno. */
+ssize_t lc__conn_receive(struct lc_conn *conn, void *data, size_t size);
+
+/* The exchange's try on this connection is over, the connection is gone; in direct.c. `text` may be empty. */
+void lc__direct_fail(struct lc_exchange *exchange, struct lc_hop *hop, bool is_reused);
+
+#endif

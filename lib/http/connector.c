@@ -1,0 +1,410 @@
+/* libcurl resolves a name anew for each handle until one answer is in its cache, each in a thread of its own. A
+ * thousand users that start at once would start a thousand threads; so the first attempt for a name goes ahead and the
+ * others wait until it has its answer. */
+#include "http/connector.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/net_tstamp.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/str.h"
+#include "http/multi.h"
+#include "loop/loop.h"
+
+#define IDLE_HANDLES_MAX 64
+
+enum stage { STAGE_WAITING, STAGE_RESOLVING, STAGE_CONNECTING };
+
+struct lc_connect {
+    struct lc_multi_job job;
+    struct lc_connector *connector;
+    struct lc_list link; /* in connector->resolving or ->waiting, while in that stage */
+    enum stage stage;
+    lc_connect_fn *fn;
+    void *arg;
+    char *host; /* behind it in the same memory: the URL, the proxy */
+    char *url;
+    char *proxy;
+    uint16_t port;
+    int taken_fd;
+    int errnum; /* of socket() */
+    int64_t dns_ns;
+    char text[CURL_ERROR_SIZE];
+};
+
+struct lc_connector {
+    struct lc_loop *loop;
+    struct lc_multi multi;
+    struct lc_list resolving;
+    struct lc_list waiting;
+    struct lc_timer release; /* lets the waiting go; libcurl's callbacks must not add handles themselves */
+    CURL *idle[IDLE_HANDLES_MAX];
+    int idle_count;
+};
+
+static void
+handle_put(struct lc_connector *connector, CURL *easy)
+{
+    if (connector->idle_count < IDLE_HANDLES_MAX) {
+        curl_easy_reset(easy);
+        connector->idle[connector->idle_count++] = easy;
+    } else {
+        curl_easy_cleanup(easy);
+    }
+}
+
+static void
+connect_free(struct lc_connect *connect)
+{
+    struct lc_connector *connector = connect->connector;
+    lc_list_remove(&connect->link);
+    lc_multi_remove(&connector->multi, &connect->job);
+    if (connect->job.easy != NULL) {
+        handle_put(connector, connect->job.easy);
+    }
+    lc__free(connect->host);
+    lc__free(connect);
+}
+
+static int connect_begin(struct lc_connect *connect);
+
+static struct lc_connect *
+find_resolving(struct lc_connector *connector, const struct lc_connect *wanted)
+{
+    for (struct lc_list *link = connector->resolving.next; link != &connector->resolving; link = link->next) {
+        struct lc_connect *connect = LCORE_CONTAINER(link, struct lc_connect, link);
+        if (connect->port == wanted->port && strcmp(connect->host, wanted->host) == 0) {
+            return connect;
+        }
+    }
+    return NULL;
+}
+
+static void
+report(struct lc_connect *connect, struct lc_connect_result *result)
+{
+    lc_connect_fn *fn = connect->fn;
+    void *arg = connect->arg;
+    char text[CURL_ERROR_SIZE + 64];
+    if (result->text != NULL) {
+        snprintf(text, sizeof(text), "%s", result->text);
+        result->text = text;
+    }
+    connect_free(connect);
+    fn(arg, result);
+}
+
+static void
+on_release(struct lc_timer *timer)
+{
+    struct lc_connector *connector = LCORE_CONTAINER(timer, struct lc_connector, release);
+    struct lc_list ready;
+    lc_list_init(&ready);
+    for (struct lc_list *link = connector->waiting.next; link != &connector->waiting;) {
+        struct lc_list *next = link->next;
+        if (find_resolving(connector, LCORE_CONTAINER(link, struct lc_connect, link)) == NULL) {
+            lc_list_remove(link);
+            lc_list_append(&ready, link);
+        }
+        link = next;
+    }
+    struct lc_list *link;
+    while ((link = lc_list_pop(&ready)) != NULL) {
+        struct lc_connect *connect = LCORE_CONTAINER(link, struct lc_connect, link);
+        if (connect_begin(connect) < 0) {
+            report(connect,
+                   &(struct lc_connect_result){.fd = -1, .fail = LCORE_FAIL_INTERNAL, .text = "out of memory"});
+        }
+    }
+}
+
+static void
+release_waiting(struct lc_connector *connector)
+{
+    if (!lc_list_is_empty(&connector->waiting)) {
+        lc_timer_start(connector->loop, &connector->release, 0, on_release);
+        lc__loop_kick(connector->loop);
+    }
+}
+
+/* libcurl calls this when it has an address to connect to: the name is known. */
+static curl_socket_t
+on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct lc_connect *connect = arg;
+    if (connect->dns_ns == 0) {
+        connect->dns_ns = lc_clock_monotonic_ns();
+    }
+    if (connect->stage == STAGE_RESOLVING) {
+        connect->stage = STAGE_CONNECTING;
+        lc_list_remove(&connect->link);
+        release_waiting(connect->connector);
+    }
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0) {
+        connect->errnum = errno;
+        return CURL_SOCKET_BAD;
+    }
+    int stamps = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &stamps, sizeof(stamps));
+    return fd;
+}
+
+static int
+on_close(void *arg, curl_socket_t fd)
+{
+    struct lc_connect *connect = arg;
+    if (connect != NULL && fd == connect->taken_fd) {
+        return 0;
+    }
+    close(fd);
+    return 0;
+}
+
+static bool
+is_short_of_descriptors(int errnum)
+{
+    return errnum == EMFILE || errnum == ENFILE;
+}
+
+static void
+explain(struct lc_connect *connect, CURLcode code, struct lc_connect_result *result, char *text, size_t size)
+{
+    long os_errno = 0;
+    curl_easy_getinfo(connect->job.easy, CURLINFO_OS_ERRNO, &os_errno);
+    int errnum = connect->errnum != 0 ? connect->errnum : (int)os_errno;
+    bool is_resolving = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
+    if (is_resolving || code == CURLE_OUT_OF_MEMORY) {
+        /* The resolver does not say that it was short of descriptors. */
+        int probe = dup(0);
+        if (probe >= 0) {
+            close(probe);
+        } else if (is_short_of_descriptors(errno)) {
+            errnum = errno;
+        }
+    }
+    result->errnum = errnum;
+    if (is_short_of_descriptors(errnum) || code == CURLE_OUT_OF_MEMORY) {
+        result->fail = LCORE_FAIL_INTERNAL;
+        if (is_short_of_descriptors(errnum)) {
+            snprintf(text, size, "%s: raise the open-file limit (ulimit -n)", strerror(errnum));
+        } else {
+            snprintf(text, size, "out of memory");
+        }
+    } else if (connect->proxy != NULL && code != CURLE_COULDNT_RESOLVE_HOST) {
+        result->fail = LCORE_FAIL_PROXY;
+        if (code == CURLE_COULDNT_CONNECT && errnum != 0) {
+            snprintf(text, size, "cannot connect to proxy: %s", strerror(errnum));
+        } else {
+            snprintf(text, size, "%s", connect->text[0] != '\0' ? connect->text : curl_easy_strerror(code));
+        }
+    } else if (is_resolving) {
+        result->fail = LCORE_FAIL_DNS;
+        result->errnum = EAI_NONAME;
+        snprintf(text, size, "%s: %s", connect->host, gai_strerror(EAI_NONAME));
+    } else if (code == CURLE_OPERATION_TIMEDOUT || errnum == ETIMEDOUT) {
+        result->fail = LCORE_FAIL_CONNECT_TIMEOUT;
+        result->errnum = ETIMEDOUT;
+        snprintf(text, size, "connection to %s:%u timed out", connect->host, connect->port);
+    } else if (errnum != 0) {
+        result->fail = errnum == ECONNREFUSED ? LCORE_FAIL_REFUSED
+                       : errnum == ECONNRESET ? LCORE_FAIL_RESET
+                                              : LCORE_FAIL_CONNECT;
+        snprintf(text, size, "cannot connect to %s:%u: %s", connect->host, connect->port, strerror(errnum));
+    } else {
+        result->fail = LCORE_FAIL_CONNECT;
+        snprintf(text, size, "cannot connect to %s:%u: %s", connect->host, connect->port, curl_easy_strerror(code));
+    }
+    result->text = text;
+}
+
+static void
+fail_waiting(struct lc_connector *connector, const struct lc_connect *leader, const struct lc_connect_result *result)
+{
+    struct lc_list failed;
+    lc_list_init(&failed);
+    for (struct lc_list *link = connector->waiting.next; link != &connector->waiting;) {
+        struct lc_list *next = link->next;
+        struct lc_connect *connect = LCORE_CONTAINER(link, struct lc_connect, link);
+        if (connect->port == leader->port && strcmp(connect->host, leader->host) == 0) {
+            lc_list_remove(link);
+            lc_list_append(&failed, link);
+        }
+        link = next;
+    }
+    struct lc_list *link;
+    while ((link = lc_list_pop(&failed)) != NULL) {
+        struct lc_connect_result copy = *result;
+        report(LCORE_CONTAINER(link, struct lc_connect, link), &copy);
+    }
+}
+
+static void
+on_done(struct lc_multi_job *job, CURLcode code)
+{
+    struct lc_connect *connect = LCORE_CONTAINER(job, struct lc_connect, job);
+    struct lc_connector *connector = connect->connector;
+    struct lc_connect_result result = {.fd = -1, .dns_ns = connect->dns_ns};
+    char text[CURL_ERROR_SIZE + 64];
+    if (code == CURLE_OK) {
+        curl_socket_t fd = CURL_SOCKET_BAD;
+        curl_easy_getinfo(job->easy, CURLINFO_ACTIVESOCKET, &fd);
+        connect->taken_fd = fd;
+        result.fd = fd;
+        result.connected_ns = lc_clock_monotonic_ns();
+        if (fd == CURL_SOCKET_BAD) {
+            code = CURLE_COULDNT_CONNECT;
+        }
+    }
+    if (code != CURLE_OK) {
+        explain(connect, code, &result, text, sizeof(text));
+    }
+    bool is_name_unknown = connect->stage == STAGE_RESOLVING;
+    lc_list_remove(&connect->link);
+    if (is_name_unknown && result.fail == LCORE_FAIL_DNS) {
+        fail_waiting(connector, connect, &result);
+    } else if (is_name_unknown) {
+        release_waiting(connector);
+    }
+    report(connect, &result);
+}
+
+static bool
+is_numeric(const char *host)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    return strchr(host, ':') != NULL || inet_pton(AF_INET, host, address) == 1;
+}
+
+static int
+connect_begin(struct lc_connect *connect)
+{
+    struct lc_connector *connector = connect->connector;
+    if (connect->proxy == NULL && !is_numeric(connect->host)) {
+        if (find_resolving(connector, connect) != NULL) {
+            connect->stage = STAGE_WAITING;
+            lc_list_append(&connector->waiting, &connect->link);
+            return 0;
+        }
+        connect->stage = STAGE_RESOLVING;
+        lc_list_append(&connector->resolving, &connect->link);
+    } else {
+        connect->stage = STAGE_CONNECTING;
+    }
+    CURL *easy = connector->idle_count > 0 ? connector->idle[--connector->idle_count] : curl_easy_init();
+    if (easy == NULL) {
+        return LCE_NOMEM;
+    }
+    connect->job.easy = easy;
+    connect->job.done = on_done;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, connect->url);
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(easy, CURLOPT_PROXY, connect->proxy == NULL ? "" : connect->proxy);
+    }
+    if (code != CURLE_OK) {
+        return LCE_NOMEM;
+    }
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* A canceled attempt must not wait for its resolver thread. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+    /* 0 would mean libcurl's own five minutes. */
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)INT32_MAX);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connect->text);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, connect);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, connect);
+    return lc_multi_add(&connector->multi, &connect->job);
+}
+
+struct lc_connector *
+lc_connector_new(struct lc_loop *loop)
+{
+    struct lc_connector *connector = lc__calloc(1, sizeof(*connector));
+    if (connector == NULL) {
+        return NULL;
+    }
+    connector->loop = loop;
+    lc_list_init(&connector->resolving);
+    lc_list_init(&connector->waiting);
+    if (lc_multi_init(&connector->multi, loop) < 0) {
+        lc__free(connector);
+        return NULL;
+    }
+    return connector;
+}
+
+void
+lc_connector_free(struct lc_connector *connector)
+{
+    if (connector == NULL) {
+        return;
+    }
+    while (connector->idle_count > 0) {
+        curl_easy_cleanup(connector->idle[--connector->idle_count]);
+    }
+    lc_multi_fini(&connector->multi);
+    lc_timer_stop(connector->loop, &connector->release);
+    lc__free(connector);
+}
+
+int
+lc_connector_start(struct lc_connector *connector, struct lc_str host, uint16_t port, const char *proxy,
+                   lc_connect_fn *fn, void *arg, struct lc_connect **out)
+{
+    size_t proxy_size = proxy == NULL ? 0 : strlen(proxy) + 1;
+    struct lc_connect *connect = lc__calloc(1, sizeof(*connect));
+    size_t url_size = host.len + sizeof("http://[]:65535/");
+    char *text = connect == NULL ? NULL : lc__alloc(host.len + 1 + url_size + proxy_size);
+    if (text == NULL) {
+        lc__free(connect);
+        return LCE_NOMEM;
+    }
+    connect->connector = connector;
+    connect->fn = fn;
+    connect->arg = arg;
+    connect->port = port;
+    connect->taken_fd = -1;
+    connect->host = text;
+    memcpy(connect->host, host.data, host.len);
+    connect->host[host.len] = '\0';
+    connect->url = connect->host + host.len + 1;
+    bool is_ipv6 = strchr(connect->host, ':') != NULL;
+    snprintf(connect->url, url_size, is_ipv6 ? "http://[%s]:%u/" : "http://%s:%u/", connect->host, port);
+    if (proxy != NULL) {
+        connect->proxy = connect->url + url_size;
+        memcpy(connect->proxy, proxy, proxy_size);
+    }
+    int err = connect_begin(connect);
+    if (err < 0) {
+        connect_free(connect);
+        return err;
+    }
+    *out = connect;
+    return 0;
+}
+
+void
+lc_connector_cancel(struct lc_connect *connect)
+{
+    struct lc_connector *connector = connect->connector;
+    bool is_leader = connect->stage == STAGE_RESOLVING;
+    connect_free(connect);
+    if (is_leader) {
+        release_waiting(connector);
+    }
+}

@@ -1,0 +1,36 @@
+/* Brings TCP connections: name resolution, Happy Eyeballs, SOCKS and HTTP CONNECT proxies with their authentication,
+ * all by libcurl (CURLOPT_CONNECT_ONLY). The descriptor is taken over at once, libcurl keeps nothing of it. */
+#ifndef LCORE_HTTP_CONNECTOR_H
+#define LCORE_HTTP_CONNECTOR_H
+
+#include <stdint.h>
+
+#include "locustcore/http.h"
+
+struct lc_connector;
+struct lc_connect; /* one attempt in flight */
+
+struct lc_connect_result {
+    int fd; /* non-blocking, TCP_NODELAY, receive time stamps on; now the receiver's; -1 when it failed */
+    enum lc_fail fail;
+    int errnum;
+    const char *text; /* borrowed during the call; NULL when it did not fail */
+    int64_t dns_ns;
+    int64_t connected_ns;
+};
+
+/* Called once, from the loop, never from inside lc_connector_start(). The attempt is gone after it. */
+typedef void lc_connect_fn(void *arg, const struct lc_connect_result *result);
+
+/* NULL: out of memory. */
+struct lc_connector *lc_connector_new(struct lc_loop *loop);
+/* Every attempt must be over. */
+void lc_connector_free(struct lc_connector *connector);
+/* host without brackets. proxy: NULL for none, else a URL, http:// meaning a CONNECT tunnel. No time limit of its own.
+ * LCE_NOMEM. */
+int lc_connector_start(struct lc_connector *connector, struct lc_str host, uint16_t port, const char *proxy,
+                       lc_connect_fn *fn, void *arg, struct lc_connect **out);
+/* Gone at once, fn is not called. */
+void lc_connector_cancel(struct lc_connect *connect);
+
+#endif

@@ -1,0 +1,146 @@
+/* The transport that speaks HTTP/1.1 itself: an idle connection of the session, or a new one. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "http/conn.h"
+#include "http/connector.h"
+#include "http/http.h"
+#include "loop/loop.h"
+
+/* A connection idle for longer than this is looked at before a request is trusted to it. */
+#define TRUSTED_IDLE_NS (100 * LCORE_NS_PER_MS)
+
+static void
+on_connect_timeout(struct lc_timer *timer)
+{
+    struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
+    const struct lc_origin *origin = exchange->origin;
+    char text[320];
+    snprintf(text, sizeof(text), "connection to %.*s:%u timed out (%.3g s)",
+             origin->host.len > 200 ? 200 : (int)origin->host.len, origin->host.data, origin->port,
+             (double)exchange->connect_timeout_ns / 1e9);
+    exchange->transport->cancel(exchange);
+    lc__exchange_finish(
+        exchange, &(struct lc_hop){.fail = LCORE_FAIL_CONNECT_TIMEOUT, .errnum = ETIMEDOUT, .text = lc_str_from(text)});
+}
+
+static void
+on_connected(void *arg, const struct lc_connect_result *result)
+{
+    struct lc_exchange *exchange = arg;
+    exchange->connect = NULL;
+    exchange->timings.dns_ns = result->dns_ns;
+    exchange->timings.connected_ns = result->connected_ns;
+    if (result->fd < 0) {
+        lc_timer_stop(exchange->session->http->loop, &exchange->timer);
+        lc__exchange_finish(
+            exchange,
+            &(struct lc_hop){.fail = result->fail, .errnum = result->errnum, .text = lc_str_from(result->text)});
+        return;
+    }
+    if (exchange->origin->tls == NULL) {
+        /* With TLS the time limit covers the handshake too. */
+        lc_timer_stop(exchange->session->http->loop, &exchange->timer);
+    }
+    int err = lc__conn_open(exchange, result->fd);
+    if (err < 0) {
+        close(result->fd);
+        lc_timer_stop(exchange->session->http->loop, &exchange->timer);
+        lc__exchange_finish(exchange, &(struct lc_hop){.fail = err == LCE_TLS ? LCORE_FAIL_TLS : LCORE_FAIL_INTERNAL});
+    }
+}
+
+static void
+connect_anew(struct lc_exchange *exchange)
+{
+    struct lc_http *http = exchange->session->http;
+    struct lc_origin *origin = exchange->origin;
+    const char *proxy = origin->route == LCORE_ROUTE_FORWARD ? NULL : origin->proxy;
+    int err = lc_connector_start(http->connector, origin->connect_host, origin->connect_port, proxy, on_connected,
+                                 exchange, &exchange->connect);
+    if (err < 0) {
+        lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
+        return;
+    }
+    if (exchange->connect_timeout_ns > 0) {
+        lc_timer_start(http->loop, &exchange->timer, lc_clock_monotonic_ns() + exchange->connect_timeout_ns,
+                       on_connect_timeout);
+    }
+}
+
+static struct lc_conn *
+take_idle(struct lc_exchange *exchange)
+{
+    struct lc_session *session = exchange->session;
+    struct lc_list *link = session->idle.next;
+    while (link != &session->idle) {
+        struct lc_conn *conn = LCORE_CONTAINER(link, struct lc_conn, link);
+        link = link->next;
+        if (conn->origin != exchange->origin) {
+            continue;
+        }
+        if (exchange->start_ns - conn->idle_since_ns > TRUSTED_IDLE_NS && lc__conn_is_dropped(conn)) {
+            lc__conn_close(conn);
+            continue;
+        }
+        return conn;
+    }
+    return NULL;
+}
+
+static void
+direct_start(struct lc_exchange *exchange)
+{
+    struct lc_conn *conn = take_idle(exchange);
+    if (conn != NULL) {
+        lc__conn_reuse(conn, exchange);
+    } else {
+        connect_anew(exchange);
+    }
+}
+
+static void
+direct_cancel(struct lc_exchange *exchange)
+{
+    lc_timer_stop(exchange->session->http->loop, &exchange->timer);
+    if (exchange->connect != NULL) {
+        lc_connector_cancel(exchange->connect);
+        exchange->connect = NULL;
+    }
+    if (exchange->conn != NULL) {
+        lc__conn_close(exchange->conn);
+    }
+}
+
+static bool
+is_idempotent(struct lc_str method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (lc_str_equal(method, lc_str_from(methods[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+lc__direct_fail(struct lc_exchange *exchange, struct lc_hop *hop, bool is_reused)
+{
+    /* Servers close idle connections, perhaps while our request is on its way: that is no failure of theirs. */
+    bool is_gone = hop->fail == LCORE_FAIL_CLOSED || hop->fail == LCORE_FAIL_RESET || hop->fail == LCORE_FAIL_SEND;
+    if (is_gone && is_reused && !exchange->has_received && !exchange->is_retried &&
+        (exchange->sent == 0 || is_idempotent(exchange->method))) {
+        exchange->is_retried = true;
+        lc__exchange_reset_response(exchange);
+        exchange->timings = (struct lc_timings){.start_ns = exchange->timings.start_ns};
+        connect_anew(exchange);
+        return;
+    }
+    lc__exchange_finish(exchange, hop);
+}
+
+const struct lc_transport lc__transport_direct = {direct_start, direct_cancel};

@@ -1,0 +1,155 @@
+#include "http/exchange.h"
+
+#include "base/alloc.h"
+#include "http/session.h"
+#include "loop/loop.h"
+
+#define POOL_MAX 1024
+/* What an idle exchange may hold in each buffer. */
+#define KEEP_MAX 2048
+
+static void
+trim(struct lc_buffer *buffer)
+{
+    if (buffer->capacity > KEEP_MAX) {
+        lc_buffer_fini(buffer);
+    }
+    buffer->len = 0;
+}
+
+struct lc_exchange *
+lc__exchange_new(struct lc_http *http)
+{
+    struct lc_exchange *exchange = http->idle_exchanges;
+    if (exchange == NULL) {
+        return lc__calloc(1, sizeof(*exchange));
+    }
+    http->idle_exchanges =
+        exchange->link.next == NULL ? NULL : LCORE_CONTAINER(exchange->link.next, struct lc_exchange, link);
+    http->idle_exchange_count--;
+    exchange->link.next = NULL;
+    return exchange;
+}
+
+static void
+destroy(struct lc_exchange *exchange)
+{
+    lc_buffer_fini(&exchange->url_text[0]);
+    lc_buffer_fini(&exchange->url_text[1]);
+    lc_buffer_fini(&exchange->head);
+    lc_buffer_fini(&exchange->in);
+    lc__free(exchange);
+}
+
+void
+lc__exchange_free(struct lc_http *http, struct lc_exchange *exchange)
+{
+    lc__exchange_reset_response(exchange);
+    lc_timer_stop(http->loop, &exchange->timer);
+    lc__origin_unref(exchange->origin);
+    while (exchange->previous != NULL) {
+        struct lc_response *response = exchange->previous;
+        exchange->previous = NULL;
+        lc_response_free(response);
+    }
+    if (http->idle_exchange_count == POOL_MAX) {
+        destroy(exchange);
+        return;
+    }
+    struct lc_buffer *buffers[] = {&exchange->url_text[0], &exchange->url_text[1], &exchange->head, &exchange->in};
+    for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
+        trim(buffers[i]);
+    }
+    *exchange =
+        (struct lc_exchange){.link = {.next = http->idle_exchanges == NULL ? NULL : &http->idle_exchanges->link},
+                             .url_text = {exchange->url_text[0], exchange->url_text[1]},
+                             .head = exchange->head,
+                             .in = exchange->in};
+    http->idle_exchanges = exchange;
+    http->idle_exchange_count++;
+}
+
+void
+lc__exchange_free_idle(struct lc_http *http)
+{
+    while (http->idle_exchanges != NULL) {
+        struct lc_exchange *exchange = lc__exchange_new(http);
+        destroy(exchange);
+    }
+}
+
+void
+lc__exchange_reset_response(struct lc_exchange *exchange)
+{
+    exchange->sent = 0;
+    exchange->send_errno = 0;
+    exchange->has_received = false;
+    exchange->has_head = false;
+    exchange->is_decoding = false;
+    exchange->in_head = (struct lc_h1_head){0};
+    exchange->in.len = 0;
+    exchange->wire_body_bytes = 0;
+    if (exchange->collected.data != NULL) {
+        lc_buffer_fini(&exchange->collected);
+    }
+    if (exchange->decoder != NULL) {
+        lc__http_put_decoder(exchange->session->http, exchange->decoder);
+        exchange->decoder = NULL;
+    }
+}
+
+enum lc_fail
+lc__exchange_begin_body(struct lc_exchange *exchange)
+{
+    exchange->has_head = true;
+    lc_h1_body_init(&exchange->in_body, &exchange->in_head, exchange->method);
+    if (!exchange->in_head.has_content_encoding || (exchange->request.flags & LCORE_REQUEST_NO_DECODE) != 0 ||
+        exchange->in_body.framing == LCORE_H1_NO_BODY) {
+        return LCORE_FAIL_NONE;
+    }
+    exchange->decoder = lc__http_take_decoder(exchange->session->http);
+    if (exchange->decoder == NULL) {
+        return LCORE_FAIL_INTERNAL;
+    }
+    exchange->is_decoding =
+        lc_decoder_start(exchange->decoder, exchange->in_head.lines, exchange->session->max_body_bytes);
+    return LCORE_FAIL_NONE;
+}
+
+enum lc_fail
+lc__exchange_add_body(struct lc_exchange *exchange, struct lc_str run, struct lc_buffer *out)
+{
+    exchange->wire_body_bytes += run.len;
+    if (exchange->is_decoding) {
+        return lc_decoder_feed(exchange->decoder, run, out);
+    }
+    uint64_t limit = exchange->session->max_body_bytes;
+    if (limit != 0 && exchange->wire_body_bytes > limit) {
+        return LCORE_FAIL_TOO_LARGE;
+    }
+    return lc_buffer_append_str(out, run) < 0 ? LCORE_FAIL_INTERNAL : LCORE_FAIL_NONE;
+}
+
+enum lc_fail
+lc__exchange_end_body(struct lc_exchange *exchange)
+{
+    return exchange->is_decoding ? lc_decoder_finish(exchange->decoder) : LCORE_FAIL_NONE;
+}
+
+static void
+on_late(struct lc_timer *timer)
+{
+    struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
+    lc__exchange_finish(exchange,
+                        &(struct lc_hop){.fail = exchange->late_fail, .text = lc_str_from(exchange->late_text)});
+}
+
+void
+lc__exchange_fail_later(struct lc_exchange *exchange, enum lc_fail fail, const char *text)
+{
+    struct lc_loop *loop = exchange->session->http->loop;
+    exchange->late_fail = fail;
+    exchange->late_text = text;
+    lc_timer_start(loop, &exchange->timer, 0, on_late);
+    lc__loop_kick(loop);
+}

@@ -1,0 +1,98 @@
+/* One call in flight: what session.c decides (hops), what the transport does (the current hop), and the response as it
+ * comes in. Pooled in struct lc_http; an exchange in the pool holds small buffers only. */
+#ifndef LCORE_HTTP_EXCHANGE_H
+#define LCORE_HTTP_EXCHANGE_H
+
+#include <ev.h>
+
+#include "base/list.h"
+#include "http/h1.h"
+#include "http/origin.h"
+#include "http/response.h"
+#include "http/transport.h"
+
+struct lc_conn;
+struct lc_transfer;
+
+struct lc_exchange {
+    struct lc_list link; /* in session->exchanges; in the pool only `next` is used */
+    struct lc_session *session;
+    lc_exchange_fn *fn;
+    void *arg;
+
+    /* the call */
+    struct lc_request request; /* url and headers are gone once started */
+    int64_t start_ns;
+    int64_t connect_timeout_ns; /* <= 0: none */
+    int64_t read_timeout_ns;
+    int max_redirects;
+    struct lc_response *previous;
+    int redirect_count;
+
+    /* the hop, set by session.c */
+    struct lc_str method;
+    struct lc_str body;
+    struct lc_url url;            /* borrows from one of url_text */
+    struct lc_buffer url_text[2]; /* taken in turns: the next URL is made while the last one is read */
+    struct lc_buffer head;        /* request line and headers */
+    struct lc_origin *origin;     /* referenced */
+    bool has_own_host;            /* the caller gave a Host header */
+    const struct lc_transport *transport;
+
+    /* the hop, by the transport */
+    struct lc_timings timings;
+    struct lc_timer timer;
+    struct lc_conn *conn;
+    struct lc_connect *connect;
+    struct lc_transfer *transfer;
+    ev_io write_io;         /* active while the kernel takes no more */
+    size_t sent;            /* of head and body */
+    int64_t active_ns;      /* last time bytes moved */
+    int send_errno;         /* sending failed; the response may have come all the same */
+    bool is_retried;        /* the second try, on a fresh connection */
+    bool has_received;      /* bytes came */
+    bool has_head;          /* in_head is complete */
+    bool is_decoding;       /* decoder is at work */
+    enum lc_fail late_fail; /* see lc__exchange_fail_later() */
+    const char *late_text;
+    struct lc_h1_head in_head;
+    struct lc_h1_body in_body;
+    struct lc_buffer in;        /* an incomplete head; then the head, while the body is incomplete */
+    struct lc_buffer collected; /* the body of a response that came in pieces */
+    struct lc_decoder *decoder;
+    uint64_t wire_body_bytes;
+};
+
+/* What a transport hands over. Strings are borrowed during the call. */
+struct lc_hop {
+    int status; /* 0: no head came */
+    int minor;
+    enum lc_fail fail;
+    int errnum;
+    struct lc_str text; /* of the failure; empty: the general one */
+    struct lc_str reason, lines, location;
+    bool has_set_cookie;
+    bool is_kept_alive;
+    struct lc_str body;            /* used if body_buffer is NULL */
+    struct lc_buffer *body_buffer; /* see lc_response_new() */
+};
+
+/* NULL: out of memory. */
+struct lc_exchange *lc__exchange_new(struct lc_http *http);
+/* Back to the pool. It must be in no list, and its transport done or canceled. */
+void lc__exchange_free(struct lc_http *http, struct lc_exchange *exchange);
+void lc__exchange_free_idle(struct lc_http *http);
+
+/* Forgets what came of the response: before each hop and each try. */
+void lc__exchange_reset_response(struct lc_exchange *exchange);
+/* The head is complete (exchange->in_head); gets ready for the body. LCORE_FAIL_NONE or INTERNAL. */
+enum lc_fail lc__exchange_begin_body(struct lc_exchange *exchange);
+/* A run of body bytes as they came: decodes, checks limits, appends to `out`. */
+enum lc_fail lc__exchange_add_body(struct lc_exchange *exchange, struct lc_str run, struct lc_buffer *out);
+enum lc_fail lc__exchange_end_body(struct lc_exchange *exchange);
+/* The hop is over; in session.c. The exchange, its session and all that is the session's may be gone after it. */
+void lc__exchange_finish(struct lc_exchange *exchange, const struct lc_hop *hop);
+/* Ends the hop with a failure in the next round. `text` is constant; NULL: the general one. */
+void lc__exchange_fail_later(struct lc_exchange *exchange, enum lc_fail fail, const char *text);
+
+#endif

@@ -1,0 +1,101 @@
+#include "http/http.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "http/exchange.h"
+#include "loop/loop.h"
+
+struct lc_http *
+lc_http_new(struct lc_loop *loop, struct lc_error *error)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        lc_error_set(error, LCE_NOMEM, "libcurl could not be initialised");
+        return NULL;
+    }
+    struct lc_http *http = lc__calloc(1, sizeof(*http));
+    if (http == NULL) {
+        goto fail;
+    }
+    http->loop = loop;
+    http->receive = lc__alloc(LCORE_RECEIVE_SIZE);
+    http->connector = lc_connector_new(loop);
+    if (http->receive == NULL || http->connector == NULL) {
+        goto fail;
+    }
+    return http;
+fail:
+    lc_error_set(error, LCE_NOMEM, "%s", lc_error_text(LCE_NOMEM));
+    if (http != NULL) {
+        lc_connector_free(http->connector);
+        lc__free(http->receive);
+        lc__free(http);
+    }
+    curl_global_cleanup();
+    return NULL;
+}
+
+void
+lc_http_free(struct lc_http *http)
+{
+    if (http == NULL) {
+        return;
+    }
+    assert(http->session_count == 0);
+    lc__exchange_free_idle(http);
+    while (http->idle_decoder_count > 0) {
+        lc_decoder_free(http->idle_decoders[--http->idle_decoder_count]);
+    }
+    lc_tls_unref(http->default_tls);
+    lc_connector_free(http->connector);
+    lc_buffer_fini(&http->body);
+    lc_buffer_fini(&http->scratch);
+    lc__free(http->receive);
+    lc__free(http);
+    curl_global_cleanup();
+}
+
+int64_t
+lc__http_monotonic_ns(struct lc_http *http, int64_t realtime_ns)
+{
+    int64_t now_ns = lc_loop_now_ns(http->loop);
+    if (http->offset_taken_ns == 0 || now_ns - http->offset_taken_ns > LCORE_NS_PER_S) {
+        /* The real time is read between two looks at the monotonic clock; the middle of the two belongs to it. */
+        int64_t before_ns = lc_clock_monotonic_ns();
+        int64_t realtime_now_ns = lc_clock_realtime_ns();
+        int64_t after_ns = lc_clock_monotonic_ns();
+        http->realtime_offset_ns = before_ns + (after_ns - before_ns) / 2 - realtime_now_ns;
+        http->offset_taken_ns = now_ns;
+    }
+    return realtime_ns + http->realtime_offset_ns;
+}
+
+struct lc_decoder *
+lc__http_take_decoder(struct lc_http *http)
+{
+    return http->idle_decoder_count > 0 ? http->idle_decoders[--http->idle_decoder_count] : lc_decoder_new();
+}
+
+void
+lc__http_put_decoder(struct lc_http *http, struct lc_decoder *decoder)
+{
+    if (decoder == NULL) {
+        return;
+    }
+    if (http->idle_decoder_count < LCORE_IDLE_DECODERS) {
+        http->idle_decoders[http->idle_decoder_count++] = decoder;
+    } else {
+        lc_decoder_free(decoder);
+    }
+}
+
+struct lc_tls *
+lc__http_default_tls(struct lc_http *http, struct lc_error *error)
+{
+    if (http->default_tls == NULL) {
+        http->default_tls = lc_tls_new(&(struct lc_tls_options){.size = sizeof(struct lc_tls_options)}, error);
+    }
+    return http->default_tls;
+}

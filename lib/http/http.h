@@ -1,0 +1,44 @@
+/* What all sessions of a loop share. */
+#ifndef LCORE_HTTP_HTTP_H
+#define LCORE_HTTP_HTTP_H
+
+#include "base/buffer.h"
+#include "http/connector.h"
+#include "http/decode.h"
+#include "locustcore/http.h"
+
+#define LCORE_RECEIVE_SIZE (128 * 1024)
+#define LCORE_BLOCK_BUCKETS 1024
+#define LCORE_IDLE_DECODERS 16
+
+struct lc_exchange;
+struct lc_origin;
+struct lc_block;
+
+struct lc_http {
+    struct lc_loop *loop;
+    struct lc_connector *connector;
+    struct lc_tls *default_tls; /* NULL until a session without options of its own needs it */
+    char *receive;              /* LCORE_RECEIVE_SIZE bytes: what one receive brings; valid until the next one */
+    struct lc_buffer body;      /* a body that came with its head */
+    struct lc_buffer scratch;   /* for one function at a time */
+    struct lc_exchange *idle_exchanges;
+    size_t idle_exchange_count;
+    struct lc_decoder *idle_decoders[LCORE_IDLE_DECODERS];
+    int idle_decoder_count;
+    struct lc_origin *origins;
+    struct lc_block *blocks[LCORE_BLOCK_BUCKETS];
+    int64_t realtime_offset_ns; /* monotonic minus real time */
+    int64_t offset_taken_ns;
+    size_t session_count;
+};
+
+/* A kernel time stamp (real time) on the monotonic clock. The offset of the clocks is looked up once a second. */
+int64_t lc__http_monotonic_ns(struct lc_http *http, int64_t realtime_ns);
+/* NULL: out of memory. */
+struct lc_decoder *lc__http_take_decoder(struct lc_http *http);
+void lc__http_put_decoder(struct lc_http *http, struct lc_decoder *decoder);
+/* Borrowed; NULL and `error` filled when OpenSSL could not be set up. */
+struct lc_tls *lc__http_default_tls(struct lc_http *http, struct lc_error *error);
+
+#endif

@@ -1,0 +1,213 @@
+#include "http/origin.h"
+
+#include <curl/curl.h>
+
+#include "base/alloc.h"
+
+static int
+append_base64(struct lc_str in, struct lc_buffer *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    int err = lc_buffer_reserve(out, (in.len + 2) / 3 * 4);
+    if (err < 0) {
+        return err;
+    }
+    const unsigned char *bytes = (const unsigned char *)in.data;
+    for (size_t i = 0; i < in.len; i += 3) {
+        size_t left = in.len - i;
+        uint32_t group = (uint32_t)bytes[i] << 16;
+        group |= left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
+        group |= left > 2 ? bytes[i + 2] : 0;
+        char *place = out->data + out->len;
+        place[0] = digits[group >> 18];
+        place[1] = digits[group >> 12 & 63];
+        place[2] = left > 1 ? digits[group >> 6 & 63] : '=';
+        place[3] = left > 2 ? digits[group & 63] : '=';
+        out->len += 4;
+    }
+    return 0;
+}
+
+int
+lc__append_basic_auth(struct lc_str user, struct lc_str password, struct lc_buffer *out)
+{
+    struct lc_buffer plain = {0};
+    int err = lc_url_unquote(user, &plain);
+    if (err == 0) {
+        err = lc_buffer_append(&plain, ":", 1);
+    }
+    if (err == 0) {
+        err = lc_url_unquote(password, &plain);
+    }
+    if (err == 0) {
+        err = lc_buffer_append_str(out, LCORE_STR("Basic "));
+    }
+    if (err == 0) {
+        err = append_base64((struct lc_str){plain.data, plain.len}, out);
+    }
+    lc_buffer_fini(&plain);
+    return err;
+}
+
+bool
+lc__origin_matches(const struct lc_origin *origin, const struct lc_url *url, const char *proxy,
+                   const struct lc_tls *tls)
+{
+    if (proxy != NULL && *proxy == '\0') {
+        proxy = NULL;
+    }
+    return origin->port == url->port && origin->is_https == url->is_https && lc_str_equal(origin->key, url->host) &&
+           (!url->is_https || origin->tls == tls) &&
+           (proxy == NULL ? origin->proxy == NULL : origin->proxy != NULL && strcmp(proxy, origin->proxy) == 0);
+}
+
+/* The name in the form DNS and the Host header want; *out is to be given to curl_free(). */
+static int
+apply_idna(struct lc_str host, char **out, struct lc_error *error)
+{
+    CURLU *parts = curl_url();
+    char *text = lc_str_dup(host);
+    int err = LCE_NOMEM;
+    if (parts != NULL && text != NULL) {
+        CURLUcode code = curl_url_set(parts, CURLUPART_HOST, text, 0);
+        unsigned flags = 0;
+#ifdef CURLU_PUNYCODE
+        flags = CURLU_PUNYCODE;
+#endif
+        if (code == CURLUE_OK) {
+            code = curl_url_get(parts, CURLUPART_HOST, out, flags);
+        }
+        err = code == CURLUE_OK ? 0
+              : code == CURLUE_OUT_OF_MEMORY
+                  ? LCE_NOMEM
+                  : lc_error_set(error, LCE_URL_HOST, "host name that cannot be written for DNS: '%s'", text);
+    }
+    lc__free(text);
+    curl_url_cleanup(parts);
+    return err;
+}
+
+/* What the proxy's URL says about the route. `text` gets a scheme if it has none, as in requests. */
+static int
+route_through(struct lc_origin *origin, struct lc_buffer *text, struct lc_url *proxy_url, struct lc_error *error)
+{
+    struct lc_str proxy = {text->data, text->len - 1};
+    if (lc_str_starts_nocase(proxy, LCORE_STR("socks"))) {
+        origin->route = LCORE_ROUTE_CONNECT;
+        return 0;
+    }
+    int err = lc_url_parse(proxy, proxy_url, error);
+    if (err < 0) {
+        return err == LCE_NOMEM ? err : lc_error_set(error, LCE_URL, "proxy URL '%s' cannot be used", text->data);
+    }
+    origin->route = proxy_url->is_https ? LCORE_ROUTE_TRANSFER
+                    : origin->is_https  ? LCORE_ROUTE_CONNECT
+                                        : LCORE_ROUTE_FORWARD;
+    return 0;
+}
+
+static struct lc_str
+copy_to(char **place, struct lc_str text)
+{
+    struct lc_str copy = {*place, text.len};
+    if (text.len > 0) {
+        memcpy(*place, text.data, text.len);
+    }
+    *place += text.len;
+    return copy;
+}
+
+int
+lc__origin_get(struct lc_http *http, const struct lc_url *url, const char *proxy, struct lc_tls *tls,
+               struct lc_origin **out, struct lc_error *error)
+{
+    for (struct lc_origin *origin = http->origins; origin != NULL; origin = origin->next) {
+        if (lc__origin_matches(origin, url, proxy, tls)) {
+            *out = lc__origin_ref(origin);
+            return 0;
+        }
+    }
+    struct lc_origin parts = {
+        .http = http, .refs = 1, .is_https = url->is_https, .port = url->port, .key = url->host, .host = url->host};
+    struct lc_buffer text = {0}; /* the proxy's URL with a NUL */
+    struct lc_buffer host_line = {0}, auth_line = {0};
+    struct lc_url proxy_url = {0};
+    struct lc_url wire_url = *url;
+    char *idna = NULL;
+    int err = 0;
+    if (!url->is_host_ascii) {
+        err = apply_idna(url->host, &idna, error);
+        if (err < 0) {
+            goto done;
+        }
+        parts.host = wire_url.host = lc_str_from(idna);
+    }
+    parts.connect_host = parts.host;
+    parts.connect_port = parts.port;
+    if (proxy != NULL && *proxy != '\0') {
+        const char *scheme = strstr(proxy, "://") == NULL ? "http://" : "";
+        err = lc_buffer_append_format(&text, "%s%s", scheme, proxy);
+        err = err < 0 ? err : lc_buffer_append(&text, "", 1);
+        err = err < 0 ? err : route_through(&parts, &text, &proxy_url, error);
+    }
+    if (err == 0 && parts.route == LCORE_ROUTE_FORWARD) {
+        parts.connect_host = proxy_url.host;
+        parts.connect_port = proxy_url.is_port_given ? proxy_url.port : 80;
+        if (proxy_url.user.data != NULL) {
+            err = lc_buffer_append_str(&auth_line, LCORE_STR("Proxy-Authorization: "));
+            err = err < 0 ? err : lc__append_basic_auth(proxy_url.user, proxy_url.password, &auth_line);
+            err = err < 0 ? err : lc_buffer_append_str(&auth_line, LCORE_STR("\r\n"));
+        }
+    }
+    err = err < 0 ? err : lc_buffer_append_str(&host_line, LCORE_STR("Host: "));
+    err = err < 0 ? err : lc_url_append_host(&wire_url, &host_line);
+    err = err < 0 ? err : lc_buffer_append_str(&host_line, LCORE_STR("\r\n"));
+    if (err < 0) {
+        goto done;
+    }
+    const char *given = proxy == NULL ? "" : proxy;
+    size_t size = sizeof(parts) + url->host.len + parts.host.len + parts.connect_host.len + host_line.len +
+                  auth_line.len + strlen(given) + 1;
+    struct lc_origin *origin = lc__alloc(size);
+    if (origin == NULL) {
+        err = LCE_NOMEM;
+        goto done;
+    }
+    char *place = (char *)(origin + 1);
+    *origin = parts;
+    origin->key = copy_to(&place, url->host);
+    origin->host = copy_to(&place, parts.host);
+    origin->connect_host = copy_to(&place, parts.connect_host);
+    origin->host_line = copy_to(&place, (struct lc_str){host_line.data, host_line.len});
+    origin->proxy_auth_line = copy_to(&place, (struct lc_str){auth_line.data, auth_line.len});
+    /* As it was given, so that it is found again; libcurl too takes a missing scheme for http. */
+    origin->proxy = *given == '\0' ? NULL : copy_to(&place, (struct lc_str){given, strlen(given) + 1}).data;
+    origin->tls = url->is_https ? lc_tls_ref(tls) : NULL;
+    origin->next = http->origins;
+    http->origins = origin;
+    *out = origin;
+done:
+    if (err == LCE_NOMEM) {
+        lc_error_set(error, err, "%s", lc_error_text(err));
+    }
+    curl_free(idna);
+    lc_buffer_fini(&text);
+    lc_buffer_fini(&host_line);
+    lc_buffer_fini(&auth_line);
+    return err;
+}
+
+void
+lc__origin_unref(struct lc_origin *origin)
+{
+    if (origin == NULL || --origin->refs > 0) {
+        return;
+    }
+    struct lc_origin **place = &origin->http->origins;
+    while (*place != origin) {
+        place = &(*place)->next;
+    }
+    *place = origin->next;
+    lc_tls_unref(origin->tls);
+    lc__free(origin);
+}

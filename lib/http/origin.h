@@ -1,0 +1,52 @@
+/* Where connections go: scheme, host, port, by which proxy, with which TLS options. Equal ones are one object of the
+ * struct lc_http, so connections are compared by pointer. Immutable, reference counted. */
+#ifndef LCORE_HTTP_ORIGIN_H
+#define LCORE_HTTP_ORIGIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http/http.h"
+#include "http/url.h"
+
+enum lc_route {
+    LCORE_ROUTE_CONNECT,  /* a connection to the host, perhaps through a tunnel */
+    LCORE_ROUTE_FORWARD,  /* a connection to an http proxy, which is told the whole URL */
+    LCORE_ROUTE_TRANSFER, /* only libcurl can do it */
+};
+
+struct lc_origin {
+    struct lc_origin *next;
+    struct lc_http *http;
+    unsigned refs;
+    enum lc_route route;
+    bool is_https;
+    uint16_t port;
+    struct lc_str host; /* as it is looked up: no brackets, IDNA applied */
+    struct lc_str key;  /* the host as the URL had it */
+    struct lc_str host_line;
+    struct lc_str proxy_auth_line; /* FORWARD only; empty: none */
+    const char *proxy;             /* NULL: none */
+    struct lc_str connect_host;    /* the proxy's if FORWARD */
+    uint16_t connect_port;
+    struct lc_tls *tls; /* NULL unless is_https */
+};
+
+/* proxy: NULL or "" for none. tls: referenced if https, may be NULL otherwise. LCE_NOMEM; LCE_URL where the proxy's URL
+ * or the host name cannot be used. */
+int lc__origin_get(struct lc_http *http, const struct lc_url *url, const char *proxy, struct lc_tls *tls,
+                   struct lc_origin **out, struct lc_error *error);
+bool lc__origin_matches(const struct lc_origin *origin, const struct lc_url *url, const char *proxy,
+                        const struct lc_tls *tls);
+static inline struct lc_origin *
+lc__origin_ref(struct lc_origin *origin)
+{
+    origin->refs++;
+    return origin;
+}
+void lc__origin_unref(struct lc_origin *origin); /* NULL is fine */
+
+/* Appends "Basic ..." for credentials as they stand in a URL (percent-encoded). LCE_NOMEM. */
+int lc__append_basic_auth(struct lc_str user, struct lc_str password, struct lc_buffer *out);
+
+#endif

@@ -1,0 +1,38 @@
+/* The inside of a session. */
+#ifndef LCORE_HTTP_SESSION_H
+#define LCORE_HTTP_SESSION_H
+
+#include "base/list.h"
+#include "http/block.h"
+#include "http/cookies.h"
+#include "http/http.h"
+#include "http/origin.h"
+#include "http/url.h"
+
+struct ssl_session_st;
+
+struct lc_session {
+    struct lc_http *http;
+    struct lc_list exchanges; /* in flight */
+    struct lc_list idle;      /* kept-alive connections, the last used one first */
+    struct lc_cookie_jar jar;
+    struct lc_block *headers;
+    struct lc_str base;       /* base URL without credentials; in the memory behind this struct */
+    struct lc_str auth;       /* value of Authorization from the base URL's credentials; empty: none; likewise behind */
+    const char *proxy;        /* likewise behind; NULL: none */
+    struct lc_url base_url;   /* of `base`, if is_base_prepared */
+    struct lc_origin *origin; /* the last one used, referenced; NULL at first */
+    struct lc_tls *tls;       /* NULL: the default */
+    struct ssl_session_st *resumption;         /* of the last full handshake; NULL: none */
+    const struct lc_origin *resumption_origin; /* the origin it is for; compared only */
+    struct lc_multi *transfers;                /* NULL until a whole libcurl transfer was needed */
+    int64_t connect_timeout_ns;
+    int64_t read_timeout_ns;
+    uint64_t max_body_bytes;
+    int max_redirects;
+    uint8_t idle_count;
+    bool is_using_env_proxy;
+    bool is_base_prepared; /* scheme and host of `base` are as they go on the wire, its path needs no quoting */
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* TLS on a connection whose descriptor is ours: OpenSSL, never blocking, reading through lc__conn_receive() so that the
+ * arrival of the bytes is known. */
+#ifndef LCORE_HTTP_TLS_H
+#define LCORE_HTTP_TLS_H
+
+#include <sys/types.h>
+
+#include "locustcore/http.h"
+
+struct lc_conn;
+struct lc_session;
+
+enum lc_tls_step { LCORE_TLS_DONE, LCORE_TLS_WANT_READ, LCORE_TLS_WANT_WRITE, LCORE_TLS_FAILED };
+
+/* Sets conn->ssl up for conn->origin. LCE_NOMEM, LCE_TLS. */
+int lc__tls_open(struct lc_conn *conn);
+/* Goes on with the handshake; on FAILED reason, errnum and text are set. */
+enum lc_tls_step lc__tls_handshake(struct lc_conn *conn, enum lc_fail *reason, int *errnum, char *text, size_t size);
+/* Bytes, 0 at the end (with or without close_notify), or -errno: EAGAIN, or EPROTO where TLS itself failed. */
+ssize_t lc__tls_read(struct lc_conn *conn, void *data, size_t size);
+ssize_t lc__tls_write(struct lc_conn *conn, const void *data, size_t size);
+/* Why the last read or write gave EPROTO; constant text. */
+const char *lc__tls_why(void);
+/* Says goodbye if that can be done without waiting, and frees conn->ssl. The descriptor stays open. */
+void lc__tls_close(struct lc_conn *conn);
+/* The same options for a libcurl handle, its proxy included. LCE_NOMEM. */
+int lc__tls_set_options(const struct lc_tls *tls, void *easy);
+/* Forgets what the session remembers for resumption. */
+void lc__tls_forget(struct lc_session *session);
+
+#endif

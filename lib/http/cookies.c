@@ -758,8 +758,11 @@ take_attribute(struct attributes *taken, struct lc_str key, struct lc_str value,
     return true;
 }
 
+/* http.cookiejar removes what a response lets expire before it stores what the response sets, wherever they stand. */
+enum round { ROUND_ALL, ROUND_REMOVE, ROUND_STORE };
+
 static int
-receive_one(struct lc_cookie_jar *jar, const struct lc_url *url, struct lc_str text, int64_t now_s)
+receive_one(struct lc_cookie_jar *jar, const struct lc_url *url, struct lc_str text, int64_t now_s, enum round round)
 {
     struct lc_cookie cookie = {.expires_s = INT64_MIN};
     if (text.len > LCORE_COOKIE_MAX_BYTES || has_control(text) || !next_pair(&text, &cookie.name, &cookie.value) ||
@@ -772,6 +775,10 @@ receive_one(struct lc_cookie_jar *jar, const struct lc_url *url, struct lc_str t
         if (!take_attribute(&taken, key, value, now_s)) {
             return 0;
         }
+    }
+    bool is_removal = taken.has_expires && taken.expires_s <= now_s;
+    if (round == (is_removal ? ROUND_STORE : ROUND_REMOVE)) {
+        return 0;
     }
     struct cookie_host host;
     char local[300];
@@ -817,20 +824,36 @@ receive_one(struct lc_cookie_jar *jar, const struct lc_url *url, struct lc_str t
     return err == LCE_NOMEM ? err : 0;
 }
 
-int
-lc_cookie_jar_receive(struct lc_cookie_jar *jar, const struct lc_url *url, struct lc_str lines, int64_t now_s)
+static int
+receive_round(struct lc_cookie_jar *jar, const struct lc_url *url, struct lc_str lines, int64_t now_s, enum round round)
 {
     size_t position = 0;
     struct lc_str name, value;
     while (lc_header_next(lines, &position, &name, &value)) {
         if (name.len == 10 && lc_str_equal_nocase(name, LCORE_STR("set-cookie"))) {
-            int err = receive_one(jar, url, value, now_s);
+            int err = receive_one(jar, url, value, now_s, round);
             if (err < 0) {
                 return err;
             }
         }
     }
     return 0;
+}
+
+int
+lc_cookie_jar_receive(struct lc_cookie_jar *jar, const struct lc_url *url, struct lc_str lines, int64_t now_s)
+{
+    int count = 0;
+    size_t position = 0;
+    struct lc_str name, value;
+    while (count < 2 && lc_header_next(lines, &position, &name, &value)) {
+        count += name.len == 10 && lc_str_equal_nocase(name, LCORE_STR("set-cookie"));
+    }
+    if (count < 2) {
+        return receive_round(jar, url, lines, now_s, ROUND_ALL);
+    }
+    int err = receive_round(jar, url, lines, now_s, ROUND_REMOVE);
+    return err < 0 ? err : receive_round(jar, url, lines, now_s, ROUND_STORE);
 }
 
 /* What is left of a date's text. */

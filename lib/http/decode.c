@@ -221,9 +221,12 @@ step_deflate(struct stage *stage, struct window *window)
     struct window first = {
         .in = (const char *)&stage->held, .in_len = 1, .out = window->out, .out_len = window->out_len};
     fail = run_inflate(stage, &first);
+    if (fail != LCORE_FAIL_NONE) {
+        return fail;
+    }
     window->out = first.out;
     window->out_len = first.out_len;
-    return fail;
+    return run_inflate(stage, window);
 }
 
 static enum lc_fail
@@ -246,10 +249,9 @@ step_brotli(struct stage *stage, struct window *window)
     if (result == BROTLI_DECODER_RESULT_ERROR) {
         return LCORE_FAIL_DECODE;
     }
-    if (result == BROTLI_DECODER_RESULT_SUCCESS) {
-        stage->state = STAGE_OVER;
-    }
-    return LCORE_FAIL_NONE;
+    /* Unlike zlib's formats, this one takes nothing behind its end. */
+    bool is_over = result == BROTLI_DECODER_RESULT_SUCCESS;
+    return is_over && window->in_len > 0 ? LCORE_FAIL_DECODE : LCORE_FAIL_NONE;
 }
 
 static enum lc_fail

@@ -590,16 +590,25 @@ lc_url_prepare(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out
     return 0;
 }
 
+/* As lc_url_parse(), but port 0 is the default one, as in requests. */
+static int
+parse_settled(struct lc_str text, struct lc_url *out, struct lc_error *error)
+{
+    int err = lc_url_parse(text, out, error);
+    if (err == 0 && out->port == 0) {
+        out->port = out->is_https ? 443 : 80;
+        out->is_port_given = false;
+    }
+    return err;
+}
+
 int
 lc_url_settle(struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error)
 {
     size_t len = scratch->len;
-    int err = lc_url_parse((struct lc_str){scratch->data, len}, out, error);
+    int err = parse_settled((struct lc_str){scratch->data, len}, out, error);
     if (err < 0) {
         return err;
-    }
-    if (out->port == 0) {
-        out->port = out->is_https ? 443 : 80;
     }
     struct lc_str query;
     struct lc_str path = split_query(out->target, &query);
@@ -612,7 +621,7 @@ lc_url_settle(struct lc_buffer *scratch, struct lc_url *out, struct lc_error *er
     if (err < 0) {
         return lc_error_set(error, err, "out of memory for a URL of %zu bytes", len);
     }
-    err = lc_url_parse((struct lc_str){scratch->data, len}, out, error);
+    err = parse_settled((struct lc_str){scratch->data, len}, out, error);
     if (err < 0) {
         return err;
     }

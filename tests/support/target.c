@@ -95,15 +95,18 @@ buf_puts(struct buf *buf, const char *string)
 void
 buf_printf(struct buf *buf, const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
+    buf_reserve(buf, 256);
     va_start(args, format);
-    va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    size_t len = (size_t)vsnprintf(buf->data + buf->len, buf->cap - buf->len, format, args);
     va_end(args);
-    buf_reserve(buf, (size_t)len + 1);
-    vsnprintf(buf->data + buf->len, (size_t)len + 1, format, again);
-    va_end(again);
-    buf->len += (size_t)len;
+    if (len >= buf->cap - buf->len) {
+        buf_reserve(buf, len + 1);
+        va_start(args, format);
+        vsnprintf(buf->data + buf->len, len + 1, format, args);
+        va_end(args);
+    }
+    buf->len += len;
 }
 
 void

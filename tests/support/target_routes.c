@@ -60,9 +60,15 @@ static void
 put_head(struct call *call, int status, const char *type, const char *framing)
 {
     struct buf *out = &call->answer->out;
-    buf_printf(out, "HTTP/1.1 %d %s\r\nServer: target\r\n", status, reason_of(status));
+    if (status == 200) {
+        buf_puts(out, "HTTP/1.1 200 OK\r\nServer: target\r\n");
+    } else {
+        buf_printf(out, "HTTP/1.1 %d %s\r\nServer: target\r\n", status, reason_of(status));
+    }
     if (type != NULL) {
-        buf_printf(out, "Content-Type: %s\r\n", type);
+        buf_puts(out, "Content-Type: ");
+        buf_puts(out, type);
+        buf_puts(out, "\r\n");
     }
     buf_add(out, call->headers.data != NULL ? call->headers.data : "", call->headers.len);
     buf_puts(out, framing);

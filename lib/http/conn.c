@@ -21,6 +21,8 @@
 #define RESERVE_MAX (16 * 1024 * 1024)
 /* Bodies from here on are received into their own buffer instead of the shared one. */
 #define IN_PLACE_MIN (256 * 1024)
+/* What the shared body buffer may hold for good. */
+#define SHARED_BODY_KEEP (1024 * 1024)
 /* Head and body go into one TLS record up to this size. */
 #define TLS_CHUNK 16384
 
@@ -322,6 +324,9 @@ collect(struct lc_exchange *exchange, struct lc_buffer *body)
     }
     int err = lc_buffer_reserve(&exchange->collected, (size_t)expected + 1);
     err = err < 0 ? err : lc_buffer_append(&exchange->collected, body->data, body->len);
+    if (body->capacity > SHARED_BODY_KEEP) {
+        lc_buffer_fini(body);
+    }
     body->len = 0;
     return err;
 }
@@ -439,11 +444,13 @@ take_end(struct lc_conn *conn, int errnum)
     }
     if (!exchange->has_head) {
         bool is_partial = exchange->in.len > 0;
-        if (errnum == 0 && exchange->send_errno != 0 && !is_partial) {
-            fail(conn, LCORE_FAIL_SEND, exchange->send_errno, strerror(exchange->send_errno));
+        if (errnum == 0 && !is_partial) {
+            errnum = exchange->send_errno;
+        }
+        if (errnum == ECONNRESET) {
+            fail(conn, LCORE_FAIL_RESET, errnum, strerror(errnum));
         } else if (errnum != 0) {
-            enum lc_fail reason = errnum == ECONNRESET || errnum == EPIPE ? LCORE_FAIL_RESET : LCORE_FAIL_CLOSED;
-            fail(conn, reason, errnum, strerror(errnum));
+            fail(conn, exchange->send_errno != 0 ? LCORE_FAIL_SEND : LCORE_FAIL_CLOSED, errnum, strerror(errnum));
         } else {
             fail(conn, LCORE_FAIL_CLOSED, 0, is_partial ? "connection closed in the middle of the header" : NULL);
         }

@@ -146,6 +146,11 @@ check(const struct lc_request *request, struct lc_error *error)
                                 header->name.data);
         }
     }
+    for (size_t i = 0; i < request->cookie_count; i++) {
+        if (!lc_header_is_value(request->cookies[i].name) || !lc_header_is_value(request->cookies[i].value)) {
+            return lc_error_set(error, LCE_FORMAT, "cookie with a line break, NUL or leading blank");
+        }
+    }
     if (request->content_type.data != NULL && !lc_header_is_value(request->content_type)) {
         return lc_error_set(error, LCE_FORMAT, "content type has a line break, NUL or leading blank");
     }

@@ -23,9 +23,9 @@ struct lc_session {
     struct lc_url base_url;   /* of `base`, if is_base_prepared */
     struct lc_origin *origin; /* the last one used, referenced; NULL at first */
     struct lc_tls *tls;       /* NULL: the default */
-    struct ssl_session_st *resumption;         /* of the last full handshake; NULL: none */
-    const struct lc_origin *resumption_origin; /* the origin it is for; compared only */
-    struct lc_multi *transfers;                /* NULL until a whole libcurl transfer was needed */
+    struct ssl_session_st *resumption;   /* of the last full handshake; NULL: none */
+    struct lc_origin *resumption_origin; /* the origin it is for, referenced */
+    struct lc_multi *transfers;          /* NULL until a whole libcurl transfer was needed */
     int64_t connect_timeout_ns;
     int64_t read_timeout_ns;
     uint64_t max_body_bytes;

@@ -76,7 +76,7 @@ on_new_ticket(SSL *ssl, SSL_SESSION *ticket)
     struct lc_session *session = conn->session;
     lc__tls_forget(session);
     session->resumption = ticket;
-    session->resumption_origin = conn->origin;
+    session->resumption_origin = lc__origin_ref(conn->origin);
     return 1;
 }
 
@@ -390,6 +390,8 @@ lc__tls_forget(struct lc_session *session)
 {
     if (session->resumption != NULL) {
         SSL_SESSION_free(session->resumption);
+        lc__origin_unref(session->resumption_origin);
         session->resumption = NULL;
+        session->resumption_origin = NULL;
     }
 }

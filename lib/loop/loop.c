@@ -148,7 +148,7 @@ lc_loop_new(void)
     if (loop->wake_fd < 0) {
         goto fail_wake;
     }
-    unsigned backends = ev_supported_backends() & ev_embeddable_backends();
+    unsigned backends = ev_recommended_backends() & ev_embeddable_backends();
     loop->ev = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOSIGMASK | (backends == 0 ? EVFLAG_AUTO : backends));
     if (loop->ev == NULL) {
         goto fail_ev;

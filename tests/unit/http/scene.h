@@ -1,0 +1,91 @@
+/* For tests of sessions: a server that does what a function says, and a client to put before it. The server's threads
+ * block and share nothing with the engine. */
+#ifndef TESTS_UNIT_HTTP_SCENE_H
+#define TESTS_UNIT_HTTP_SCENE_H
+
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../support.h"
+#include "base/str.h"
+#include "locustcore/http.h"
+
+/* One accepted connection. */
+struct peer {
+    struct server *server;
+    struct peer *next;
+    pthread_t thread;
+    int fd;
+    int index; /* 0 for the first connection */
+    SSL *ssl;
+    char *input; /* received, NUL-terminated; the current request is at its begin */
+    size_t input_len, request_len;
+};
+
+typedef void server_fn(struct peer *peer, void *arg);
+
+struct server {
+    server_fn *fn;
+    void *arg;
+    SSL_CTX *tls; /* NULL: plain */
+    uint16_t port;
+    int fd;
+    pthread_t thread;
+    struct peer *peers;
+    atomic_int accepted;
+    atomic_int requests; /* read by peer_read() */
+};
+
+/* Listens on 127.0.0.1; fn serves each connection in a thread of its own. tls is taken over. */
+void server_start(struct server *server, SSL_CTX *tls, server_fn *fn, void *arg);
+/* Cuts all connections and waits for the threads. */
+void server_stop(struct server *server);
+/* The next request, with its body if it has a Content-Length; false at the end. */
+bool peer_read(struct peer *peer);
+void peer_send(struct peer *peer, const char *text);
+void peer_send_bytes(struct peer *peer, const char *data, size_t len);
+/* Status line, Content-Length, body. */
+void peer_answer(struct peer *peer, const char *body);
+/* Closes with RST. */
+void peer_reset(struct peer *peer);
+/* Until the client closes. */
+void peer_wait_end(struct peer *peer);
+void pause_ms(int ms);
+
+struct client {
+    struct lc_loop *loop;
+    struct lc_http *http;
+    struct lc_session *session;
+    struct lc_session_options options;
+    char base[64];
+};
+/* Every test runs with both ways to run a loop. */
+extern bool client_is_hosted;
+
+/* Loop, and a session with the server as its base; options may be changed between the two. */
+void client_init(struct client *client, const struct server *server);
+void client_open(struct client *client);
+void client_close(struct client *client);
+/* Runs the loop until *is_done, at most 20 s. */
+void client_run(struct client *client, const bool *is_done);
+void client_run_ms(struct client *client, int ms);
+struct lc_response *client_call(struct client *client, const struct lc_request *request);
+struct lc_response *client_get(struct client *client, const char *url);
+struct lc_response *client_post(struct client *client, const char *url, const char *body);
+/* Does a call and checks how it failed. */
+void client_expect(struct client *client, const char *method, const char *url, enum lc_fail fail);
+
+#define assert_str(text, literal)                                                                                      \
+    do {                                                                                                               \
+        struct lc_str str_ = (text);                                                                                   \
+        assert_int_equal(str_.len, strlen(literal));                                                                   \
+        assert_memory_equal(str_.data, literal, str_.len);                                                             \
+    } while (0)
+
+/* Runs a group of tests in both modes. */
+#define run_both(tests) (run_mode(false, tests) + run_mode(true, tests))
+#define run_mode(mode, tests) (client_is_hosted = (mode), cmocka_run_group_tests(tests, NULL, NULL))
+
+#endif

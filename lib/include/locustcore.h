@@ -6,5 +6,6 @@
 #include "locustcore/loop.h"
 #include "locustcore/http.h"
 #include "locustcore/stats.h"
+#include "locustcore/report.h"
 
 #endif

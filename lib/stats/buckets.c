@@ -125,9 +125,9 @@ count_since(struct lc_bucket bucket, const struct lc_bucket **before, const stru
     return (int64_t)(bucket.count - old);
 }
 
-uint32_t
-lc__buckets_percentile_ms(const struct lc_buckets *buckets, const struct lc_bucket *before, size_t before_count,
-                          int64_t total, double fraction)
+void
+lc__buckets_percentiles_ms(const struct lc_buckets *buckets, const struct lc_bucket *before, size_t before_count,
+                           int64_t total, const double *fractions, size_t fraction_count, uint32_t *out)
 {
     struct lc_buckets_walk walk = {0};
     struct lc_bucket bucket;
@@ -137,18 +137,18 @@ lc__buckets_percentile_ms(const struct lc_buckets *buckets, const struct lc_buck
     while (lc__buckets_next(buckets, &walk, &bucket)) {
         sum += count_since(bucket, &old, before_end);
     }
+    memset(out, 0, fraction_count * sizeof(*out));
     /* The rule counts down from the largest; counting up, what lies below is what was not counted yet. */
-    const int64_t allowed = (int64_t)((double)total * fraction);
     int64_t below = total - sum;
-    uint32_t found = 0;
     walk = (struct lc_buckets_walk){0};
     old = before;
-    while (below <= allowed && lc__buckets_next(buckets, &walk, &bucket)) {
+    while (lc__buckets_next(buckets, &walk, &bucket)) {
         int64_t count = count_since(bucket, &old, before_end);
-        if (count != 0) {
-            found = bucket.ms;
-            below += count;
+        for (size_t i = 0; count != 0 && i < fraction_count; i++) {
+            if (below <= (int64_t)((double)total * fractions[i])) {
+                out[i] = bucket.ms;
+            }
         }
+        below += count;
     }
-    return found;
 }

@@ -74,10 +74,10 @@ bool lc__buckets_next(const struct lc_buckets *buckets, struct lc_buckets_walk *
 /* Adds all counts of `source`. On LCE_NOMEM part of them may be there. */
 int lc__buckets_merge(struct lc_buckets *target, const struct lc_buckets *source);
 
-/* Locust's percentile rule (compat REP-9): of buckets whose counts, less those of `before` (may be NULL with
- * before_count 0; ascending), add up to about `total`, the largest one that has no more than int(total * fraction)
- * values below it; 0 if there is none. */
-uint32_t lc__buckets_percentile_ms(const struct lc_buckets *buckets, const struct lc_bucket *before,
-                                   size_t before_count, int64_t total, double fraction);
+/* Locust's percentile rule (compat REP-9) for each of `fractions`: of buckets whose counts, less those of `before`
+ * (ascending; NULL if before_count is 0), add up to `total`, the largest one that has no more than
+ * int(total * fraction) values below it; 0 if there is none. */
+void lc__buckets_percentiles_ms(const struct lc_buckets *buckets, const struct lc_bucket *before, size_t before_count,
+                                int64_t total, const double *fractions, size_t fraction_count, uint32_t *out);
 
 #endif

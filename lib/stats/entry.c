@@ -209,6 +209,22 @@ lc_stats_entry_numbers(const struct lc_stats_entry *entry, struct lc_stats_numbe
 }
 
 double
+lc_stats_entry_fail_ratio(const struct lc_stats_entry *entry)
+{
+    if (entry->request_count == 0) {
+        return entry->failure_count > 0 ? 1 : 0;
+    }
+    return (double)entry->failure_count / (double)entry->request_count;
+}
+
+double
+lc_stats_entry_average_ms(const struct lc_stats_entry *entry)
+{
+    uint64_t timed_count = entry->request_count - entry->none_count;
+    return timed_count == 0 ? 0 : entry->total_ms / (double)timed_count;
+}
+
+double
 lc_stats_entry_percentile_ms(const struct lc_stats_entry *entry, double fraction)
 {
     if (entry->min_ms == INFINITY) {
@@ -221,11 +237,19 @@ lc_stats_entry_percentile_ms(const struct lc_stats_entry *entry, double fraction
     return fmax(entry->min_ms, fmin(entry->max_ms, ms));
 }
 
+void
+lc__stats_entry_percentiles_ms(const struct lc_stats_entry *entry, const double *fractions, size_t count, uint32_t *out)
+{
+    lc__buckets_percentiles_ms(&entry->buckets, NULL, 0, (int64_t)(entry->request_count - entry->none_count), fractions,
+                               count, out);
+}
+
 double
 lc_stats_entry_locust_percentile_ms(const struct lc_stats_entry *entry, double fraction)
 {
-    return lc__buckets_percentile_ms(&entry->buckets, NULL, 0, (int64_t)(entry->request_count - entry->none_count),
-                                     fraction);
+    uint32_t ms;
+    lc__stats_entry_percentiles_ms(entry, &fraction, 1, &ms);
+    return ms;
 }
 
 double
@@ -308,14 +332,14 @@ lc_stats_entry_total_rates(const struct lc_stats_entry *entry, const struct lc_s
 }
 
 bool
-lc__stats_entry_recent_percentile_ms(const struct lc_stats_entry *entry, int64_t now_unix_s, int64_t recent_s,
-                                     double fraction, uint32_t *out)
+lc__stats_entry_recent_percentiles_ms(const struct lc_stats_entry *entry, int64_t now_unix_s, int64_t recent_s,
+                                      const double *fractions, size_t count, uint32_t *out)
 {
     const struct lc_recent_moment *then = lc__recent_find(&entry->recent, now_unix_s - recent_s);
     if (then == NULL) {
         return false;
     }
-    int64_t count = (int64_t)(entry->request_count - entry->none_count - then->timed_count);
-    *out = lc__buckets_percentile_ms(&entry->buckets, then->buckets, then->count, count, fraction);
+    int64_t since = (int64_t)(entry->request_count - entry->none_count - then->timed_count);
+    lc__buckets_percentiles_ms(&entry->buckets, then->buckets, then->count, since, fractions, count, out);
     return true;
 }

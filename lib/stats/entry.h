@@ -112,8 +112,10 @@ int lc__stats_entry_fill_histogram(struct lc_stats_entry *entry);
 /* Requests and failures per second over Locust's window, for a clock given as times of the aggregate. */
 void lc__stats_entry_rates_at(const struct lc_stats_entry *entry, double start_unix_s, double last_unix_s,
                               double *requests_per_s, double *failures_per_s);
-/* Locust's percentile of about the last recent_s seconds; false: nothing is known of then. */
-bool lc__stats_entry_recent_percentile_ms(const struct lc_stats_entry *entry, int64_t now_unix_s, int64_t recent_s,
-                                          double fraction, uint32_t *out);
+/* Locust's percentiles of the whole run, and of about the last recent_s seconds (false: nothing is known of then). */
+void lc__stats_entry_percentiles_ms(const struct lc_stats_entry *entry, const double *fractions, size_t count,
+                                    uint32_t *out);
+bool lc__stats_entry_recent_percentiles_ms(const struct lc_stats_entry *entry, int64_t now_unix_s, int64_t recent_s,
+                                           const double *fractions, size_t count, uint32_t *out);
 
 #endif

@@ -53,6 +53,10 @@ struct lc_stats_numbers {
 };
 LCORE_API void lc_stats_entry_numbers(const struct lc_stats_entry *entry, struct lc_stats_numbers *out);
 
+/* Failures per request: 1 where there are failures but no requests (compat REP-3). */
+LCORE_API double lc_stats_entry_fail_ratio(const struct lc_stats_entry *entry);
+/* Of the requests that have a time; 0 if none has. */
+LCORE_API double lc_stats_entry_average_ms(const struct lc_stats_entry *entry);
 /* Percentile in milliseconds from the microsecond histogram, 0 <= fraction <= 1; 0.0 when empty. fraction 1 is the
  * exact maximum. */
 LCORE_API double lc_stats_entry_percentile_ms(const struct lc_stats_entry *entry, double fraction);

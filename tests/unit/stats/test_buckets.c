@@ -82,6 +82,15 @@ test_walk_is_ascending_over_near_and_far(void **state)
     lc__buckets_fini(&buckets);
 }
 
+static uint32_t
+percentile(const struct lc_buckets *buckets, const struct lc_bucket *before, size_t before_count, int64_t total,
+           double fraction)
+{
+    uint32_t ms;
+    lc__buckets_percentiles_ms(buckets, before, before_count, total, &fraction, 1, &ms);
+    return ms;
+}
+
 /* REP-9, REP-10 */
 static void
 test_percentiles_of_ten_values(void **state)
@@ -91,12 +100,12 @@ test_percentiles_of_ten_values(void **state)
         uint32_t ms;
     } cases[] = {{0, 1}, {0.1, 2}, {0.25, 3}, {0.5, 6}, {0.66, 7}, {0.75, 8}, {0.9, 10}, {0.95, 10}, {1, 10}};
     struct lc_buckets buckets = {0};
-    assert_int_equal(lc__buckets_percentile_ms(&buckets, NULL, 0, 0, 0.5), 0);
+    assert_int_equal(percentile(&buckets, NULL, 0, 0, 0.5), 0);
     for (uint32_t ms = 1; ms <= 10; ms++) {
         count(&buckets, ms, 1);
     }
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(lc__buckets_percentile_ms(&buckets, NULL, 0, 10, cases[i].fraction), cases[i].ms);
+        assert_int_equal(percentile(&buckets, NULL, 0, 10, cases[i].fraction), cases[i].ms);
     }
     lc__buckets_fini(&buckets);
 }
@@ -108,9 +117,9 @@ test_percentiles_of_unequal_buckets(void **state)
     struct lc_buckets buckets = {0};
     count(&buckets, 5, 3);
     count(&buckets, 10, 1);
-    assert_int_equal(lc__buckets_percentile_ms(&buckets, NULL, 0, 4, 0.5), 5);
-    assert_int_equal(lc__buckets_percentile_ms(&buckets, NULL, 0, 4, 0.75), 10);
-    assert_int_equal(lc__buckets_percentile_ms(&buckets, NULL, 0, 4, 0.9), 10);
+    assert_int_equal(percentile(&buckets, NULL, 0, 4, 0.5), 5);
+    assert_int_equal(percentile(&buckets, NULL, 0, 4, 0.75), 10);
+    assert_int_equal(percentile(&buckets, NULL, 0, 4, 0.9), 10);
     lc__buckets_fini(&buckets);
 }
 
@@ -122,9 +131,9 @@ test_percentile_since(void **state)
     count(&buckets, 5, 100);
     count(&buckets, 20000, 4);
     const struct lc_bucket before[] = {{5, 100}, {20000, 1}};
-    assert_int_equal(lc__buckets_percentile_ms(&buckets, before, 2, 3, 0), 20000);
+    assert_int_equal(percentile(&buckets, before, 2, 3, 0), 20000);
     const struct lc_bucket all[] = {{5, 100}, {20000, 4}};
-    assert_int_equal(lc__buckets_percentile_ms(&buckets, all, 2, 0, 0.5), 0);
+    assert_int_equal(percentile(&buckets, all, 2, 0, 0.5), 0);
     lc__buckets_fini(&buckets);
 }
 

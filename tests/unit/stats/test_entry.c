@@ -118,21 +118,27 @@ test_total_rates(void **state)
     lc__stats_entry_unref(entry);
 }
 
+static bool
+recent_percentile(const struct lc_stats_entry *entry, int64_t now_unix_s, double fraction, uint32_t *ms)
+{
+    return lc__stats_entry_recent_percentiles_ms(entry, now_unix_s, LCORE_STATS_RECENT_S, &fraction, 1, ms);
+}
+
 /* REP-18 */
 static void
 test_recent_percentiles(void **state)
 {
     struct lc_stats_entry *entry = make_entry(1000);
     uint32_t ms;
-    assert_false(lc__stats_entry_recent_percentile_ms(entry, 1001, 10, 0.5, &ms));
+    assert_false(recent_percentile(entry, 1001, 0.5, &ms));
     for (int s = 1000; s < 1020; s++) {
         log_at(entry, s < 1010 ? 5 : 50, s);
     }
-    assert_true(lc__stats_entry_recent_percentile_ms(entry, 1002, 10, 0, &ms));
+    assert_true(recent_percentile(entry, 1002, 0, &ms));
     assert_int_equal(ms, 5);
-    assert_true(lc__stats_entry_recent_percentile_ms(entry, 1019, 10, 0, &ms));
+    assert_true(recent_percentile(entry, 1019, 0, &ms));
     assert_int_equal(ms, 50);
-    assert_true(lc__stats_entry_recent_percentile_ms(entry, 1018, 10, 0, &ms));
+    assert_true(recent_percentile(entry, 1018, 0, &ms));
     assert_int_equal(ms, 5);
     lc__stats_entry_unref(entry);
 }

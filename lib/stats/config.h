@@ -15,4 +15,7 @@ struct lc_stats_config {
     int64_t recent_s;
 };
 
+/* Locust's. */
+extern const struct lc_stats_config lc__stats_default_config;
+
 #endif

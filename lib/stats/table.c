@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-static const struct lc_stats_config default_config = {.recent_s = LCORE_STATS_RECENT_S};
+const struct lc_stats_config lc__stats_default_config = {.recent_s = LCORE_STATS_RECENT_S};
 
 static double
 now_unix_s(void)
@@ -20,7 +20,7 @@ lc__stats_new(const struct lc_stats_config *config, bool is_keeping_recent)
     if (stats == NULL) {
         return NULL;
     }
-    stats->config = config == NULL ? &default_config : config;
+    stats->config = config == NULL ? &lc__stats_default_config : config;
     stats->total = lc__stats_entry_new(LCORE_STR("Aggregated"), LCORE_STR(""), is_keeping_recent, now_unix_s());
     if (stats->total == NULL) {
         lc__free(stats);
@@ -184,13 +184,13 @@ log_sample(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc
 }
 
 static int
-make_sample(struct lc_sample *sample, const struct lc_stats *stats, double ms, bool is_whole_ms,
+make_sample(struct lc_sample *sample, const struct lc_stats_config *config, double ms, bool is_whole_ms,
             uint64_t content_length, double unix_s)
 {
     sample->is_whole_ms = is_whole_ms;
     sample->content_bytes = content_length;
     int err = lc__sample_set_time(sample, unix_s);
-    return err < 0 ? err : lc__sample_set_ms(sample, ms, stats->config);
+    return err < 0 ? err : lc__sample_set_ms(sample, ms, config);
 }
 
 int
@@ -198,18 +198,19 @@ lc__stats_log_ms(struct lc_stats *stats, struct lc_stats_entry *entry, double ms
                  uint64_t content_length, double unix_s)
 {
     struct lc_sample sample;
-    int err = make_sample(&sample, stats, ms, is_whole_ms, content_length, unix_s);
+    int err = make_sample(&sample, stats->config, ms, is_whole_ms, content_length, unix_s);
     return err < 0 ? err : log_sample(stats, entry, &sample);
 }
 
 int
-lc__stats_log_entry_ms(struct lc_stats *stats, struct lc_stats_entry *entry, double ms, bool is_whole_ms,
+lc__stats_log_entry_ms(struct lc_stats_entry *entry, const struct lc_stats_config *config, double ms, bool is_whole_ms,
                        uint64_t content_length, double unix_s)
 {
     struct lc_sample sample;
-    int err = make_sample(&sample, stats, ms, is_whole_ms, content_length, unix_s);
+    config = config == NULL ? &lc__stats_default_config : config;
+    int err = make_sample(&sample, config, ms, is_whole_ms, content_length, unix_s);
     if (err == 0) {
-        err = lc__stats_entry_prepare(entry, &sample, stats->config);
+        err = lc__stats_entry_prepare(entry, &sample, config);
     }
     if (err == 0) {
         lc__stats_entry_count(entry, &sample);

@@ -30,8 +30,8 @@ int lc__stats_remove(struct lc_stats *stats, struct lc_stats_entry *entry);
  * number, and Locust would show sums of it as such. */
 int lc__stats_log_ms(struct lc_stats *stats, struct lc_stats_entry *entry, double ms, bool is_whole_ms,
                      uint64_t content_length, double unix_s);
-/* Logs in one entry only, without the aggregate. */
-int lc__stats_log_entry_ms(struct lc_stats *stats, struct lc_stats_entry *entry, double ms, bool is_whole_ms,
-                           uint64_t content_length, double unix_s);
+/* Logs in one entry only, without the aggregate. `config` NULL: the defaults. */
+int lc__stats_log_entry_ms(struct lc_stats_entry *entry, const struct lc_stats_config *config, double ms,
+                           bool is_whole_ms, uint64_t content_length, double unix_s);
 
 #endif

@@ -85,7 +85,11 @@ def locust_like(command: Sequence[str], locustfile: str) -> Callable[[str, int, 
     return build
 
 
-def contenders() -> list[Contender]:
+def c_program(path: Path, authority: Path) -> Callable[[str, int, float], list[str]]:
+    return lambda url, users, seconds: [str(path), url, str(users), str(int(seconds)), str(authority)]
+
+
+def contenders(authority: Path) -> list[Contender]:
     """Everything that is installed here."""
     found = []
     if shutil.which("wrk"):
@@ -130,11 +134,10 @@ def contenders() -> list[Contender]:
     if Path(cload_command()[0]).exists():
         found.append(Contender("cload HttpUser", locust_like(cload_command(), "get.py"), is_locust_like=True))
         found.append(Contender("cload FastHttpUser", locust_like(cload_command(), "get_fast.py"), is_locust_like=True))
-    task = BUILD / "tests/bench/bench_task"
-    if task.exists():
-        found.append(
-            Contender("cload C task", lambda url, users, seconds: [str(task), url, str(users), str(int(seconds))])
-        )
+    for name, program in (("cload C task", "bench_task"), ("cload C sessions", "bench_session")):
+        path = BUILD / "tests/bench" / program
+        if path.exists():
+            found.append(Contender(name, c_program(path, authority)))
     return found
 
 
@@ -206,7 +209,7 @@ class Bench:
         self.options = options
         self.folder = folder
         self.certs = make_certs(folder / "certs")
-        self.contenders = [c for c in contenders() if not options.contender or c.name in options.contender]
+        self.contenders = [c for c in contenders(self.certs.ca) if not options.contender or c.name in options.contender]
         self.results: dict[str, Any] = {}
 
     def contender(self, name: str) -> Contender | None:
@@ -243,9 +246,11 @@ class Bench:
                     f"{median_of(runs, 'server_busy'):.0%}",
                     f"{median_of(runs, 'rss_mb'):.0f}",
                     *(f"{rate / median_of(samples[peer], 'rate'):.2f}" for peer in peers),
+                    *(f"{median_of(samples[peer], 'cpu_us') / median_of(runs, 'cpu_us'):.2f}" for peer in peers[:1]),
                 ]
             )
         header = ["", "req/s", "range", "CPU us/req", "client", "nginx", "RSS MB", *(f"x {peer}" for peer in peers)]
+        header += [f"x {peer} per CPU s" for peer in peers[:1]]
         table(f"{title}, {users} users, keep-alive GET of 600 bytes, one core each", header, rows)
         return samples
 
@@ -257,7 +262,9 @@ class Bench:
 
     def users(self) -> Any:
         """CPU per request while the number of users grows."""
-        names = [c for c in ("locust HttpUser", "cload HttpUser", "cload C task") if self.contender(c)]
+        names = [
+            c for c in ("locust HttpUser", "cload HttpUser", "cload C task", "cload C sessions") if self.contender(c)
+        ]
         counts = [10, 100, 1000, 5000]
         samples: dict[str, dict[int, list[Sample]]] = {name: {} for name in names}
         for _ in range(self.options.rounds):

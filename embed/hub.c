@@ -1,0 +1,404 @@
+#include "hub.h"
+
+#include <greenlet/greenlet.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+/* Ready things run between two looks at the sockets, and how long a batch may keep gevent's own loop waiting. */
+#define BATCH_COUNT 64
+#define BATCH_NS (1 * LCORE_NS_PER_MS)
+#define GEVENT_READ 1
+
+static int
+hub_arm_timer(struct cload_hub *hub)
+{
+    int64_t deadline_ns = lc_loop_next_deadline_ns(hub->loop);
+    int64_t now_ns = lc_clock_monotonic_ns();
+    /* A timer that is armed for an earlier time only costs one spurious look. */
+    if (deadline_ns == INT64_MAX || (hub->timer_ns <= deadline_ns && hub->timer_ns > now_ns)) {
+        return 0;
+    }
+    if (hub->timer != NULL) {
+        PyObject *closed = PyObject_CallMethod(hub->timer, "close", NULL);
+        Py_CLEAR(hub->timer);
+        if (closed == NULL) {
+            return -1;
+        }
+        Py_DECREF(closed);
+    }
+    double after_s = deadline_ns > now_ns ? (double)(deadline_ns - now_ns) / 1e9 : 0.0;
+    PyObject *timer = PyObject_CallMethod(hub->gevent_loop, "timer", "ddO", after_s, 0.0, Py_False);
+    if (timer == NULL) {
+        return -1;
+    }
+    PyObject *started = PyObject_CallMethod(timer, "start", "O", hub->callback);
+    if (started == NULL) {
+        Py_DECREF(timer);
+        return -1;
+    }
+    Py_DECREF(started);
+    hub->timer = timer;
+    hub->timer_ns = deadline_ns;
+    return 0;
+}
+
+static int
+hub_reference(struct cload_hub *hub, bool is_referenced)
+{
+    if (hub->is_referenced != is_referenced) {
+        if (PyObject_SetAttrString(hub->io, "ref", is_referenced ? Py_True : Py_False) < 0) {
+            return -1;
+        }
+        hub->is_referenced = is_referenced;
+    }
+    return 0;
+}
+
+static int
+hub_queue_callback(struct cload_hub *hub)
+{
+    if (hub->is_callback_queued) {
+        return 0;
+    }
+    PyObject *queued = PyObject_CallMethod(hub->gevent_loop, "run_callback", "O", hub->callback);
+    if (queued == NULL) {
+        return -1;
+    }
+    Py_DECREF(queued);
+    hub->is_callback_queued = true;
+    return 0;
+}
+
+static int
+hub_run_ready(struct cload_hub *hub, int most)
+{
+    int count = 0;
+    while (count < most && !lc_list_is_empty(&hub->ready)) {
+        struct lc_list *node = lc_list_pop(&hub->ready);
+        struct cload_ready *ready = LCORE_CONTAINER(node, struct cload_ready, link);
+        ready->fn(ready);
+        count++;
+    }
+    return count;
+}
+
+/* Called by gevent's hub, in the hub's greenlet, for the descriptor, the timer and queued callbacks alike. */
+static PyObject *
+hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
+{
+    struct cload_hub *hub = PyCapsule_GetPointer(self, "cload.hub");
+    if (hub == NULL) {
+        return NULL;
+    }
+    hub->is_callback_queued = false;
+    hub->is_polling = true;
+    int64_t until_ns = 0;
+    for (;;) {
+        int event_count = lc_loop_poll(hub->loop);
+        int run_count = hub_run_ready(hub, BATCH_COUNT);
+        if (event_count == 0 && run_count == 0) {
+            break;
+        }
+        int64_t now_ns = lc_clock_monotonic_ns();
+        if (until_ns == 0) {
+            until_ns = now_ns + BATCH_NS;
+        } else if (now_ns >= until_ns) {
+            break;
+        }
+    }
+    hub->is_polling = false;
+    if (!lc_list_is_empty(&hub->ready) && hub_queue_callback(hub) < 0) {
+        return NULL;
+    }
+    if (hub_arm_timer(hub) < 0 || hub_reference(hub, hub->waiting_count > 0) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef hub_on_wake_def = {"cload_wake", hub_on_wake, METH_VARARGS, NULL};
+
+static void
+hub_free(PyObject *capsule)
+{
+    struct cload_hub *hub = PyCapsule_GetPointer(capsule, "cload.hub");
+    Py_XDECREF(hub->greenlet);
+    Py_XDECREF(hub->gevent_loop);
+    Py_XDECREF(hub->io);
+    Py_XDECREF(hub->timer);
+    /* The loop itself stays: sessions that the interpreter never collected may still point to it. */
+    lc__free(hub);
+}
+
+static struct cload_hub *
+hub_make(struct cload_state *state)
+{
+    PyGreenlet_Import();
+    if (_PyGreenlet_API == NULL) {
+        return NULL;
+    }
+    struct cload_hub *hub = lc__calloc(1, sizeof(*hub));
+    PyObject *capsule = NULL;
+    if (hub == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    hub->state = state;
+    hub->thread = PyThread_get_thread_ident();
+    hub->timer_ns = INT64_MAX;
+    lc_list_init(&hub->ready);
+    PyObject *gevent = PyImport_ImportModule("gevent");
+    if (gevent == NULL) {
+        goto fail;
+    }
+    hub->greenlet = PyObject_CallMethod(gevent, "get_hub", NULL);
+    Py_DECREF(gevent);
+    if (hub->greenlet == NULL || (hub->gevent_loop = PyObject_GetAttrString(hub->greenlet, "loop")) == NULL) {
+        goto fail;
+    }
+    struct lc_error error = {0};
+    hub->loop = lc_loop_new();
+    if (hub->loop == NULL) {
+        PyErr_SetString(PyExc_OSError, "the event loop could not be made (out of memory or open files)");
+        goto fail;
+    }
+    hub->http = lc_http_new(hub->loop, &error);
+    if (hub->http == NULL) {
+        cload_raise(error.code, &error);
+        goto fail;
+    }
+    int fd = lc_loop_fd(hub->loop);
+    if (fd < 0) {
+        cload_raise(fd, NULL);
+        goto fail;
+    }
+    capsule = PyCapsule_New(hub, "cload.hub", hub_free);
+    if (capsule == NULL) {
+        goto fail;
+    }
+    hub->callback = PyCFunction_New(&hub_on_wake_def, capsule);
+    Py_DECREF(capsule); /* the callback owns it, and with it the hub */
+    if (hub->callback == NULL) {
+        return NULL;
+    }
+    hub->io = PyObject_CallMethod(hub->gevent_loop, "io", "iiO", fd, GEVENT_READ, Py_False);
+    PyObject *started = hub->io == NULL ? NULL : PyObject_CallMethod(hub->io, "start", "O", hub->callback);
+    if (started == NULL) {
+        Py_DECREF(hub->callback);
+        return NULL;
+    }
+    Py_DECREF(started);
+    return hub;
+fail:
+    if (hub->http != NULL) {
+        lc_http_free(hub->http);
+    }
+    if (hub->loop != NULL) {
+        lc_loop_free(hub->loop);
+    }
+    Py_XDECREF(hub->greenlet);
+    Py_XDECREF(hub->gevent_loop);
+    lc__free(hub);
+    return NULL;
+}
+
+struct cload_hub *
+cload_hub_get(struct cload_state *state)
+{
+    if (state->hub == NULL) {
+        state->hub = hub_make(state);
+        return state->hub;
+    }
+    return state->hub->thread == PyThread_get_thread_ident() ? state->hub : NULL;
+}
+
+int
+cload_hub_retain(struct cload_hub *hub)
+{
+    hub->waiting_count++;
+    return hub->is_referenced ? 0 : hub_reference(hub, true);
+}
+
+void
+cload_hub_release(struct cload_hub *hub)
+{
+    /* The watcher is let go at the end of the batch, so that a lone user does not toggle it at every request. */
+    hub->waiting_count--;
+    if (hub->waiting_count == 0 && !hub->is_polling && hub_queue_callback(hub) < 0) {
+        PyErr_WriteUnraisable(hub->callback);
+    }
+}
+
+void
+cload_hub_put(struct cload_hub *hub, struct cload_ready *ready)
+{
+    if (lc_list_is_linked(&ready->link)) {
+        return;
+    }
+    lc_list_append(&hub->ready, &ready->link);
+    if (!hub->is_polling && hub_queue_callback(hub) < 0) {
+        PyErr_WriteUnraisable(hub->callback);
+    }
+}
+
+int
+cload_hub_rearm(struct cload_hub *hub)
+{
+    return hub->is_polling ? 0 : hub_arm_timer(hub);
+}
+
+static void
+waiter_resume(struct cload_ready *ready)
+{
+    struct cload_waiter *waiter = LCORE_CONTAINER(ready, struct cload_waiter, ready);
+    PyObject *greenlet = Py_NewRef(waiter->greenlet);
+    PyObject *result = PyGreenlet_Switch((PyGreenlet *)greenlet, NULL, NULL);
+    if (result == NULL) {
+        /* The greenlet ended with an exception, which came up to the hub as its parent. */
+        PyErr_WriteUnraisable(greenlet);
+    }
+    Py_XDECREF(result);
+    Py_DECREF(greenlet);
+}
+
+int
+cload_waiter_wait(struct cload_hub *hub, struct cload_waiter *waiter)
+{
+    if (waiter->is_done) {
+        return 0;
+    }
+    waiter->greenlet = (PyObject *)PyGreenlet_GetCurrent();
+    if (waiter->greenlet == NULL) {
+        return -1;
+    }
+    int err = -1;
+    if (waiter->greenlet == hub->greenlet) {
+        PyErr_SetString(PyExc_RuntimeError, "a blocking call cannot be made from the event loop's own callback");
+        goto out;
+    }
+    if (cload_hub_retain(hub) < 0) {
+        goto out_release;
+    }
+    do {
+        PyObject *result = PyGreenlet_Switch((PyGreenlet *)hub->greenlet, NULL, NULL);
+        if (result == NULL) {
+            goto out_release;
+        }
+        Py_DECREF(result);
+        /* Somebody else may switch into this greenlet; only our own wake-up counts. */
+    } while (!waiter->is_done);
+    err = 0;
+out_release:
+    lc_list_remove(&waiter->ready.link);
+    cload_hub_release(hub);
+out:
+    Py_CLEAR(waiter->greenlet);
+    return err;
+}
+
+void
+cload_waiter_wake(struct cload_hub *hub, struct cload_waiter *waiter)
+{
+    waiter->is_done = true;
+    if (waiter->greenlet != NULL) {
+        waiter->ready.fn = waiter_resume;
+        cload_hub_put(hub, &waiter->ready);
+    }
+}
+
+PyObject *
+cload_greenlet_current(void)
+{
+    return (PyObject *)PyGreenlet_GetCurrent();
+}
+
+PyObject *
+cload_greenlet_new(PyObject *run, PyObject *parent)
+{
+    return (PyObject *)PyGreenlet_New(run, (PyGreenlet *)parent);
+}
+
+PyObject *
+cload_greenlet_switch(PyObject *greenlet)
+{
+    return PyGreenlet_Switch((PyGreenlet *)greenlet, NULL, NULL);
+}
+
+PyObject *
+cload_greenlet_throw(PyObject *greenlet, PyObject *type, PyObject *value)
+{
+    return PyGreenlet_Throw((PyGreenlet *)greenlet, type, value, NULL);
+}
+
+PyObject *
+cload_greenlet_exit_type(void)
+{
+    return PyExc_GreenletExit;
+}
+
+bool
+cload_greenlet_has_state(PyObject *greenlet)
+{
+    PyGreenlet *self = (PyGreenlet *)greenlet;
+    if (self->dict != NULL && PyDict_GET_SIZE(self->dict) > 0) {
+        return true;
+    }
+    PyObject *context = PyThreadState_Get()->context;
+    if (context != NULL) {
+        Py_ssize_t count = PyObject_Length(context);
+        if (count < 0) {
+            PyErr_Clear();
+        }
+        if (count != 0) {
+            return true;
+        }
+    }
+    /* gevent.local and threading's stand-ins hang a weak reference with a callback on the greenlet. */
+    for (PyWeakReference *ref = (PyWeakReference *)self->weakreflist; ref != NULL; ref = ref->wr_next) {
+        if (ref->wr_callback != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+cload_hub_handle_error(struct cload_hub *hub, PyObject *context)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) {
+        PyException_SetTraceback(value, traceback);
+    }
+    PyObject *result = PyObject_CallMethod(hub->greenlet, "handle_error", "OOOO", context, type, value,
+                                           traceback == NULL ? Py_None : traceback);
+    if (result == NULL) {
+        PyErr_WriteUnraisable(context);
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+/* Names that Python code needs to see how the loop fares. */
+static PyObject *
+waiting_count(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_state *state = cload_state_of_module(module);
+    return PyLong_FromSize_t(state->hub == NULL ? 0 : state->hub->waiting_count);
+}
+
+static PyMethodDef hub_methods[] = {
+    {"waiting_count", waiting_count, METH_NOARGS,
+     PyDoc_STR("waiting_count() -> int\n\nHow many greenlets and users wait for the core's loop.")},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+cload__hub_add(PyObject *module)
+{
+    return PyModule_AddFunctions(module, hub_methods);
+}

@@ -1,0 +1,72 @@
+/* The bridge between the core's loop and gevent's hub.
+ *
+ * The hub watches one descriptor and one timer of ours. When either fires, a bounded batch of events is taken and
+ * what became ready is run right there, in the hub's greenlet: a waiting greenlet is switched into, a user whose wait
+ * is over is given to a pooled greenlet. Core callbacks never call Python; they put something on the ready list. */
+#ifndef CLOAD_HUB_H
+#define CLOAD_HUB_H
+
+#include "state.h"
+
+#include "base/list.h"
+
+/* Something the hub's greenlet shall run. Intrusive; zero-initialise `link`. */
+struct cload_ready {
+    struct lc_list link;
+    void (*fn)(struct cload_ready *ready);
+};
+
+struct cload_hub {
+    struct cload_state *state;
+    struct lc_loop *loop;
+    struct lc_http *http;
+    struct lc_list ready;
+    PyObject *greenlet;      /* gevent's hub */
+    PyObject *gevent_loop;   /* hub.loop */
+    PyObject *io;            /* watcher of lc_loop_fd() */
+    PyObject *timer;         /* watcher of the next deadline, or NULL */
+    PyObject *callback;      /* the function all watchers call */
+    int64_t timer_ns;        /* when `timer` fires; INT64_MAX: it is not armed */
+    unsigned long thread;
+    size_t waiting_count;    /* what keeps the process alive: waiters and users */
+    bool is_referenced;      /* the io watcher keeps gevent's loop alive */
+    bool is_callback_queued; /* run_callback() was asked for */
+    bool is_polling;         /* a batch is under way */
+    int64_t lag_max_ns;
+};
+
+/* The hub of this thread, made on first use. NULL without an exception when it belongs to another thread; NULL with an
+ * exception when it could not be made. */
+struct cload_hub *cload_hub_get(struct cload_state *state);
+
+/* Says that something waits (or no longer does) for the loop, so that gevent's loop stays alive. */
+int cload_hub_retain(struct cload_hub *hub);
+void cload_hub_release(struct cload_hub *hub);
+
+/* Puts `ready` on the list; wakes the hub when it is not in a batch. */
+void cload_hub_put(struct cload_hub *hub, struct cload_ready *ready);
+/* Deadlines were added outside a batch: the hub's timer may be due earlier. */
+int cload_hub_rearm(struct cload_hub *hub);
+
+/* A greenlet that waits for one thing. Lives on the waiting C stack. */
+struct cload_waiter {
+    struct cload_ready ready;
+    PyObject *greenlet;
+    bool is_done;
+};
+/* Parks the current greenlet until cload_waiter_wake(). -1 with an exception when something was thrown into it. */
+LCORE_YIELDS int cload_waiter_wait(struct cload_hub *hub, struct cload_waiter *waiter);
+void cload_waiter_wake(struct cload_hub *hub, struct cload_waiter *waiter);
+
+/* greenlet's C API, for the files that have none of their own. All return new references or NULL with an exception. */
+PyObject *cload_greenlet_current(void);
+PyObject *cload_greenlet_new(PyObject *run, PyObject *parent);
+LCORE_YIELDS PyObject *cload_greenlet_switch(PyObject *greenlet);
+LCORE_YIELDS PyObject *cload_greenlet_throw(PyObject *greenlet, PyObject *type, PyObject *value);
+PyObject *cload_greenlet_exit_type(void); /* borrowed */
+/* Whether user code left something on the greenlet that a later task could look for. */
+bool cload_greenlet_has_state(PyObject *greenlet);
+/* Gives the pending exception to gevent's hub (which prints it, or ends the process for SystemExit and the like). */
+void cload_hub_handle_error(struct cload_hub *hub, PyObject *context);
+
+#endif

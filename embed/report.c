@@ -1,0 +1,190 @@
+#include "report.h"
+
+#include <structmember.h>
+
+#include "base/clock.h"
+#include "entry_cache.h"
+#include "stats.h"
+
+struct sink_object {
+    PyObject_HEAD
+    PyObject *environment;
+    vectorcallfunc vectorcall;
+};
+
+int
+cload_report_is_direct(struct cload_state *state, PyObject *request_event, struct lc_stats **stats)
+{
+    if (request_event == NULL || request_event == Py_None) {
+        return 2;
+    }
+    PyObject *handlers = PyObject_GetAttr(request_event, state->str__handlers);
+    if (handlers == NULL) {
+        return -1;
+    }
+    int result = 0;
+    if (PyList_CheckExact(handlers)) {
+        Py_ssize_t count = PyList_GET_SIZE(handlers);
+        if (count == 0) {
+            result = 2;
+        } else if (count == 1 && Py_IS_TYPE(PyList_GET_ITEM(handlers, 0), state->sink_type)) {
+            struct sink_object *sink = (struct sink_object *)PyList_GET_ITEM(handlers, 0);
+            PyObject *table = PyObject_GetAttr(sink->environment, state->str_stats);
+            *stats = table == NULL ? NULL : cload__stats_get(table);
+            result = *stats == NULL ? -1 : 1;
+            Py_XDECREF(table); /* the environment keeps it; nothing runs between here and the logging */
+        }
+    }
+    Py_DECREF(handlers);
+    return result;
+}
+
+int
+cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct cload_report *report)
+{
+    if (state->entry_cache == NULL && (state->entry_cache = cload_entry_cache_new()) == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    struct lc_stats_entry *entry = cload_entry_cache_get(state->entry_cache, stats, report->name, report->request_type);
+    if (entry == NULL) {
+        return -1;
+    }
+    double unix_s = (double)lc_clock_realtime_ns() * 1e-9;
+    int err = lc_stats_log_request(stats, entry, report->response_time_ns, report->response_length, unix_s);
+    if (err == 0 && report->error_text.data != NULL) {
+        err = lc_stats_log_failure(stats, entry, report->error_text, unix_s);
+    }
+    if (err < 0) {
+        cload_raise(err, NULL);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+take_keyword(PyObject *kwnames, PyObject *const *values, PyObject *wanted, PyObject **out)
+{
+    Py_ssize_t count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+        if (name == wanted || PyUnicode_Compare(name, wanted) == 0) {
+            *out = values[i];
+            return 1;
+        }
+    }
+    *out = NULL;
+    return 0;
+}
+
+static PyObject *
+sink_call(PyObject *self_object, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    struct sink_object *self = (struct sink_object *)self_object;
+    struct cload_state *state = cload_state_of_type(Py_TYPE(self));
+    PyObject *const *values = args + PyVectorcall_NARGS(nargsf);
+    PyObject *request_type, *name, *response_time, *length, *exception;
+    if (!take_keyword(kwnames, values, state->str_request_type, &request_type) ||
+        !take_keyword(kwnames, values, state->str_name, &name) ||
+        !take_keyword(kwnames, values, state->str_response_time, &response_time) ||
+        !take_keyword(kwnames, values, state->str_response_length, &length)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "events.request needs request_type, name, response_time and response_length as keywords");
+        return NULL;
+    }
+    take_keyword(kwnames, values, state->str_exception, &exception);
+    PyObject *stats = PyObject_GetAttr(self->environment, state->str_stats);
+    if (stats == NULL) {
+        return NULL;
+    }
+    PyObject *result = PyObject_CallMethodObjArgs(stats, state->str_log_request, request_type, name, response_time,
+                                                  length, NULL);
+    if (result != NULL && exception != NULL) {
+        int has_failed = PyObject_IsTrue(exception);
+        if (has_failed != 0) {
+            Py_DECREF(result);
+            result = has_failed < 0 ? NULL
+                                    : PyObject_CallMethodObjArgs(stats, state->str_log_error, request_type, name,
+                                                                 exception, NULL);
+        }
+    }
+    Py_DECREF(stats);
+    if (result == NULL) {
+        return NULL;
+    }
+    Py_DECREF(result);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+sink_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"environment", NULL};
+    PyObject *environment;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O", names, &environment)) {
+        return NULL;
+    }
+    struct sink_object *self = (struct sink_object *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->environment = Py_NewRef(environment);
+        self->vectorcall = sink_call;
+    }
+    return (PyObject *)self;
+}
+
+static int
+sink_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((struct sink_object *)self)->environment);
+    return 0;
+}
+
+static int
+sink_clear(PyObject *self)
+{
+    Py_CLEAR(((struct sink_object *)self)->environment);
+    return 0;
+}
+
+static void
+sink_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    sink_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef sink_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(struct sink_object, vectorcall), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot sink_slots[] = {
+    {Py_tp_doc, (void *)PyDoc_STR("RequestSink(environment)\n\nThe listener of events.request that counts into "
+                                  "environment.stats.")},
+    {Py_tp_new, sink_new},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_traverse, sink_traverse},
+    {Py_tp_clear, sink_clear},
+    {Py_tp_dealloc, sink_dealloc},
+    {Py_tp_members, sink_members},
+    {0, NULL},
+};
+
+static PyType_Spec sink_spec = {
+    .name = "_cload.RequestSink",
+    .basicsize = sizeof(struct sink_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+    .slots = sink_slots,
+};
+
+int
+cload__report_add_types(PyObject *module)
+{
+    struct cload_state *state = cload_state_of_module(module);
+    state->sink_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &sink_spec, NULL);
+    return state->sink_type == NULL ? -1 : PyModule_AddType(module, state->sink_type);
+}

@@ -1,0 +1,22 @@
+/* One finished request on its way into the statistics: straight into the table when nobody else listens to
+ * `events.request`, through the event's fire() when somebody does. */
+#ifndef CLOAD_REPORT_H
+#define CLOAD_REPORT_H
+
+#include "state.h"
+
+struct cload_report {
+    PyObject *request_event; /* EventHook; NULL or None: nothing is reported */
+    PyObject *request_type, *name; /* str, borrowed */
+    int64_t response_time_ns;
+    uint64_t response_length;
+    struct lc_str error_text; /* what the failures table says when `exception` is NULL; data NULL: success */
+};
+
+/* Whether the runner's own sink is the only listener, so that no event needs to be built; -1 with an exception.
+ * On 1 `*stats` is where to log. On 2 nobody listens at all. */
+int cload_report_is_direct(struct cload_state *state, PyObject *request_event, struct lc_stats **stats);
+/* Logs into `stats`; -1 with an exception. */
+int cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct cload_report *report);
+
+#endif

@@ -1,0 +1,693 @@
+#include "response.h"
+
+#include <structmember.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "report.h"
+
+PyObject *
+cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_response *core, PyObject *request_type,
+                   PyObject *name, PyObject *request_event, PyObject *user, PyObject *context)
+{
+    struct cload_response *self = (struct cload_response *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        lc_response_free(core);
+        return NULL;
+    }
+    self->state = state;
+    self->core = core;
+    self->request_type = Py_NewRef(request_type);
+    self->name = Py_NewRef(name);
+    self->request_event = Py_XNewRef(request_event);
+    self->user = Py_XNewRef(user);
+    self->context = Py_XNewRef(context);
+    self->response_time_ns = core->timings.end_ns - core->timings.start_ns;
+    self->response_length = core->body.len;
+    return (PyObject *)self;
+}
+
+static PyObject *
+call_helper(struct cload_response *self, const char *name, PyObject *first, PyObject *second)
+{
+    if (self->state->client_helpers == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "locust.clients has not been imported");
+        return NULL;
+    }
+    PyObject *function = PyObject_GetAttrString(self->state->client_helpers, name);
+    if (function == NULL) {
+        return NULL;
+    }
+    PyObject *result = PyObject_CallFunctionObjArgs(function, first, second, NULL);
+    Py_DECREF(function);
+    return result;
+}
+
+static PyObject *
+text_from(struct lc_str text)
+{
+    PyObject *decoded = PyUnicode_DecodeUTF8(text.data == NULL ? "" : text.data, (Py_ssize_t)text.len, NULL);
+    if (decoded == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+        PyErr_Clear();
+        decoded = PyUnicode_DecodeLatin1(text.data, (Py_ssize_t)text.len, NULL);
+    }
+    return decoded;
+}
+
+static double
+start_unix_s(struct cload_response *self)
+{
+    if (self->start_unix_s == 0 && self->core != NULL) {
+        int64_t ago_ns = lc_clock_monotonic_ns() - self->core->timings.start_ns;
+        self->start_unix_s = (double)(lc_clock_realtime_ns() - ago_ns) * 1e-9;
+    }
+    return self->start_unix_s;
+}
+
+static PyObject *
+response_time_ms(const struct cload_response *self)
+{
+    return PyFloat_FromDouble((double)self->response_time_ns / 1e6);
+}
+
+/* The URL of the first hop: what was asked for. */
+static struct lc_str
+first_url(const struct cload_response *self)
+{
+    const struct lc_response *hop = self->core;
+    while (hop->previous != NULL) {
+        hop = hop->previous;
+    }
+    return hop->url;
+}
+
+/* {**user.context(), **context} */
+static PyObject *
+merged_context(struct cload_response *self)
+{
+    PyObject *merged = NULL;
+    if (self->user != NULL && self->user != Py_None) {
+        PyObject *own = PyObject_CallMethodNoArgs(self->user, self->state->str_context);
+        if (own == NULL) {
+            return NULL;
+        }
+        merged = PyDict_New();
+        if (merged == NULL || PyDict_Update(merged, own) < 0) {
+            Py_CLEAR(merged);
+        }
+        Py_DECREF(own);
+    } else {
+        merged = PyDict_New();
+    }
+    if (merged != NULL && self->context != NULL && PyDict_Update(merged, self->context) < 0) {
+        Py_CLEAR(merged);
+    }
+    return merged;
+}
+
+static int
+put_new(PyObject *dict, PyObject *key, PyObject *value)
+{
+    if (value == NULL) {
+        return -1;
+    }
+    int err = PyDict_SetItem(dict, key, value);
+    Py_DECREF(value);
+    return err;
+}
+
+static PyObject *
+build_meta(struct cload_response *self)
+{
+    struct cload_state *state = self->state;
+    PyObject *meta = PyDict_New();
+    if (meta == NULL || PyDict_SetItem(meta, state->str_request_type, self->request_type) < 0 ||
+        put_new(meta, state->str_response_time, response_time_ms(self)) < 0 ||
+        PyDict_SetItem(meta, state->str_name, self->name) < 0 ||
+        put_new(meta, state->str_context, merged_context(self)) < 0 ||
+        PyDict_SetItem(meta, state->str_response, (PyObject *)self) < 0 ||
+        PyDict_SetItem(meta, state->str_exception, Py_None) < 0 ||
+        put_new(meta, state->str_start_time, PyFloat_FromDouble(start_unix_s(self))) < 0 ||
+        put_new(meta, state->str_url, self->core == NULL ? Py_NewRef(Py_None) : text_from(first_url(self))) < 0 ||
+        put_new(meta, state->str_response_length, PyLong_FromUnsignedLongLong(self->response_length)) < 0) {
+        Py_CLEAR(meta);
+    }
+    return meta;
+}
+
+static PyObject *
+build_slot(struct cload_response *self, enum cload_response_slot slot, const char *name)
+{
+    const struct lc_response *core = self->core;
+    bool has_head = core != NULL && core->status != 0;
+    switch (slot) {
+    case CLOAD_SLOT_status_code:
+        return PyLong_FromLong(core == NULL ? 0 : core->fail == LCORE_FAIL_NONE ? core->status : 0);
+    case CLOAD_SLOT_url:
+        return core == NULL ? Py_NewRef(Py_None) : text_from(core->url);
+    case CLOAD_SLOT_reason:
+        return has_head ? text_from(core->reason) : Py_NewRef(Py_None);
+    case CLOAD_SLOT__content:
+        if (core == NULL || core->fail != LCORE_FAIL_NONE) {
+            Py_RETURN_NONE;
+        }
+        return PyBytes_FromStringAndSize(core->body.data, (Py_ssize_t)core->body.len);
+    case CLOAD_SLOT__content_consumed:
+        Py_RETURN_TRUE;
+    case CLOAD_SLOT__next:
+    case CLOAD_SLOT_connection:
+        Py_RETURN_NONE;
+    case CLOAD_SLOT_error:
+        if (core == NULL || core->fail == LCORE_FAIL_NONE) {
+            Py_RETURN_NONE;
+        }
+        break;
+    case CLOAD_SLOT_request_meta:
+        return build_meta(self);
+    default:
+        break;
+    }
+    PyObject *text = PyUnicode_InternFromString(name);
+    if (text == NULL) {
+        return NULL;
+    }
+    PyObject *value = call_helper(self, "build_attribute", (PyObject *)self, text);
+    Py_DECREF(text);
+    return value;
+}
+
+static const char *const slot_names[] = {
+#define CLOAD_SLOT_NAME(name) #name,
+    CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_NAME)
+#undef CLOAD_SLOT_NAME
+};
+
+static PyObject *
+response_get(PyObject *object, void *closure)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    intptr_t slot = (intptr_t)closure;
+    if (self->slots[slot] == NULL) {
+        PyObject *value = build_slot(self, (enum cload_response_slot)slot, slot_names[slot]);
+        if (value == NULL) {
+            return NULL;
+        }
+        Py_XSETREF(self->slots[slot], value);
+    }
+    return Py_NewRef(self->slots[slot]);
+}
+
+static int
+response_set(PyObject *object, PyObject *value, void *closure)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    Py_XSETREF(self->slots[(intptr_t)closure], Py_XNewRef(value));
+    return 0;
+}
+
+static bool
+is_repr_plain(struct lc_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < ' ' || text.data[i] > '~' || text.data[i] == '\'' || text.data[i] == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The exception that the status or the transport stands for; None when all is well. New reference. */
+static PyObject *
+outcome_exception(struct cload_response *self, PyObject *name)
+{
+    return call_helper(self, "outcome_exception", (PyObject *)self, name);
+}
+
+/* Whether the status stands for a failure, and its text as the failures table has it. false with an empty text: the
+ * text cannot be made here, ask Python. */
+static bool
+status_error_text(struct cload_response *self, char *text, size_t size, struct lc_str *out)
+{
+    int status = self->core->status;
+    Py_ssize_t name_len;
+    const char *name = PyUnicode_AsUTF8AndSize(self->name, &name_len);
+    if (name == NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    struct lc_str reason = self->core->reason;
+    if (!is_repr_plain(reason) || !is_repr_plain((struct lc_str){name, (size_t)name_len})) {
+        return false;
+    }
+    int len = snprintf(text, size, "HTTPError('%d %s Error: %.*s for url: %s')", status,
+                       status < 500 ? "Client" : "Server", (int)reason.len, reason.data, name);
+    *out = (struct lc_str){text, (size_t)len};
+    return len > 0 && (size_t)len < size;
+}
+
+static int
+log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *exception)
+{
+    struct cload_report report = {
+        .request_type = self->request_type,
+        .name = self->name,
+        .response_time_ns = self->response_time_ns,
+        .response_length = self->response_length,
+    };
+    if (exception == NULL || exception == Py_None) {
+        return cload_report_log(self->state, stats, &report);
+    }
+    PyObject *text = PyUnicode_Check(exception) ? Py_NewRef(exception) : PyObject_Repr(exception);
+    if (text == NULL) {
+        return -1;
+    }
+    Py_ssize_t len;
+    const char *data = PyUnicode_AsUTF8AndSize(text, &len);
+    int err = -1;
+    if (data != NULL) {
+        report.error_text = (struct lc_str){data, (size_t)len};
+        err = cload_report_log(self->state, stats, &report);
+    }
+    Py_DECREF(text);
+    return err;
+}
+
+static int
+log_status_error(struct cload_response *self, struct lc_stats *stats)
+{
+    char buffer[512];
+    struct lc_str text;
+    if (!status_error_text(self, buffer, sizeof(buffer), &text)) {
+        return 1;
+    }
+    struct cload_report report = {
+        .request_type = self->request_type,
+        .name = self->name,
+        .response_time_ns = self->response_time_ns,
+        .response_length = self->response_length,
+        .error_text = text,
+    };
+    return cload_report_log(self->state, stats, &report);
+}
+
+/* The general way: through fire(), with what the script may have edited in request_meta. */
+static int
+report_by_event(struct cload_response *self, PyObject *exception)
+{
+    PyObject *meta = response_get((PyObject *)self, (void *)(intptr_t)CLOAD_SLOT_request_meta);
+    if (meta == NULL) {
+        return -1;
+    }
+    int err = -1;
+    PyObject *fire = NULL, *empty = NULL, *result = NULL;
+    if (PyDict_SetItem(meta, self->state->str_exception, exception) < 0) {
+        goto out;
+    }
+    fire = PyObject_GetAttr(self->request_event, self->state->str_fire);
+    empty = fire == NULL ? NULL : PyTuple_New(0);
+    result = empty == NULL ? NULL : PyObject_Call(fire, empty, meta);
+    err = result == NULL ? -1 : 0;
+out:
+    Py_XDECREF(result);
+    Py_XDECREF(empty);
+    Py_XDECREF(fire);
+    Py_DECREF(meta);
+    return err;
+}
+
+int
+cload_response_report(struct cload_response *self)
+{
+    struct lc_stats *stats = NULL;
+    int direct = cload_report_is_direct(self->state, self->request_event, &stats);
+    if (direct < 0 || direct == 2) {
+        return direct < 0 ? -1 : 0;
+    }
+    /* A meta dictionary that was looked at may have been edited: it decides then. */
+    bool is_direct = direct == 1 && self->slots[CLOAD_SLOT_request_meta] == NULL;
+    PyObject *exception;
+    if (self->manual != NULL) {
+        exception = Py_NewRef(self->manual == Py_True ? Py_None : self->manual);
+    } else if (self->core != NULL && self->core->fail == LCORE_FAIL_NONE &&
+               (self->core->status < 400 || self->core->status >= 600)) {
+        exception = Py_NewRef(Py_None);
+    } else {
+        if (is_direct && self->core != NULL && self->core->fail == LCORE_FAIL_NONE) {
+            int done = log_status_error(self, stats);
+            if (done <= 0) {
+                return done;
+            }
+        }
+        exception = outcome_exception(self, self->name);
+        if (exception == NULL) {
+            return -1;
+        }
+    }
+    int err = is_direct ? log_direct(self, stats, exception) : report_by_event(self, exception);
+    Py_DECREF(exception);
+    return err;
+}
+
+static int
+check_catching(struct cload_response *self)
+{
+    if (self->is_catching && self->is_entered) {
+        return 0;
+    }
+    PyObject *result = call_helper(self, "raise_not_catching", (PyObject *)self, NULL);
+    Py_XDECREF(result);
+    return -1;
+}
+
+static PyObject *
+response_success(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    if (check_catching(self) < 0) {
+        return NULL;
+    }
+    Py_XSETREF(self->manual, Py_NewRef(Py_True));
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+response_failure(PyObject *object, PyObject *reason)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    if (check_catching(self) < 0) {
+        return NULL;
+    }
+    PyObject *exception =
+        PyExceptionInstance_Check(reason) ? Py_NewRef(reason) : call_helper(self, "wrap_failure", reason, NULL);
+    if (exception == NULL) {
+        return NULL;
+    }
+    Py_XSETREF(self->manual, exception);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+response_enter(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    self->is_entered = true;
+    if (!self->is_catching && check_catching(self) < 0) {
+        return NULL;
+    }
+    return Py_NewRef(object);
+}
+
+static PyObject *
+response_exit(PyObject *object, PyObject *const *args, Py_ssize_t count)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "__exit__ takes an exception's type, value and traceback");
+        return NULL;
+    }
+    bool has_raised = args[0] != Py_None;
+    if (has_raised && self->manual == NULL) {
+        PyObject *is_failure = call_helper(self, "is_response_error", args[1], NULL);
+        if (is_failure == NULL) {
+            return NULL;
+        }
+        bool is_reported = is_failure == Py_True;
+        Py_DECREF(is_failure);
+        if (!is_reported) {
+            Py_RETURN_FALSE;
+        }
+        Py_XSETREF(self->manual, Py_NewRef(args[1]));
+        return cload_response_report(self) < 0 ? NULL : Py_NewRef(Py_True);
+    }
+    if (cload_response_report(self) < 0) {
+        return NULL;
+    }
+    return PyBool_FromLong(!has_raised);
+}
+
+/* list of (name, value) as received, latin-1 */
+static PyObject *
+core_headers(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    PyObject *list = PyList_New(0);
+    if (list == NULL || self->core == NULL) {
+        return list;
+    }
+    size_t position = 0;
+    struct lc_str name, value;
+    while (lc_response_next_header(self->core, &position, &name, &value)) {
+        PyObject *pair = Py_BuildValue("(NN)", PyUnicode_DecodeLatin1(name.data, (Py_ssize_t)name.len, NULL),
+                                       PyUnicode_DecodeLatin1(value.data, (Py_ssize_t)value.len, NULL));
+        if (pair == NULL || PyList_Append(list, pair) < 0) {
+            Py_XDECREF(pair);
+            Py_DECREF(list);
+            return NULL;
+        }
+        Py_DECREF(pair);
+    }
+    return list;
+}
+
+static PyObject *
+core_sent_head(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    if (self->core == NULL) {
+        Py_RETURN_NONE;
+    }
+    return PyBytes_FromStringAndSize(self->core->sent_head.data, (Py_ssize_t)self->core->sent_head.len);
+}
+
+static PyObject *
+core_failure(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    static const char *const names[] = {
+#define CLOAD_FAIL_NAME(name, text) #name,
+        LCORE_FAIL_LIST(CLOAD_FAIL_NAME)
+#undef CLOAD_FAIL_NAME
+    };
+    if (self->core == NULL || self->core->fail == LCORE_FAIL_NONE) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("(siNNn)", names[self->core->fail], self->core->fail_errno, text_from(self->core->fail_text),
+                         text_from(self->core->url), (Py_ssize_t)self->core->body.len);
+}
+
+static PyObject *
+core_timings(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    if (self->core == NULL) {
+        Py_RETURN_NONE;
+    }
+    const struct lc_timings *timings = &self->core->timings;
+    return Py_BuildValue("(LLLLLLL)", (long long)timings->start_ns, (long long)timings->dns_ns,
+                         (long long)timings->connected_ns, (long long)timings->tls_ns, (long long)timings->sent_ns,
+                         (long long)timings->first_byte_ns, (long long)timings->end_ns);
+}
+
+static PyObject *
+core_method(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    return self->core == NULL ? Py_NewRef(Py_None) : text_from(self->core->method);
+}
+
+/* The redirects on the way, oldest first, as responses of the same class; each hop moves out of the core. */
+static PyObject *
+core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    PyObject *list = PyList_New(0);
+    if (list == NULL || self->core == NULL) {
+        return list;
+    }
+    while (self->core->previous != NULL) {
+        struct lc_response *hop = self->core->previous;
+        self->core->previous = hop->previous;
+        hop->previous = NULL;
+        PyObject *response = cload_response_new(self->state, Py_TYPE(self), hop, self->request_type, self->name,
+                                                self->request_event, self->user, self->context);
+        if (response == NULL || PyList_Append(list, response) < 0) {
+            Py_XDECREF(response);
+            Py_DECREF(list);
+            return NULL;
+        }
+        ((struct cload_response *)response)->is_history = true;
+        Py_DECREF(response);
+    }
+    if (PyList_Reverse(list) < 0) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* adopt(request_type, name, event, user, context, time_ms, length, start, is_catching): for responses that requests'
+ * own code made. */
+static PyObject *
+response_adopt(PyObject *object, PyObject *args)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    PyObject *request_type, *name, *event, *user, *context;
+    double time_ms, start;
+    unsigned long long length;
+    int is_catching;
+    if (!PyArg_ParseTuple(args, "UUOOOdKdp", &request_type, &name, &event, &user, &context, &time_ms, &length, &start,
+                          &is_catching)) {
+        return NULL;
+    }
+    Py_XSETREF(self->request_type, Py_NewRef(request_type));
+    Py_XSETREF(self->name, Py_NewRef(name));
+    Py_XSETREF(self->request_event, Py_NewRef(event));
+    Py_XSETREF(self->user, Py_NewRef(user));
+    Py_XSETREF(self->context, Py_NewRef(context));
+    self->response_time_ns = (int64_t)(time_ms * 1e6);
+    self->response_length = length;
+    self->start_unix_s = start;
+    self->is_catching = is_catching;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+response_report(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    return cload_response_report((struct cload_response *)object) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+response_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    struct cload_response *self = (struct cload_response *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->state = cload_state_find(type);
+        if (self->state == NULL) {
+            Py_CLEAR(self);
+        }
+    }
+    return (PyObject *)self;
+}
+
+static int
+response_init(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    return 0;
+}
+
+static int
+response_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->request_event);
+    Py_VISIT(self->user);
+    Py_VISIT(self->context);
+    Py_VISIT(self->manual);
+    Py_VISIT(self->dict);
+    for (int i = 0; i < CLOAD_SLOT_COUNT; i++) {
+        Py_VISIT(self->slots[i]);
+    }
+    return 0;
+}
+
+static int
+response_clear(PyObject *object)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    Py_CLEAR(self->request_type);
+    Py_CLEAR(self->name);
+    Py_CLEAR(self->request_event);
+    Py_CLEAR(self->user);
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->manual);
+    Py_CLEAR(self->dict);
+    for (int i = 0; i < CLOAD_SLOT_COUNT; i++) {
+        Py_CLEAR(self->slots[i]);
+    }
+    return 0;
+}
+
+static void
+response_dealloc(PyObject *object)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(object);
+    }
+    response_clear(object);
+    lc_response_free(self->core);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static PyMethodDef response_methods[] = {
+    {"success", response_success, METH_NOARGS, PyDoc_STR("success()\n\nReport the request as successful.")},
+    {"failure", response_failure, METH_O,
+     PyDoc_STR("failure(exc)\n\nReport the request as failed, with an exception or any other reason.")},
+    {"__enter__", response_enter, METH_NOARGS, NULL},
+    {"__exit__", (PyCFunction)(void (*)(void))response_exit, METH_FASTCALL, NULL},
+    {"_core_headers", core_headers, METH_NOARGS,
+     PyDoc_STR("_core_headers() -> list[tuple[str, str]]\n\nThe header lines as received.")},
+    {"_core_sent_head", core_sent_head, METH_NOARGS,
+     PyDoc_STR("_core_sent_head() -> bytes | None\n\nRequest line and headers of the last hop, as sent.")},
+    {"_core_failure", core_failure, METH_NOARGS,
+     PyDoc_STR("_core_failure() -> tuple[str, int, str, str, int] | None\n\n"
+               "Kind of the transport failure, errno, text, URL, body bytes that came.")},
+    {"_core_timings", core_timings, METH_NOARGS,
+     PyDoc_STR("_core_timings() -> tuple[int, ...] | None\n\n"
+               "Monotonic nanoseconds: start, dns, connected, tls, sent, first byte, end; 0 where it did not happen.")},
+    {"_core_method", core_method, METH_NOARGS, PyDoc_STR("_core_method() -> str | None\n\nMethod of the last hop.")},
+    {"_core_take_history", core_take_history, METH_NOARGS,
+     PyDoc_STR("_core_take_history() -> list\n\nThe redirects on the way, oldest first; empty at the second call.")},
+    {"_adopt", response_adopt, METH_VARARGS, PyDoc_STR("_adopt(...)\n\nMakes a response of requests' own code ours.")},
+    {"_report_request", response_report, METH_NOARGS,
+     PyDoc_STR("_report_request()\n\nReports the request to the listeners of events.request.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef response_getset[] = {
+#define CLOAD_SLOT_GETSET(name) {#name, response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_##name},
+    CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_GETSET)
+#undef CLOAD_SLOT_GETSET
+        {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef response_members[] = {
+    {"__dictoffset__", T_PYSSIZET, offsetof(struct cload_response, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct cload_response, weakrefs), READONLY, NULL},
+    {"_user", T_OBJECT, offsetof(struct cload_response, user), READONLY, NULL},
+    {"_is_history", T_BOOL, offsetof(struct cload_response, is_history), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot response_slots[] = {
+    {Py_tp_doc, (void *)PyDoc_STR("Base of the response classes; attributes are built when asked for.")},
+    {Py_tp_new, response_new},
+    {Py_tp_init, response_init},
+    {Py_tp_traverse, response_traverse},
+    {Py_tp_clear, response_clear},
+    {Py_tp_dealloc, response_dealloc},
+    {Py_tp_methods, response_methods},
+    {Py_tp_getset, response_getset},
+    {Py_tp_members, response_members},
+    {0, NULL},
+};
+
+static PyType_Spec response_spec = {
+    .name = "_cload.Response",
+    .basicsize = sizeof(struct cload_response),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = response_slots,
+};
+
+int
+cload__response_add_types(PyObject *module)
+{
+    struct cload_state *state = cload_state_of_module(module);
+    state->response_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &response_spec, NULL);
+    return state->response_type == NULL ? -1 : PyModule_AddType(module, state->response_type);
+}

@@ -1,0 +1,58 @@
+/* The base of the response classes: a struct lc_response whose Python attributes are built when asked for. */
+#ifndef CLOAD_RESPONSE_H
+#define CLOAD_RESPONSE_H
+
+#include "state.h"
+
+/* Attributes that are built on demand and may be assigned to, as on requests.Response. */
+#define CLOAD_RESPONSE_SLOT_LIST(X)                                                                                    \
+    X(status_code)                                                                                                     \
+    X(url)                                                                                                             \
+    X(reason)                                                                                                          \
+    X(_content)                                                                                                        \
+    X(_content_consumed)                                                                                               \
+    X(headers)                                                                                                         \
+    X(encoding)                                                                                                        \
+    X(history)                                                                                                         \
+    X(cookies)                                                                                                         \
+    X(elapsed)                                                                                                         \
+    X(request)                                                                                                         \
+    X(raw)                                                                                                             \
+    X(connection)                                                                                                      \
+    X(_next)                                                                                                           \
+    X(error)                                                                                                           \
+    X(request_meta)
+
+enum cload_response_slot {
+#define CLOAD_SLOT_ENUM(name) CLOAD_SLOT_##name,
+    CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_ENUM)
+#undef CLOAD_SLOT_ENUM
+        CLOAD_SLOT_COUNT
+};
+
+struct cload_response {
+    PyObject_HEAD
+    struct cload_state *state;
+    struct lc_response *core;      /* owned; NULL: made by requests' own code, every slot is set */
+    PyObject *request_type, *name; /* str; what the statistics call it */
+    PyObject *request_event, *user;
+    PyObject *context;             /* the call's own, or NULL */
+    PyObject *manual;              /* NULL: the status decides; Py_True: success(); else what failure() was given */
+    PyObject *slots[CLOAD_SLOT_COUNT];
+    PyObject *dict, *weakrefs;
+    int64_t response_time_ns;
+    uint64_t response_length;
+    double start_unix_s;           /* 0: not known yet */
+    bool is_catching;              /* catch_response=True: the with-block reports */
+    bool is_entered;
+    bool is_history;               /* a redirect on the way: never reported */
+};
+
+/* Makes the response of a finished call. Takes `core`. request_type and name are referenced. */
+PyObject *cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_response *core,
+                             PyObject *request_type, PyObject *name, PyObject *request_event, PyObject *user,
+                             PyObject *context);
+/* Reports the request to whoever listens; -1 with an exception (a listener may raise StopUser and its like). */
+LCORE_YIELDS int cload_response_report(struct cload_response *self);
+
+#endif

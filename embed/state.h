@@ -1,0 +1,127 @@
+/* The state of module `_cload`: everything that would otherwise be a global. */
+#ifndef CLOAD_STATE_H
+#define CLOAD_STATE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "locustcore.h"
+
+/* Interned names, one field each: state->str_get and so on. */
+#define CLOAD_NAME_LIST(X)                                                                                             \
+    X(DELETE)                                                                                                          \
+    X(GET)                                                                                                             \
+    X(HEAD)                                                                                                            \
+    X(OPTIONS)                                                                                                         \
+    X(PATCH)                                                                                                           \
+    X(POST)                                                                                                            \
+    X(PUT)                                                                                                             \
+    X(allow_redirects)                                                                                                 \
+    X(auth)                                                                                                            \
+    X(base_url)                                                                                                        \
+    X(catch_exceptions)                                                                                                \
+    X(catch_response)                                                                                                  \
+    X(cert)                                                                                                            \
+    X(context)                                                                                                         \
+    X(cookies)                                                                                                         \
+    X(data)                                                                                                            \
+    X(environment)                                                                                                     \
+    X(events)                                                                                                          \
+    X(exception)                                                                                                       \
+    X(execute_next_task)                                                                                               \
+    X(execute_task)                                                                                                    \
+    X(files)                                                                                                           \
+    X(fire)                                                                                                            \
+    X(get_next_task)                                                                                                   \
+    X(_handlers)                                                                                                       \
+    X(headers)                                                                                                         \
+    X(hooks)                                                                                                           \
+    X(json)                                                                                                            \
+    X(log_error)                                                                                                       \
+    X(log_request)                                                                                                     \
+    X(method)                                                                                                          \
+    X(name)                                                                                                            \
+    X(on_start)                                                                                                        \
+    X(on_stop)                                                                                                         \
+    X(params)                                                                                                          \
+    X(pool_manager)                                                                                                    \
+    X(proxies)                                                                                                         \
+    X(request)                                                                                                         \
+    X(request_event)                                                                                                   \
+    X(request_length)                                                                                                  \
+    X(request_type)                                                                                                    \
+    X(reschedule)                                                                                                      \
+    X(response)                                                                                                        \
+    X(response_length)                                                                                                 \
+    X(response_time)                                                                                                   \
+    X(run)                                                                                                             \
+    X(schedule_task)                                                                                                   \
+    X(send)                                                                                                            \
+    X(start_time)                                                                                                      \
+    X(stats)                                                                                                           \
+    X(stream)                                                                                                          \
+    X(_task_queue)                                                                                                     \
+    X(_taskset_instance)                                                                                               \
+    X(tasks)                                                                                                           \
+    X(tb)                                                                                                              \
+    X(timeout)                                                                                                         \
+    X(url)                                                                                                             \
+    X(user)                                                                                                            \
+    X(user_error)                                                                                                      \
+    X(user_instance)                                                                                                   \
+    X(verify)                                                                                                          \
+    X(wait)                                                                                                            \
+    X(wait_time)
+
+struct cload_hub;
+struct cload_entry_cache;
+
+struct cload_state {
+    struct cload_hub *hub; /* NULL until the first use; belongs to the thread that made it */
+
+    PyTypeObject *session_type, *response_type, *user_loop_type, *sink_type, *wait_time_type;
+    PyTypeObject *stats_type, *stats_entry_type, *dispatcher_type;
+
+    /* Python code that builds what is rarely asked for; see locust/clients.py. NULL until it registers itself. */
+    PyObject *client_helpers;
+    /* Python code the task loop needs; see locust/user/task.py. */
+    PyObject *task_helpers;
+
+    struct cload_entry_cache *entry_cache;
+
+#define CLOAD_NAME_FIELD(name) PyObject *str_##name;
+    CLOAD_NAME_LIST(CLOAD_NAME_FIELD)
+#undef CLOAD_NAME_FIELD
+};
+
+/* The state of the module an object's type belongs to; `type` is one of the module's own heap types. */
+static inline struct cload_state *
+cload_state_of_type(PyTypeObject *type)
+{
+    return (struct cload_state *)PyType_GetModuleState(type);
+}
+
+static inline struct cload_state *
+cload_state_of_module(PyObject *module)
+{
+    return (struct cload_state *)PyModule_GetState(module);
+}
+
+/* The state of `_cload`, for objects whose type may be a subclass; NULL with an exception if it is not ours. */
+struct cload_state *cload_state_find(PyTypeObject *type);
+
+/* Sets the Python exception for a negative code of the core; returns NULL for convenience. */
+PyObject *cload_raise(int code, const struct lc_error *error);
+
+/* Every file that adds to the module has one of these; 0 or -1 with an exception. */
+int cload__hub_add(PyObject *module);
+int cload__report_add_types(PyObject *module);
+int cload__session_add_types(PyObject *module);
+int cload__response_add_types(PyObject *module);
+int cload__user_add_types(PyObject *module);
+int cload__stats_add_types(PyObject *module);
+int cload__dispatch_add_types(PyObject *module);
+
+PyMODINIT_FUNC PyInit__cload(void);
+
+#endif

@@ -94,6 +94,7 @@ hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
     hub->is_callback_queued = false;
     hub->is_polling = true;
     int64_t until_ns = 0;
+    bool is_cut = false;
     for (;;) {
         int event_count = lc_loop_poll(hub->loop);
         int run_count = hub_run_ready(hub, BATCH_COUNT);
@@ -104,11 +105,13 @@ hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
         if (until_ns == 0) {
             until_ns = now_ns + BATCH_NS;
         } else if (now_ns >= until_ns) {
+            /* There is more; and descriptors of new connections are only watched from the next poll on. */
+            is_cut = true;
             break;
         }
     }
     hub->is_polling = false;
-    if (!lc_list_is_empty(&hub->ready) && hub_queue_callback(hub) < 0) {
+    if (is_cut && hub_queue_callback(hub) < 0) {
         return NULL;
     }
     if (hub_arm_timer(hub) < 0 || hub_reference(hub, hub->waiting_count > 0) < 0) {
@@ -148,6 +151,7 @@ hub_make(struct cload_state *state)
     hub->thread = PyThread_get_thread_ident();
     hub->timer_ns = INT64_MAX;
     lc_list_init(&hub->ready);
+    lc_list_init(&hub->idle_workers);
     PyObject *gevent = PyImport_ImportModule("gevent");
     if (gevent == NULL) {
         goto fail;
@@ -243,9 +247,9 @@ cload_hub_put(struct cload_hub *hub, struct cload_ready *ready)
 }
 
 int
-cload_hub_rearm(struct cload_hub *hub)
+cload_hub_kick(struct cload_hub *hub)
 {
-    return hub->is_polling ? 0 : hub_arm_timer(hub);
+    return hub->is_polling ? 0 : hub_queue_callback(hub);
 }
 
 static void
@@ -277,9 +281,10 @@ cload_waiter_wait(struct cload_hub *hub, struct cload_waiter *waiter)
         PyErr_SetString(PyExc_RuntimeError, "a blocking call cannot be made from the event loop's own callback");
         goto out;
     }
-    if (cload_hub_retain(hub) < 0) {
+    if (cload_hub_retain(hub) < 0 || cload_hub_kick(hub) < 0) {
         goto out_release;
     }
+    hub->switch_count++;
     do {
         PyObject *result = PyGreenlet_Switch((PyGreenlet *)hub->greenlet, NULL, NULL);
         if (result == NULL) {

@@ -32,7 +32,8 @@ struct cload_hub {
     bool is_referenced;      /* the io watcher keeps gevent's loop alive */
     bool is_callback_queued; /* run_callback() was asked for */
     bool is_polling;         /* a batch is under way */
-    int64_t lag_max_ns;
+    uint64_t switch_count;   /* grows when a greenlet is parked */
+    struct lc_list idle_workers;
 };
 
 /* The hub of this thread, made on first use. NULL without an exception when it belongs to another thread; NULL with an
@@ -45,8 +46,8 @@ void cload_hub_release(struct cload_hub *hub);
 
 /* Puts `ready` on the list; wakes the hub when it is not in a batch. */
 void cload_hub_put(struct cload_hub *hub, struct cload_ready *ready);
-/* Deadlines were added outside a batch: the hub's timer may be due earlier. */
-int cload_hub_rearm(struct cload_hub *hub);
+/* Deadlines or descriptors were added: outside a batch the loop has to look at them before the hub sleeps. */
+int cload_hub_kick(struct cload_hub *hub);
 
 /* A greenlet that waits for one thing. Lives on the waiting C stack. */
 struct cload_waiter {

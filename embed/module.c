@@ -28,7 +28,27 @@ set_client_helpers(PyObject *module, PyObject *helpers)
 static PyObject *
 set_task_helpers(PyObject *module, PyObject *helpers)
 {
-    Py_XSETREF(cload_state_of_module(module)->task_helpers, Py_NewRef(helpers));
+    struct cload_state *state = cload_state_of_module(module);
+    const struct {
+        const char *name;
+        PyObject **place;
+    } wanted[] = {
+        {"InterruptTaskSet", &state->exc_interrupt},
+        {"StopUser", &state->exc_stop_user},
+        {"StopTest", &state->exc_stop_test},
+        {"RescheduleTask", &state->exc_reschedule},
+        {"RescheduleTaskImmediately", &state->exc_reschedule_now},
+        {"DefaultTaskSet", &state->default_taskset_type},
+        {"random", &state->random},
+    };
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        PyObject *value = PyObject_GetAttrString(helpers, wanted[i].name);
+        if (value == NULL) {
+            return NULL;
+        }
+        Py_XSETREF(*wanted[i].place, value);
+    }
+    Py_XSETREF(state->task_helpers, Py_NewRef(helpers));
     Py_RETURN_NONE;
 }
 
@@ -64,14 +84,22 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     struct cload_state *state = cload_state_of_module(module);
     Py_VISIT(state->session_type);
     Py_VISIT(state->response_type);
-    Py_VISIT(state->user_loop_type);
+    Py_VISIT(state->user_type);
+    Py_VISIT(state->taskset_type);
+    Py_VISIT(state->user_greenlet_type);
     Py_VISIT(state->sink_type);
-    Py_VISIT(state->wait_time_type);
     Py_VISIT(state->stats_type);
     Py_VISIT(state->stats_entry_type);
     Py_VISIT(state->dispatcher_type);
     Py_VISIT(state->client_helpers);
     Py_VISIT(state->task_helpers);
+    Py_VISIT(state->exc_interrupt);
+    Py_VISIT(state->exc_stop_user);
+    Py_VISIT(state->exc_stop_test);
+    Py_VISIT(state->exc_reschedule);
+    Py_VISIT(state->exc_reschedule_now);
+    Py_VISIT(state->default_taskset_type);
+    Py_VISIT(state->random);
     return 0;
 }
 
@@ -81,14 +109,22 @@ module_clear(PyObject *module)
     struct cload_state *state = cload_state_of_module(module);
     Py_CLEAR(state->session_type);
     Py_CLEAR(state->response_type);
-    Py_CLEAR(state->user_loop_type);
+    Py_CLEAR(state->user_type);
+    Py_CLEAR(state->taskset_type);
+    Py_CLEAR(state->user_greenlet_type);
     Py_CLEAR(state->sink_type);
-    Py_CLEAR(state->wait_time_type);
     Py_CLEAR(state->stats_type);
     Py_CLEAR(state->stats_entry_type);
     Py_CLEAR(state->dispatcher_type);
     Py_CLEAR(state->client_helpers);
     Py_CLEAR(state->task_helpers);
+    Py_CLEAR(state->exc_interrupt);
+    Py_CLEAR(state->exc_stop_user);
+    Py_CLEAR(state->exc_stop_test);
+    Py_CLEAR(state->exc_reschedule);
+    Py_CLEAR(state->exc_reschedule_now);
+    Py_CLEAR(state->default_taskset_type);
+    Py_CLEAR(state->random);
     cload_entry_cache_free(state->entry_cache);
     state->entry_cache = NULL;
 #define CLOAD_NAME_CLEAR(name) Py_CLEAR(state->str_##name);

@@ -79,13 +79,17 @@ struct cload_entry_cache;
 struct cload_state {
     struct cload_hub *hub; /* NULL until the first use; belongs to the thread that made it */
 
-    PyTypeObject *session_type, *response_type, *user_loop_type, *sink_type, *wait_time_type;
+    PyTypeObject *session_type, *response_type, *sink_type;
+    PyTypeObject *user_type, *taskset_type, *user_greenlet_type;
     PyTypeObject *stats_type, *stats_entry_type, *dispatcher_type;
 
     /* Python code that builds what is rarely asked for; see locust/clients.py. NULL until it registers itself. */
     PyObject *client_helpers;
-    /* Python code the task loop needs; see locust/user/task.py. */
+    /* Python code and exception classes the task loop needs; see locust/user/task.py. */
     PyObject *task_helpers;
+    PyObject *exc_interrupt, *exc_stop_user, *exc_stop_test, *exc_reschedule, *exc_reschedule_now;
+    PyObject *default_taskset_type;
+    PyObject *random; /* random.random */
 
     struct cload_entry_cache *entry_cache;
 

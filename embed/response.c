@@ -601,6 +601,7 @@ response_clear(PyObject *object)
     Py_CLEAR(self->user);
     Py_CLEAR(self->context);
     Py_CLEAR(self->manual);
+    Py_CLEAR(self->body);
     Py_CLEAR(self->dict);
     for (int i = 0; i < CLOAD_SLOT_COUNT; i++) {
         Py_CLEAR(self->slots[i]);
@@ -659,6 +660,7 @@ static PyGetSetDef response_getset[] = {
 static PyMemberDef response_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(struct cload_response, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(struct cload_response, weakrefs), READONLY, NULL},
+    {"_sent_body", T_OBJECT, offsetof(struct cload_response, body), READONLY, NULL},
     {"_user", T_OBJECT, offsetof(struct cload_response, user), READONLY, NULL},
     {"_is_history", T_BOOL, offsetof(struct cload_response, is_history), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},

@@ -38,6 +38,7 @@ struct cload_response {
     PyObject *request_event, *user;
     PyObject *context;             /* the call's own, or NULL */
     PyObject *manual;              /* NULL: the status decides; Py_True: success(); else what failure() was given */
+    PyObject *body;                /* bytes that were sent, or NULL */
     PyObject *slots[CLOAD_SLOT_COUNT];
     PyObject *dict, *weakrefs;
     int64_t response_time_ns;

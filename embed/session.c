@@ -502,11 +502,11 @@ call_wait(struct pending *pending, struct lc_exchange *exchange)
     return pending->response;
 }
 
-/* path and query of the first hop, as sent */
+/* Path and query of the first hop, as sent; of a chain that failed, those of the hop that failed. */
 static PyObject *
 name_from(const struct lc_response *response)
 {
-    while (response->previous != NULL) {
+    while (response->fail == LCORE_FAIL_NONE && response->previous != NULL) {
         response = response->previous;
     }
     struct lc_url url;
@@ -554,6 +554,7 @@ call_finish(struct session_object *self, const struct call *call, struct lc_resp
     }
     struct cload_response *made = (struct cload_response *)response;
     made->is_catching = call->is_catching;
+    made->body = Py_XNewRef(call->body_owner);
     if (!call->is_catching && cload_response_report(made) < 0) {
         Py_CLEAR(response);
     }

@@ -895,7 +895,8 @@ user_resume(struct cload_ready *ready)
         worker->user = self;
     }
     self->is_running = true;
-    worker_returned(worker, cload_greenlet_switch(worker->greenlet));
+    PyObject *result = cload_greenlet_switch(worker->greenlet);
+    worker_returned(worker, result);
 }
 
 /* In the hub: makes `thrown` reach the user wherever it is. */
@@ -914,8 +915,9 @@ user_deliver(struct cload_ready *ready)
     }
     PyObject *exception = self->loop.thrown;
     self->loop.thrown = NULL;
-    worker_returned(self->worker,
-                    cload_greenlet_throw(self->worker->greenlet, (PyObject *)Py_TYPE(exception), exception));
+    struct worker *worker = self->worker;
+    PyObject *result = cload_greenlet_throw(worker->greenlet, (PyObject *)Py_TYPE(exception), exception);
+    worker_returned(worker, result);
     Py_DECREF(exception);
 }
 

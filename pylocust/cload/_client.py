@@ -1,0 +1,652 @@
+"""What the C sessions and responses ask Python for: everything about HTTP that is rare, or that is requests' own.
+
+`_cload` calls the functions of this module by name (see embed/session.c and embed/response.c).
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import json
+import re
+import socket
+import ssl
+import time
+import urllib.parse
+from collections.abc import Mapping
+from datetime import timedelta
+from http.cookiejar import Cookie
+from typing import Any
+
+import requests
+import requests.adapters
+import requests.certs
+import requests.cookies
+import requests.exceptions
+import requests.hooks
+import requests.utils
+import urllib3.exceptions
+from requests.auth import HTTPBasicAuth
+from requests.models import PreparedRequest, RequestEncodingMixin
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers, select_proxy
+from urllib3.response import HTTPResponse
+
+import _cload
+
+_ACCEPT_ENCODING = str(requests.utils.default_headers()["Accept-Encoding"])
+#: user agent, whether br is accepted, whether zstd is: what requests would send
+session_defaults = (
+    str(requests.utils.default_user_agent()),
+    "br" in re.split(r"[,\s]+", _ACCEPT_ENCODING),
+    "zstd" in re.split(r"[,\s]+", _ACCEPT_ENCODING),
+)
+
+_encode_json = json.JSONEncoder(allow_nan=False).encode
+
+
+# --- the body and the URL of a call ---
+
+
+def dump_json(value: Any) -> bytes:
+    try:
+        return _encode_json(value).encode()
+    except ValueError as error:
+        raise requests.exceptions.InvalidJSONError(error) from error
+
+
+def encode_form(data: Any) -> bytes | None:
+    """Form-encoded bytes of a mapping or of pairs; None when only requests can send it (files, iterators)."""
+    if isinstance(data, (str, bytearray)):
+        return None if data else b""
+    if not isinstance(data, (Mapping, list, tuple)):
+        return None
+    encoded = RequestEncodingMixin._encode_params(data)
+    return encoded.encode() if isinstance(encoded, str) else bytes(encoded)
+
+
+def url_text(url: Any) -> str:
+    return url.decode("utf8") if isinstance(url, bytes) else str(url)
+
+
+def add_params(url: Any, params: Any, session_params: Any) -> str:
+    """The URL with the query of `params`, merged over the session's own, as requests does it."""
+    url = url_text(url)
+    merged = requests.sessions.merge_setting(params, session_params) if session_params else params
+    query = RequestEncodingMixin._encode_params(url_text(merged) if isinstance(merged, bytes) else merged)
+    if not query:
+        return url
+    url, hash_sign, fragment = url.partition("#")
+    separator = "&" if "?" in url else "?"
+    return f"{url}{separator}{query}{hash_sign}{fragment}"
+
+
+def basic_auth(auth: Any) -> bytes | None:
+    """The Authorization header of (user, password) or HTTPBasicAuth; None for every other kind."""
+    if isinstance(auth, tuple) and len(auth) == 2:
+        user, password = auth
+    elif type(auth) is HTTPBasicAuth:
+        user, password = auth.username, auth.password
+    else:
+        return None
+    pair = [part.encode("latin1") if isinstance(part, str) else bytes(part) for part in (user, password)]
+    return b"Basic " + base64.b64encode(b":".join(pair))
+
+
+def choose_proxy(session: Any, url: Any, proxies: Mapping[str, str]) -> str:
+    """The proxy's URL for a request; an empty string for none."""
+    url = url_text(url)
+    if not re.match("https?://", url, re.IGNORECASE):
+        url = session.base_url + url
+    return str(select_proxy(url, proxies) or "")
+
+
+_tls_capsules: dict[tuple[Any, Any], Any] = {}
+
+
+def tls_capsule(verify: Any, cert: Any) -> Any:
+    """The TLS options of requests' `verify` and `cert`, made once for each distinct pair."""
+    key = (verify, tuple(cert) if isinstance(cert, list) else cert)
+    capsule = _tls_capsules.get(key)
+    if capsule is None:
+        import os
+
+        ca_file = ca_dir = None
+        if verify is not False:
+            location = requests.certs.where() if verify is True else os.fspath(verify)
+            if not os.path.exists(location):
+                raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {location}")
+            ca_file, ca_dir = (None, location) if os.path.isdir(location) else (location, None)
+        cert_file, key_file = (cert, None) if isinstance(cert, str) or cert is None else cert
+        for path in (cert_file, key_file):
+            if path is not None and not os.path.exists(path):
+                raise OSError(f"Could not find the TLS certificate or key file, invalid path: {path}")
+        capsule = _cload.make_tls(verify is False, ca_file, ca_dir, cert_file, key_file)
+        _tls_capsules[key] = capsule
+    return capsule
+
+
+# --- attributes of a session ---
+
+
+class SessionHeaders(CaseInsensitiveDict):
+    """Default headers that tell the session when they change."""
+
+    def __init__(self, session: Any, data: Any = None) -> None:
+        self._session = session
+        super().__init__(data)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        self._session._headers_changed()
+
+    def __delitem__(self, key: Any) -> None:
+        super().__delitem__(key)
+        self._session._headers_changed()
+
+    def copy(self) -> CaseInsensitiveDict:
+        return CaseInsensitiveDict(self._store.values())
+
+    def __reduce__(self) -> Any:
+        return CaseInsensitiveDict, (dict(self._store.values()),)
+
+
+def _to_cookie(item: tuple[Any, ...]) -> Cookie:
+    name, value, domain, path, expires, is_host_only, is_path_set, is_secure, is_http_only, same_site = item
+    rest: dict[str, Any] = {"HttpOnly": None} if is_http_only else {}
+    if same_site:
+        rest["SameSite"] = same_site
+    return Cookie(
+        0, name, value, None, False, domain if is_host_only or not domain or domain.startswith(".") else "." + domain,
+        not is_host_only, not is_host_only, path, bool(is_path_set), bool(is_secure), expires, expires is None,
+        None, None, rest,
+    )  # fmt: skip
+
+
+class SessionCookies(requests.cookies.RequestsCookieJar):
+    """The session's cookies: what is read comes from the C core, what is written goes there."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._shown: tuple[int, Any] = (-1, None)
+        super().__init__()
+
+    @property
+    def _cookies(self) -> dict[str, dict[str, dict[str, Cookie]]]:
+        version = self._session._cookie_version()
+        if self._shown[0] != version:
+            tree: dict[str, dict[str, dict[str, Cookie]]] = {}
+            for item in self._session._cookie_list():
+                cookie = _to_cookie(item)
+                tree.setdefault(cookie.domain, {}).setdefault(cookie.path, {})[cookie.name] = cookie
+            self._shown = (version, tree)
+        shown: dict[str, dict[str, dict[str, Cookie]]] = self._shown[1]
+        return shown
+
+    @_cookies.setter
+    def _cookies(self, value: Any) -> None:
+        """CookieJar's own constructor and clear() assign an empty dictionary here."""
+        if self._shown[0] != -1:
+            self._session._cookie_remove(None, None, None)
+
+    def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> None:
+        value = cookie.value
+        if isinstance(value, str) and value.startswith('"') and value.endswith('"'):
+            value = value.replace('\\"', "")
+        rest = getattr(cookie, "_rest", {})
+        self._session._cookie_set(
+            (
+                cookie.name,
+                "" if value is None else value,
+                (cookie.domain or "").lstrip("."),
+                cookie.path or "/",
+                None if cookie.expires is None else int(cookie.expires),
+                not cookie.domain_initial_dot and not (cookie.domain or "").startswith("."),
+                bool(cookie.path_specified),
+                bool(cookie.secure),
+                any(name.lower() == "httponly" for name in rest),
+                next((str(v) for name, v in rest.items() if name.lower() == "samesite"), None),
+            )
+        )
+
+    def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
+        if domain is None and (path is not None or name is not None):
+            raise ValueError("domain must be specified to remove cookies by path")
+        if domain is not None and path is None and name is not None:
+            raise ValueError("domain and path must be specified to remove a cookie by name")
+        removed = self._session._cookie_remove(None if domain is None else domain.lstrip("."), path, name)
+        if removed == 0 and domain is not None:
+            raise KeyError(domain)
+
+    def copy(self) -> requests.cookies.RequestsCookieJar:
+        jar = requests.cookies.RequestsCookieJar()
+        jar.set_policy(self.get_policy())
+        jar.update(self)
+        return jar
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.copy().__getstate__()
+
+
+def wrap_headers(session: Any, value: Any) -> SessionHeaders:
+    return SessionHeaders(session, value)
+
+
+def wrap_cookies(session: Any, value: Any) -> SessionCookies:
+    if isinstance(value, SessionCookies) and value._session is session:
+        return value
+    jar = SessionCookies(session)
+    kept = [value] if value is None else list(value) if isinstance(value, requests.cookies.cookielib.CookieJar) else []
+    session._cookie_remove(None, None, None)
+    if isinstance(value, Mapping) and not kept:
+        jar.update(dict(value))
+    for cookie in kept:
+        if cookie is not None:
+            jar.set_cookie(cookie)
+    return jar
+
+
+def session_attribute(session: Any, name: str) -> Any:
+    """The default that requests.Session would have for an attribute that is looked at for the first time."""
+    if name == "headers":
+        wrapped = SessionHeaders(session, requests.utils.default_headers())
+        return wrapped
+    if name == "cookies":
+        return SessionCookies(session)
+    if name == "hooks":
+        return requests.hooks.default_hooks()
+    if name in ("proxies", "params"):
+        return {}
+    if name == "adapters":
+        return requests.sessions.OrderedDict(
+            (prefix, requests.adapters.HTTPAdapter()) for prefix in ("https://", "http://")
+        )
+    return {"verify": True, "max_redirects": requests.models.DEFAULT_REDIRECT_LIMIT, "stream": False,
+            "trust_env": False}.get(name)  # fmt: skip
+
+
+def header_pairs(headers: Any) -> list[tuple[bytes, bytes]]:
+    """Names and values as they go on the wire; requests' own checks complain about what cannot."""
+    pairs = []
+    for name, value in (headers or {}).items():
+        if value is None:
+            continue
+        requests.utils.check_header_validity((name, value))
+        pairs.append(
+            (
+                name.encode("latin1") if isinstance(name, str) else name,
+                value.encode("latin1") if isinstance(value, str) else value,
+            )
+        )
+    return pairs
+
+
+def has_hooks(hooks: Any) -> bool:
+    return any(bool(hook) for hook in hooks.values())
+
+
+def close_adapters(adapters: Any) -> None:
+    for adapter in adapters.values():
+        adapter.close()
+
+
+#: methods of requests.Session a subclass may override, so that its calls go through requests' own code
+_GENERAL_HOOKS = (
+    "send", "prepare_request", "merge_environment_settings", "get_adapter", "resolve_redirects", "rebuild_auth",
+    "rebuild_method", "rebuild_proxies", "should_strip_auth", "get_redirect_target",
+)  # fmt: skip
+_class_setups: dict[type, tuple[type, bool, bool]] = {}
+
+
+def session_setup(session: Any, base_url: str) -> tuple[str, Any, type, bool, bool]:
+    """URL without credentials, the credentials, and what the class of the session overrides."""
+    cls = type(session)
+    setup = _class_setups.get(cls)
+    if setup is None:
+        base = cls._base_client()
+        is_request_overridden = cls.request is not base.request
+        is_general = any(getattr(cls, name) is not getattr(base, name) for name in _GENERAL_HOOKS)
+        setup = _class_setups[cls] = (base._response_class, is_request_overridden, is_general)
+    auth = None
+    if "@" in base_url:
+        parts = urllib.parse.urlsplit(base_url)
+        if parts.username is not None and parts.password is not None:
+            auth = HTTPBasicAuth(urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password))
+            netloc = parts.netloc.rpartition("@")[2]
+            base_url = urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
+    return (base_url, auth, *setup)
+
+
+# --- errors ---
+
+_SCHEME_MISSING, _UNSUPPORTED = -4, -12
+
+
+def raise_start_error(arguments: tuple[int, str, bytes | str]) -> None:
+    """The exception of requests for a URL or header that cannot be used."""
+    code, text, url = arguments
+    if code == _SCHEME_MISSING:
+        raise requests.exceptions.MissingSchema(
+            f"Invalid URL {url!r}: No scheme supplied. Perhaps you meant https://{url}? Give --host a URL that begins "
+            "with http:// or https://"
+        )
+    if code == _UNSUPPORTED:
+        raise requests.exceptions.InvalidSchema(f"No connection adapters were found for {url!r}")
+    if code == -10:
+        raise requests.exceptions.InvalidHeader(text)
+    if code == -1:
+        raise MemoryError
+    raise requests.exceptions.InvalidURL(f"Invalid URL {url!r}: {text}")
+
+
+def raise_not_catching(response: Any) -> None:
+    from locust.exception import LocustError
+
+    if response._is_catching:
+        raise LocustError("success() and failure() belong into the with-block of a request with catch_response=True")
+    raise LocustError("a request can only be used in a with-block, and judged there, if it was made with catch_response=True")
+
+
+def wrap_failure(reason: Any) -> Exception:
+    from locust.exception import CatchResponseError
+
+    return CatchResponseError(reason)
+
+
+def is_response_error(value: Any) -> bool:
+    from locust.exception import ResponseError
+
+    return isinstance(value, ResponseError)
+
+
+class _Peer:
+    """Stands in urllib3's texts for the pool or connection that was used."""
+
+    def __init__(self, url: str, kind: str) -> None:
+        parts = urllib.parse.urlsplit(url)
+        self.host = parts.hostname or ""
+        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.scheme = "HTTPS" if parts.scheme == "https" else "HTTP"
+        self.target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return f"{self.scheme}Connection{self.kind}(host={self.host!r}, port={self.port})"
+
+
+def _max_retries(url: str, reason: Exception) -> urllib3.exceptions.MaxRetryError:
+    pool: Any = _Peer(url, "Pool")
+    return urllib3.exceptions.MaxRetryError(pool, pool.target, reason)
+
+
+def _resolve_error(text: str) -> socket.gaierror:
+    match = re.search(r"\[Errno (-?\d+)\] (.*)", text)
+    number = int(match[1]) if match else socket.EAI_NONAME
+    return socket.gaierror(number, match[2] if match else "Name or service not known")
+
+
+def _seconds(response: Any) -> Any:
+    match = re.search(r"([0-9.]+) ?s", response._core_failure()[2])
+    return float(match[1]) if match else None
+
+
+def _transport_error(response: Any) -> tuple[Exception, Exception]:
+    """The exception that requests raises for a failed exchange, and the innermost cause, which is what is counted."""
+    kind, number, text, url, received = response._core_failure()
+    peer: Any = _Peer(url, "")
+    pool: Any = _Peer(url, "Pool")
+    request = response.request
+    exceptions = requests.exceptions
+    cause: Exception
+    if kind in ("REFUSED", "CONNECT") and number:
+        cause = OSError(number, _strerror(number))
+        new = urllib3.exceptions.NewConnectionError(
+            peer, f"Failed to establish a new connection: [Errno {number}] {_strerror(number)}"
+        )
+        return exceptions.ConnectionError(_max_retries(url, new), request=request), cause
+    if kind == "DNS":
+        cause = _resolve_error(text)
+        failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)  # type: ignore[arg-type]
+        return exceptions.ConnectionError(_max_retries(url, failed), request=request), cause
+    if kind == "CONNECT_TIMEOUT":
+        message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(response)})"
+        late = urllib3.exceptions.ConnectTimeoutError(peer, message)
+        error: Exception = exceptions.ConnectTimeout(_max_retries(url, late), request=request)
+        return error, error
+    if kind == "READ_TIMEOUT":
+        message = f"Read timed out. (read timeout={_seconds(response)})"
+        error = exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request)
+        return error, error
+    if kind == "PROXY":
+        cause = OSError(text)
+        broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", cause)
+        error = exceptions.ProxyError(_max_retries(url, broken), request=request)
+        return error, error
+    if kind in ("TLS", "TLS_UNTRUSTED"):
+        cause = ssl.SSLCertVerificationError(1, text) if kind == "TLS_UNTRUSTED" else ssl.SSLError(1, text)
+        broken_tls = urllib3.exceptions.SSLError(cause)
+        error = exceptions.SSLError(_max_retries(url, broken_tls), request=request)
+        return error, error
+    if kind in ("INCOMPLETE", "BAD_CHUNK", "RESET_BODY"):
+        error = exceptions.ChunkedEncodingError(
+            urllib3.exceptions.ProtocolError(f"Connection broken: {text}", http.client.HTTPException(text)),
+            request=request,
+        )
+        return error, error
+    if kind == "DECODE":
+        error = exceptions.ContentDecodingError(urllib3.exceptions.DecodeError(text), request=request)
+        return error, error
+    if kind == "TOO_MANY_REDIRECTS":
+        error = exceptions.TooManyRedirects(f"Exceeded {text_number(text, 30)} redirects.", request=request)
+        return error, error
+    if kind == "BAD_REDIRECT":
+        error = exceptions.InvalidURL(text, request=request)
+        return error, error
+    if kind == "CLOSED":
+        cause = http.client.RemoteDisconnected("Remote end closed connection without response")
+    elif kind == "RESET":
+        cause = ConnectionResetError(number or 104, _strerror(number or 104))
+    elif kind == "BAD_STATUS_LINE":
+        cause = http.client.BadStatusLine(text)
+    elif kind == "SEND" and number:
+        cause = OSError(number, _strerror(number))
+    else:
+        cause = http.client.HTTPException(text)
+    aborted = urllib3.exceptions.ProtocolError("Connection aborted.", cause)
+    return exceptions.ConnectionError(aborted, request=request), cause
+
+
+def text_number(text: str, default: int) -> int:
+    match = re.search(r"\d+", text)
+    return int(match[0]) if match else default
+
+
+def _strerror(number: int) -> str:
+    import os
+
+    return os.strerror(number)
+
+
+def outcome_exception(response: Any, name: str) -> Exception | None:
+    """The exception that counts for a response: its transport failure, or its status; None when all is well."""
+    if response._core_failure() is not None:
+        return _transport_error(response)[1]
+    failed: Exception | None = response.error
+    if failed is None:
+        try:
+            response.raise_for_status()
+        except requests.exceptions.RequestException as error:
+            failed = error
+    if failed is None:
+        return None
+    if isinstance(failed, requests.exceptions.HTTPError) and response.url:
+        failed.args = tuple(
+            arg.replace(response.url, name) if isinstance(arg, str) else arg for arg in failed.args
+        )
+        return failed
+    return innermost(failed)
+
+
+def innermost(error: Exception) -> Exception:
+    """What lies under requests' ConnectionError, so that equal causes are counted as one."""
+    seen: Any = error
+    while isinstance(seen, (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError)) and not isinstance(
+        seen, requests.exceptions.Timeout
+    ):
+        inner = getattr(seen, "reason", None)
+        if not isinstance(inner, Exception):
+            inner = next((arg for arg in reversed(seen.args) if isinstance(arg, Exception)), None)
+        if inner is None:
+            inner = seen.__cause__ or seen.__context__
+        if not isinstance(inner, Exception) or inner is seen:
+            break
+        seen = inner
+    return seen if isinstance(seen, Exception) else error
+
+
+# --- attributes of a response ---
+
+
+class _Message:
+    """Header lines as http.client's message shows them to the cookie jar."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._pairs = pairs
+
+    def get_all(self, name: str, default: Any = None) -> Any:
+        values = [value for key, value in self._pairs if key.lower() == name.lower()]
+        return values or default
+
+
+class _Original:
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.msg = _Message(pairs)
+
+    def isclosed(self) -> bool:
+        return True
+
+
+def _headers(response: Any) -> CaseInsensitiveDict:
+    headers: CaseInsensitiveDict = CaseInsensitiveDict()
+    for name, value in response._core_headers():
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _request(response: Any) -> PreparedRequest:
+    prepared = PreparedRequest()
+    head = response._core_sent_head() or b""
+    lines = head.decode("latin1").split("\r\n")
+    prepared.method = response._core_method()
+    prepared.url = response.url
+    prepared.headers = CaseInsensitiveDict(
+        line.partition(": ")[::2] for line in lines[1:] if line and not line.startswith("Host: ")
+    )
+    prepared.body = response._sent_body if prepared.method not in ("GET", "HEAD") or not response._is_history else None
+    prepared.hooks = requests.hooks.default_hooks()
+    prepared._cookies = requests.cookies.RequestsCookieJar()
+    return prepared
+
+
+def _elapsed(response: Any) -> timedelta:
+    timings = response._core_timings()
+    if timings is None:
+        return timedelta(0)
+    start, sent, first = timings[0], timings[4], timings[5]
+    return timedelta(microseconds=max(0, (first or timings[6]) - (sent or start)) / 1000)
+
+
+def build_attribute(response: Any, name: str) -> Any:
+    """An attribute of requests.Response, from what the core received."""
+    if name == "headers":
+        return _headers(response)
+    if name == "encoding":
+        return get_encoding_from_headers(response.headers) if response.headers else None
+    if name == "history":
+        history = response._core_take_history()
+        for place, hop in enumerate(history):
+            hop.history = history[:place]
+        return history
+    if name == "cookies":
+        jar = requests.cookies.RequestsCookieJar()
+        raw = type("Raw", (), {"_original_response": _Original(response._core_headers())})
+        requests.cookies.extract_cookies_to_jar(jar, response.request, raw)
+        return jar
+    if name == "elapsed":
+        return _elapsed(response)
+    if name == "request":
+        return _request(response)
+    if name == "raw":
+        raw_response = HTTPResponse(
+            io.BytesIO(response.content or b""),
+            headers=response._core_headers(),
+            status=response.status_code,
+            reason=response.reason,
+            preload_content=False,
+            decode_content=False,
+            original_response=_Original(response._core_headers()),  # type: ignore[arg-type]
+        )
+        return raw_response
+    if name == "error":
+        return _transport_error(response)[0]
+    raise AttributeError(name)
+
+
+# --- what requests' own code does ---
+
+
+def request_by_keywords(session: Any, kwargs: dict[str, Any]) -> Any:
+    method = kwargs.pop("method")
+    url = kwargs.pop("url")
+    return _cload.HttpSession.request(session, str(method), url, **kwargs)
+
+
+def absolute_url(session: Any, url: Any) -> str:
+    url = url_text(url)
+    return url if re.match("https?://", url, re.IGNORECASE) else f"{session.base_url}{url}"
+
+
+def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any]) -> Any:
+    """A call with something that only requests can do: its own code sends it, and it is reported like any other."""
+    name = kwargs.pop("name", None)
+    is_catching = bool(kwargs.pop("catch_response", False))
+    context = kwargs.pop("context", None) or {}
+    start, clock = time.time(), time.perf_counter()
+    failure: Exception | None = None
+    try:
+        made = requests.Session.request(session, method, absolute_url(session, url), **kwargs)
+    except (
+        requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.InvalidURL,
+    ):
+        raise
+    except requests.exceptions.RequestException as error:
+        failure = error
+        made = requests.Response()
+        made.status_code = 0
+        made._content = None
+        made._content_consumed = True
+        made.request = error.request or requests.Request(method, absolute_url(session, url)).prepare()
+    milliseconds = (time.perf_counter() - clock) * 1000
+    response = session._response_class.__new__(session._response_class)
+    for key, value in made.__dict__.items():
+        setattr(response, key, value)
+    response._next = getattr(made, "_next", None)
+    response.error = failure
+    first = (made.history and made.history[0] or made).request
+    if not name:
+        name = session.request_name or first.path_url
+    if kwargs.get("stream"):
+        length = int(made.headers.get("content-length") or 0)
+    else:
+        length = len(made.content or b"")
+    response._adopt(method, name, session.request_event, session.user, context, milliseconds, length, start, is_catching)
+    response._asked_url = first.url
+    if not is_catching:
+        response._report_request()
+    return response
+
+
+_cload.set_client_helpers(__import__("sys").modules[__name__])

@@ -1,0 +1,84 @@
+"""HTTP clients: what `self.client` of an HttpUser is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from requests import Response
+from requests.adapters import HTTPAdapter
+
+import _cload
+from cload import _client  # noqa: F401 - registers itself with the C types
+
+from .exception import CatchResponseError, LocustError, ResponseError
+
+__all__ = ["HttpSession", "LocustResponse", "ResponseContextManager", "RestResponseContextManager"]
+
+absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
+
+
+class LocustResponse(Response):
+    """A response that keeps the transport's exception, if there was one, until somebody asks."""
+
+    error: Exception | None
+
+    def raise_for_status(self) -> None:
+        """Raise the transport's exception, or requests.HTTPError for a status of 400 or more."""
+        if self.error is not None:
+            raise self.error
+        super().raise_for_status()
+
+
+class ResponseContextManager(_cload.Response, LocustResponse):  # type: ignore[misc]
+    """What every call of HttpSession returns.
+
+    With `catch_response=True` it is to be used in a with-block, in which success() and failure() decide what is
+    reported. `request_meta` holds what events.request will be given, and may be edited in the block.
+    """
+
+
+class RestResponseContextManager(ResponseContextManager):
+    """The response of HttpUser.rest(): `js` is the parsed body, or None."""
+
+    js: Any
+
+
+class HttpSession(_cload.HttpSession, requests.Session):  # type: ignore[misc]
+    """A requests.Session that knows its base URL and reports every request to events.request.
+
+    The common calls are done by the C engine; everything else requests can do goes through requests' own code.
+    """
+
+    _response_class = ResponseContextManager
+
+    @classmethod
+    def _base_client(cls) -> type[HttpSession]:
+        return HttpSession
+
+    def mount(self, prefix: str, adapter: HTTPAdapter) -> None:
+        """Register a transport adapter; from then on requests' own code sends this session's requests."""
+        super().mount(prefix, adapter)
+        self._mounted()
+
+    @contextmanager
+    def rename_request(self, name: str) -> Iterator[None]:
+        """Group the requests of a with-block under one name."""
+        self.request_name = name
+        try:
+            yield
+        finally:
+            self.request_name = None
+
+
+def _no_context_manager(*_: Any) -> None:
+    raise LocustError("this is a plain response: make the request with catch_response=True to judge it yourself")
+
+
+Response.success = _no_context_manager  # type: ignore[attr-defined]
+Response.failure = _no_context_manager  # type: ignore[attr-defined]
+
+assert CatchResponseError and ResponseError  # names that scripts import from here

@@ -152,6 +152,7 @@ hub_make(struct cload_state *state)
     hub->timer_ns = INT64_MAX;
     lc_list_init(&hub->ready);
     lc_list_init(&hub->idle_workers);
+    lc_list_init(&hub->free_waiters);
     PyObject *gevent = PyImport_ImportModule("gevent");
     if (gevent == NULL) {
         goto fail;
@@ -252,6 +253,28 @@ cload_hub_kick(struct cload_hub *hub)
     return hub->is_polling ? 0 : hub_queue_callback(hub);
 }
 
+struct cload_waiter *
+cload_waiter_new(struct cload_hub *hub)
+{
+    struct lc_list *node = lc_list_pop(&hub->free_waiters);
+    struct cload_waiter *waiter;
+    if (node != NULL) {
+        waiter = LCORE_CONTAINER(node, struct cload_waiter, ready.link);
+    } else if ((waiter = lc__alloc(sizeof(*waiter))) == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    *waiter = (struct cload_waiter){.hub = hub};
+    return waiter;
+}
+
+void
+cload_waiter_free(struct cload_waiter *waiter)
+{
+    lc_list_remove(&waiter->ready.link);
+    lc_list_prepend(&waiter->hub->free_waiters, &waiter->ready.link);
+}
+
 static void
 waiter_resume(struct cload_ready *ready)
 {
@@ -267,8 +290,9 @@ waiter_resume(struct cload_ready *ready)
 }
 
 int
-cload_waiter_wait(struct cload_hub *hub, struct cload_waiter *waiter)
+cload_waiter_wait(struct cload_waiter *waiter)
 {
+    struct cload_hub *hub = waiter->hub;
     if (waiter->is_done) {
         return 0;
     }
@@ -303,13 +327,37 @@ out:
 }
 
 void
-cload_waiter_wake(struct cload_hub *hub, struct cload_waiter *waiter)
+cload_waiter_wake(struct cload_waiter *waiter)
 {
     waiter->is_done = true;
     if (waiter->greenlet != NULL) {
         waiter->ready.fn = waiter_resume;
-        cload_hub_put(hub, &waiter->ready);
+        cload_hub_put(waiter->hub, &waiter->ready);
     }
+}
+
+static void
+sleep_is_over(struct lc_timer *timer)
+{
+    cload_waiter_wake(LCORE_CONTAINER(timer, struct cload_waiter, timer));
+}
+
+int
+cload_hub_sleep(struct cload_hub *hub, int64_t ns)
+{
+    struct cload_waiter *waiter = cload_waiter_new(hub);
+    if (waiter == NULL) {
+        return -1;
+    }
+    int err = -1;
+    if (lc_timer_start(hub->loop, &waiter->timer, ns == 0 ? 0 : lc_clock_monotonic_ns() + ns, sleep_is_over) < 0) {
+        PyErr_NoMemory();
+    } else {
+        err = cload_waiter_wait(waiter);
+        lc_timer_stop(hub->loop, &waiter->timer);
+    }
+    cload_waiter_free(waiter);
+    return err;
 }
 
 PyObject *

@@ -34,6 +34,7 @@ struct cload_hub {
     bool is_polling;         /* a batch is under way */
     uint64_t switch_count;   /* grows when a greenlet is parked */
     struct lc_list idle_workers;
+    struct lc_list free_waiters;
 };
 
 /* The hub of this thread, made on first use. NULL without an exception when it belongs to another thread; NULL with an
@@ -49,15 +50,23 @@ void cload_hub_put(struct cload_hub *hub, struct cload_ready *ready);
 /* Deadlines or descriptors were added: outside a batch the loop has to look at them before the hub sleeps. */
 int cload_hub_kick(struct cload_hub *hub);
 
-/* A greenlet that waits for one thing. Lives on the waiting C stack. */
+/* A greenlet that waits for one thing. On the heap, never on the C stack: greenlet moves a parked greenlet's stack away,
+ * so nothing that somebody else writes to may lie there. From a free list of the hub. */
 struct cload_waiter {
     struct cload_ready ready;
+    struct lc_timer timer; /* for those who wait for a time */
+    struct cload_hub *hub;
     PyObject *greenlet;
+    void *value; /* what it was woken with */
     bool is_done;
 };
+struct cload_waiter *cload_waiter_new(struct cload_hub *hub); /* NULL with an exception: out of memory */
+void cload_waiter_free(struct cload_waiter *waiter);
 /* Parks the current greenlet until cload_waiter_wake(). -1 with an exception when something was thrown into it. */
-LCORE_YIELDS int cload_waiter_wait(struct cload_hub *hub, struct cload_waiter *waiter);
-void cload_waiter_wake(struct cload_hub *hub, struct cload_waiter *waiter);
+LCORE_YIELDS int cload_waiter_wait(struct cload_waiter *waiter);
+void cload_waiter_wake(struct cload_waiter *waiter);
+/* Sleeps in the current greenlet; 0: lets others run. -1 with an exception. */
+LCORE_YIELDS int cload_hub_sleep(struct cload_hub *hub, int64_t ns);
 
 /* greenlet's C API, for the files that have none of their own. All return new references or NULL with an exception. */
 PyObject *cload_greenlet_current(void);

@@ -47,12 +47,6 @@ struct call {
     bool is_catching, is_redirecting, is_general;
 };
 
-struct pending {
-    struct cload_waiter waiter;
-    struct cload_hub *hub;
-    struct lc_response *response;
-};
-
 static PyObject *
 helper(struct cload_state *state, const char *name)
 {
@@ -425,15 +419,15 @@ read_timeout(PyObject *timeout, struct lc_request *request)
 static void
 on_done(struct lc_exchange *exchange, struct lc_response *response, void *arg)
 {
-    struct pending *pending = arg;
+    struct cload_waiter *waiter = arg;
     (void)exchange;
-    pending->response = response;
-    cload_waiter_wake(pending->hub, &pending->waiter);
+    waiter->value = response;
+    cload_waiter_wake(waiter);
 }
 
 /* Starts the exchange; NULL with an exception, or NULL without one when the call turned out to be general. */
 static __attribute__((noinline)) struct lc_exchange *
-call_start(struct session_object *self, struct call *call, int64_t start_ns, struct pending *pending)
+call_start(struct session_object *self, struct call *call, int64_t start_ns, struct cload_waiter *waiter)
 {
     struct lc_request request = {0};
     struct lc_header headers[MOST_HEADERS + 1];
@@ -476,7 +470,7 @@ call_start(struct session_object *self, struct call *call, int64_t start_ns, str
     request.flags = call->is_redirecting ? 0 : LCORE_REQUEST_NO_REDIRECT;
     struct lc_error error = {0};
     struct lc_exchange *exchange = NULL;
-    int err = lc_session_start(self->core, &request, start_ns, on_done, pending, &exchange, &error);
+    int err = lc_session_start(self->core, &request, start_ns, on_done, waiter, &exchange, &error);
     if (err < 0) {
         PyObject *arguments = Py_BuildValue("(iss#)", err, error.text[0] == '\0' ? lc_error_text(err) : error.text,
                                             request.url.data, (Py_ssize_t)request.url.len);
@@ -488,18 +482,22 @@ call_start(struct session_object *self, struct call *call, int64_t start_ns, str
     return exchange;
 }
 
+/* Frees the waiter. NULL with an exception when something was thrown into the greenlet. */
 static struct lc_response *
-call_wait(struct pending *pending, struct lc_exchange *exchange)
+call_wait(struct cload_waiter *waiter, struct lc_exchange *exchange)
 {
-    if (cload_waiter_wait(pending->hub, &pending->waiter) < 0) {
-        if (pending->response != NULL) {
-            lc_response_free(pending->response);
+    int err = cload_waiter_wait(waiter);
+    struct lc_response *response = waiter->value;
+    cload_waiter_free(waiter);
+    if (err < 0) {
+        if (response != NULL) {
+            lc_response_free(response);
         } else {
             lc_exchange_cancel(exchange);
         }
         return NULL;
     }
-    return pending->response;
+    return response;
 }
 
 /* Path and query of the first hop, as sent; of a chain that failed, those of the hop that failed. */
@@ -606,15 +604,18 @@ call_general(struct session_object *self, const struct call *call, PyObject *con
 
 /* Everything that happens before the wait; 0: `*exchange` runs; 1: the call is general; -1: exception. */
 static __attribute__((noinline)) int
-call_begin(struct session_object *self, struct call *call, struct pending *pending, struct lc_exchange **exchange)
+call_begin(struct session_object *self, struct call *call, struct cload_waiter **waiter, struct lc_exchange **exchange)
 {
     int64_t start_ns = lc_clock_monotonic_ns();
     if (self->core == NULL) {
+        if (self->is_general) {
+            return 1;
+        }
         PyErr_SetString(PyExc_RuntimeError, "HttpSession.__init__() has not been called");
         return -1;
     }
-    pending->hub = cload_hub_get(self->state);
-    if (pending->hub == NULL) {
+    struct cload_hub *hub = cload_hub_get(self->state);
+    if (hub == NULL) {
         return PyErr_Occurred() ? -1 : 1;
     }
     int is_general = call->is_general ? 1 : session_is_general(self);
@@ -628,8 +629,16 @@ call_begin(struct session_object *self, struct call *call, struct pending *pendi
     if (call->is_general) {
         return 1;
     }
-    *exchange = call_start(self, call, start_ns, pending);
-    return *exchange != NULL ? 0 : PyErr_Occurred() ? -1 : 1;
+    *waiter = cload_waiter_new(hub);
+    if (*waiter == NULL) {
+        return -1;
+    }
+    *exchange = call_start(self, call, start_ns, *waiter);
+    if (*exchange == NULL) {
+        cload_waiter_free(*waiter);
+        return PyErr_Occurred() ? -1 : 1;
+    }
+    return 0;
 }
 
 static PyObject *
@@ -641,14 +650,14 @@ session_call(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t
     if (call_parse(self->state, &call, args, count, most, kwnames) < 0) {
         return NULL;
     }
-    struct pending pending = {0};
+    struct cload_waiter *waiter = NULL;
     struct lc_exchange *exchange = NULL;
     PyObject *result = NULL;
-    int begun = call_begin(self, &call, &pending, &exchange);
+    int begun = call_begin(self, &call, &waiter, &exchange);
     if (begun > 0) {
         result = call_general(self, &call, args, count, kwnames);
     } else if (begun == 0) {
-        struct lc_response *core = call_wait(&pending, exchange);
+        struct lc_response *core = call_wait(waiter, exchange);
         if (core != NULL) {
             result = call_finish(self, &call, core);
         }

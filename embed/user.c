@@ -49,7 +49,7 @@ struct frame {
     bool is_entered;
 };
 
-enum phase { PHASE_NEW, PHASE_FRAMES, PHASE_WAIT, PHASE_WAIT_AFTER_ERROR };
+enum phase { PHASE_NEW, PHASE_FRAMES, PHASE_WAIT, PHASE_WAIT_AFTER_ERROR, PHASE_YIELD };
 
 #define INLINE_FRAMES 2
 
@@ -72,7 +72,7 @@ enum outcome { LOOP_WAIT, LOOP_END, LOOP_ERROR };
 
 /* Where an exception came up: in the task; elsewhere in the protected part; while an error was being handled. */
 enum place { IN_TASK, IN_ROUND, IN_HANDLER };
-enum action { ACT_PICK, ACT_WAIT, ACT_WAIT_AFTER_ERROR, ACT_LEAVE };
+enum action { ACT_PICK, ACT_PICK_NOW, ACT_WAIT, ACT_WAIT_AFTER_ERROR, ACT_LEAVE };
 
 static PyObject *
 call_task_helper(struct cload_state *state, const char *name, PyObject *first, PyObject *second)
@@ -420,7 +420,7 @@ frame_settle(struct task_loop *loop, enum place place)
         if (place == IN_TASK) {
             if (PyErr_ExceptionMatches(state->exc_reschedule_now)) {
                 PyErr_Clear();
-                return ACT_PICK;
+                return ACT_PICK_NOW;
             }
             if (PyErr_ExceptionMatches(state->exc_reschedule)) {
                 PyErr_Clear();
@@ -479,26 +479,6 @@ seconds_to_ns(PyObject *value, int64_t *out)
     return 0;
 }
 
-struct sleeper {
-    struct lc_timer timer;
-    struct cload_waiter waiter;
-    struct cload_hub *hub;
-};
-
-static void
-sleeper_wake(struct lc_timer *timer)
-{
-    struct sleeper *sleeper = LCORE_CONTAINER(timer, struct sleeper, timer);
-    cload_waiter_wake(sleeper->hub, &sleeper->waiter);
-}
-
-static void
-sleeper_yield(struct cload_ready *ready)
-{
-    struct cload_waiter *waiter = LCORE_CONTAINER(ready, struct cload_waiter, ready);
-    cload_waiter_wake(LCORE_CONTAINER(waiter, struct sleeper, waiter)->hub, waiter);
-}
-
 /* Sleeps in the current greenlet. */
 static int
 sleep_here(struct cload_hub *hub, int64_t ns)
@@ -510,18 +490,7 @@ sleep_here(struct cload_hub *hub, int64_t ns)
         Py_END_ALLOW_THREADS;
         return PyErr_CheckSignals();
     }
-    struct sleeper sleeper = {.hub = hub};
-    if (ns == 0) {
-        sleeper.waiter.ready.fn = sleeper_yield;
-        cload_hub_put(hub, &sleeper.waiter.ready);
-    } else if (lc_timer_start(hub->loop, &sleeper.timer, lc_clock_monotonic_ns() + ns, sleeper_wake) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    int err = cload_waiter_wait(hub, &sleeper.waiter);
-    lc_timer_stop(hub->loop, &sleeper.timer);
-    lc_list_remove(&sleeper.waiter.ready.link);
-    return err;
+    return cload_hub_sleep(hub, ns);
 }
 
 /* Before a wait: -1 with StopUser when the user shall stop. */
@@ -571,6 +540,19 @@ loop_wait(struct task_loop *loop)
     }
     loop->user->run_state = USER_RUNNING;
     return 0;
+}
+
+/* A task that asked to be followed at once: others get a turn if they had none since this user's round began, so that
+ * a set that is left at once, over and over, starves nobody. As loop_wait() otherwise. */
+static int
+loop_yield(struct task_loop *loop)
+{
+    if (loop->hub == NULL || loop->switch_count != loop->hub->switch_count) {
+        loop->switch_count = loop->hub == NULL ? 0 : loop->hub->switch_count;
+        return 0;
+    }
+    loop->wait_ns = 0;
+    return loop->is_pooled ? 1 : sleep_here(loop->hub, 0);
 }
 
 /* --- the machine --- */
@@ -639,16 +621,19 @@ loop_run(struct task_loop *loop)
             }
         }
     } else if (loop->phase != PHASE_FRAMES) {
-        enum place place = loop->phase == PHASE_WAIT ? IN_ROUND : IN_HANDLER;
+        enum place place = loop->phase == PHASE_WAIT_AFTER_ERROR ? IN_HANDLER : IN_ROUND;
+        bool is_yield = loop->phase == PHASE_YIELD;
         loop->phase = PHASE_FRAMES;
         if (loop->thrown != NULL) {
             restore_exception(loop->thrown);
             loop->thrown = NULL;
             action = frame_settle(loop, place);
-        } else if (check_stopping(loop) < 0) {
-            action = frame_settle(loop, place);
-        } else {
-            loop->user->run_state = USER_RUNNING;
+        } else if (!is_yield) {
+            if (check_stopping(loop) < 0) {
+                action = frame_settle(loop, place);
+            } else {
+                loop->user->run_state = USER_RUNNING;
+            }
         }
     }
     for (;;) {
@@ -672,6 +657,13 @@ loop_run(struct task_loop *loop)
             }
         } else if (action == ACT_LEAVE) {
             return loop_leave(loop);
+        } else if (action == ACT_PICK_NOW) {
+            int yielded = loop_yield(loop);
+            if (yielded == 1) {
+                loop->phase = PHASE_YIELD;
+                return LOOP_WAIT;
+            }
+            action = yielded == 0 ? ACT_PICK : frame_settle(loop, IN_ROUND);
         } else {
             int waited = loop_wait(loop);
             if (waited == 1) {

@@ -7,7 +7,7 @@
 
 struct cload_entry_cache;
 
-struct cload_entry_cache *cload_entry_cache_new(void); /* NULL: out of memory */
+struct cload_entry_cache *cload_entry_cache_new(void);        /* NULL: out of memory */
 void cload_entry_cache_free(struct cload_entry_cache *cache); /* NULL is fine */
 
 /* The entry for (name, method) in `stats`; NULL with an exception when memory ran out or a string has no UTF-8 form. */

@@ -21,12 +21,12 @@ struct cload_hub {
     struct lc_loop *loop;
     struct lc_http *http;
     struct lc_list ready;
-    PyObject *greenlet;      /* gevent's hub */
-    PyObject *gevent_loop;   /* hub.loop */
-    PyObject *io;            /* watcher of lc_loop_fd() */
-    PyObject *timer;         /* watcher of the next deadline, or NULL */
-    PyObject *callback;      /* the function all watchers call */
-    int64_t timer_ns;        /* when `timer` fires; INT64_MAX: it is not armed */
+    PyObject *greenlet;    /* gevent's hub */
+    PyObject *gevent_loop; /* hub.loop */
+    PyObject *io;          /* watcher of lc_loop_fd() */
+    PyObject *timer;       /* watcher of the next deadline, or NULL */
+    PyObject *callback;    /* the function all watchers call */
+    int64_t timer_ns;      /* when `timer` fires; INT64_MAX: it is not armed */
     unsigned long thread;
     size_t waiting_count;    /* what keeps the process alive: waiters and users */
     bool is_referenced;      /* the io watcher keeps gevent's loop alive */
@@ -50,8 +50,8 @@ void cload_hub_put(struct cload_hub *hub, struct cload_ready *ready);
 /* Deadlines or descriptors were added: outside a batch the loop has to look at them before the hub sleeps. */
 int cload_hub_kick(struct cload_hub *hub);
 
-/* A greenlet that waits for one thing. On the heap, never on the C stack: greenlet moves a parked greenlet's stack away,
- * so nothing that somebody else writes to may lie there. From a free list of the hub. */
+/* A greenlet that waits for one thing. On the heap, never on the C stack: greenlet moves a parked greenlet's stack
+ * away, so nothing that somebody else writes to may lie there. From a free list of the hub. */
 struct cload_waiter {
     struct cload_ready ready;
     struct lc_timer timer; /* for those who wait for a time */

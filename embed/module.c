@@ -56,7 +56,8 @@ static PyMethodDef module_methods[] = {
     {"set_client_helpers", set_client_helpers, METH_O,
      PyDoc_STR("set_client_helpers(helpers)\n\nGives the object whose methods build what the HTTP types rarely need.")},
     {"set_task_helpers", set_task_helpers, METH_O,
-     PyDoc_STR("set_task_helpers(helpers)\n\nGives the object with the exception types and functions of the task loop.")},
+     PyDoc_STR(
+         "set_task_helpers(helpers)\n\nGives the object with the exception types and functions of the task loop.")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -71,8 +72,8 @@ module_exec(PyObject *module)
     CLOAD_NAME_LIST(CLOAD_NAME_INTERN)
 #undef CLOAD_NAME_INTERN
     if (cload__hub_add(module) < 0 || cload__stats_add_types(module) < 0 || cload__dispatch_add_types(module) < 0 ||
-        cload__report_add_types(module) < 0 || cload__response_add_types(module) < 0 || cload__session_add_types(module) < 0 ||
-        cload__user_add_types(module) < 0) {
+        cload__report_add_types(module) < 0 || cload__response_add_types(module) < 0 ||
+        cload__session_add_types(module) < 0 || cload__user_add_types(module) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", CLOAD_VERSION);

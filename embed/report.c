@@ -97,15 +97,15 @@ sink_call(PyObject *self_object, PyObject *const *args, size_t nargsf, PyObject 
     if (stats == NULL) {
         return NULL;
     }
-    PyObject *result = PyObject_CallMethodObjArgs(stats, state->str_log_request, request_type, name, response_time,
-                                                  length, NULL);
+    PyObject *result =
+        PyObject_CallMethodObjArgs(stats, state->str_log_request, request_type, name, response_time, length, NULL);
     if (result != NULL && exception != NULL) {
         int has_failed = PyObject_IsTrue(exception);
         if (has_failed != 0) {
             Py_DECREF(result);
-            result = has_failed < 0 ? NULL
-                                    : PyObject_CallMethodObjArgs(stats, state->str_log_error, request_type, name,
-                                                                 exception, NULL);
+            result = has_failed < 0
+                         ? NULL
+                         : PyObject_CallMethodObjArgs(stats, state->str_log_error, request_type, name, exception, NULL);
         }
     }
     Py_DECREF(stats);

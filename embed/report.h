@@ -6,7 +6,7 @@
 #include "state.h"
 
 struct cload_report {
-    PyObject *request_event; /* EventHook; NULL or None: nothing is reported */
+    PyObject *request_event;       /* EventHook; NULL or None: nothing is reported */
     PyObject *request_type, *name; /* str, borrowed */
     int64_t response_time_ns;
     uint64_t response_length;

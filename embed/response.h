@@ -36,17 +36,17 @@ struct cload_response {
     struct lc_response *core;      /* owned; NULL: made by requests' own code, every slot is set */
     PyObject *request_type, *name; /* str; what the statistics call it */
     PyObject *request_event, *user;
-    PyObject *context;             /* the call's own, or NULL */
-    PyObject *manual;              /* NULL: the status decides; Py_True: success(); else what failure() was given */
-    PyObject *body;                /* bytes that were sent, or NULL */
+    PyObject *context; /* the call's own, or NULL */
+    PyObject *manual;  /* NULL: the status decides; Py_True: success(); else what failure() was given */
+    PyObject *body;    /* bytes that were sent, or NULL */
     PyObject *slots[CLOAD_SLOT_COUNT];
     PyObject *dict, *weakrefs;
     int64_t response_time_ns;
     uint64_t response_length;
-    double start_unix_s;           /* 0: not known yet */
-    bool is_catching;              /* catch_response=True: the with-block reports */
+    double start_unix_s; /* 0: not known yet */
+    bool is_catching;    /* catch_response=True: the with-block reports */
     bool is_entered;
-    bool is_history;               /* a redirect on the way: never reported */
+    bool is_history; /* a redirect on the way: never reported */
 };
 
 /* Makes the response of a finished call. Takes `core`. request_type and name are referenced. */

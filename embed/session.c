@@ -27,17 +27,17 @@ struct session_object {
     struct cload_hub *hub;
     struct lc_session *core;
     PyObject *base_url, *request_event, *user, *request_name, *pool_manager;
-    PyObject *auth_value;          /* bytes of the Authorization header, or NULL */
-    PyObject *tls_owner;           /* capsule of the struct lc_tls in use, or NULL */
+    PyObject *auth_value; /* bytes of the Authorization header, or NULL */
+    PyObject *tls_owner;  /* capsule of the struct lc_tls in use, or NULL */
     PyTypeObject *response_class;
     PyObject *slots[CLOAD_SESSION_SLOT_COUNT];
     PyObject *dict, *weakrefs;
     bool are_headers_changed;
-    bool is_general;               /* a setting that only requests' own code can follow */
-    bool is_request_overridden;    /* the class has a request() of its own: the verbs go through it */
+    bool is_general;            /* a setting that only requests' own code can follow */
+    bool is_request_overridden; /* the class has a request() of its own: the verbs go through it */
     bool is_mounted, is_auth_general;
-    int max_redirects;             /* as struct lc_request has it */
-    bool has_plain_base;           /* the base URL has no path, so that a clean relative URL is its own name */
+    int max_redirects;   /* as struct lc_request has it */
+    bool has_plain_base; /* the base URL has no path, so that a clean relative URL is its own name */
 };
 
 struct call {
@@ -136,8 +136,8 @@ call_keyword(struct cload_state *state, struct call *call, PyObject *key, PyObje
     return 0;
 }
 
-/* positional: url [, data [, json]] up to `most`. The strings of keywords in code are interned, as ours are; one that is
- * not is interned first. */
+/* positional: url [, data [, json]] up to `most`. The strings of keywords in code are interned, as ours are; one that
+ * is not is interned first. */
 static int
 call_parse(struct cload_state *state, struct call *call, PyObject *const *args, Py_ssize_t count, Py_ssize_t most,
            PyObject *kwnames)
@@ -322,7 +322,8 @@ static int
 call_url(struct session_object *self, struct call *call)
 {
     if (is_set(call->params)) {
-        call->full_url = call_helper(self->state, "add_params", call->url, call->params, self->slots[CLOAD_SESSION_params]);
+        call->full_url =
+            call_helper(self->state, "add_params", call->url, call->params, self->slots[CLOAD_SESSION_params]);
     } else if (is_filled(self->slots[CLOAD_SESSION_params])) {
         call->full_url = call_helper(self->state, "add_params", call->url, Py_None, self->slots[CLOAD_SESSION_params]);
     } else if (PyUnicode_CheckExact(call->url)) {
@@ -474,7 +475,8 @@ call_start(struct session_object *self, struct call *call, int64_t start_ns, str
     if (err < 0) {
         PyObject *arguments = Py_BuildValue("(iss#)", err, error.text[0] == '\0' ? lc_error_text(err) : error.text,
                                             request.url.data, (Py_ssize_t)request.url.len);
-        PyObject *raised = arguments == NULL ? NULL : call_helper(self->state, "raise_start_error", arguments, NULL, NULL);
+        PyObject *raised =
+            arguments == NULL ? NULL : call_helper(self->state, "raise_start_error", arguments, NULL, NULL);
         Py_XDECREF(arguments);
         Py_XDECREF(raised);
         return NULL;
@@ -674,9 +676,8 @@ session_verb(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t
              Py_ssize_t count, PyObject *kwnames)
 {
     struct session_object *self = (struct session_object *)object;
-    if (!self->is_request_overridden &&
-        (self->dict == NULL || PyDict_GET_SIZE(self->dict) == 0 ||
-         PyDict_Contains(self->dict, self->state->str_request) == 0)) {
+    if (!self->is_request_overridden && (self->dict == NULL || PyDict_GET_SIZE(self->dict) == 0 ||
+                                         PyDict_Contains(self->dict, self->state->str_request) == 0)) {
         return session_call(object, method, is_redirecting, most, args, count, kwnames);
     }
     struct call call = {.method = method, .is_redirecting = is_redirecting};
@@ -770,8 +771,7 @@ session_close(PyObject *object, PyObject *Py_UNUSED(ignored))
         lc_session_close_idle(self->core);
     }
     if (self->slots[CLOAD_SESSION_adapters] != NULL) {
-        PyObject *closed =
-            call_helper(self->state, "close_adapters", self->slots[CLOAD_SESSION_adapters], NULL, NULL);
+        PyObject *closed = call_helper(self->state, "close_adapters", self->slots[CLOAD_SESSION_adapters], NULL, NULL);
         if (closed == NULL) {
             return NULL;
         }
@@ -796,10 +796,10 @@ session_cookie_list(PyObject *object, PyObject *Py_UNUSED(ignored))
     while (list != NULL && self->core != NULL && lc_session_next_cookie(self->core, &position, &cookie)) {
         PyObject *expires =
             cookie.expires_s == INT64_MIN ? Py_NewRef(Py_None) : PyLong_FromLongLong((long long)cookie.expires_s);
-        PyObject *item = Py_BuildValue("(NNNNNiiiiN)", text_or_none(cookie.name), text_or_none(cookie.value),
-                                       text_or_none(cookie.domain), text_or_none(cookie.path), expires,
-                                       cookie.is_host_only, cookie.is_path_set, cookie.is_secure, cookie.is_http_only,
-                                       text_or_none(cookie.same_site));
+        PyObject *item =
+            Py_BuildValue("(NNNNNiiiiN)", text_or_none(cookie.name), text_or_none(cookie.value),
+                          text_or_none(cookie.domain), text_or_none(cookie.path), expires, cookie.is_host_only,
+                          cookie.is_path_set, cookie.is_secure, cookie.is_http_only, text_or_none(cookie.same_site));
         if (item == NULL || PyList_Append(list, item) < 0) {
             Py_CLEAR(list);
         }
@@ -881,8 +881,7 @@ session_get_slot(PyObject *object, void *closure)
     intptr_t slot = (intptr_t)closure;
     if (self->slots[slot] == NULL) {
         PyObject *name = PyUnicode_InternFromString(slot_names[slot]);
-        PyObject *value =
-            name == NULL ? NULL : call_helper(self->state, "session_attribute", object, name, NULL);
+        PyObject *value = name == NULL ? NULL : call_helper(self->state, "session_attribute", object, name, NULL);
         Py_XDECREF(name);
         if (value == NULL) {
             return NULL;
@@ -1017,8 +1016,8 @@ session_make_core(struct session_object *self, PyObject *base_url)
     self->core = core;
     self->are_headers_changed = self->slots[CLOAD_SESSION_headers] != NULL;
     struct lc_url url;
-    self->has_plain_base = lc_url_parse(options.base_url, &url, NULL) == 0 && url.target.len == 0 &&
-                           url.fragment.data == NULL;
+    self->has_plain_base =
+        lc_url_parse(options.base_url, &url, NULL) == 0 && url.target.len == 0 && url.fragment.data == NULL;
     Py_XSETREF(self->base_url, Py_NewRef(base_url));
     err = 0;
 out:

@@ -1,9 +1,9 @@
 /* The life of a user: on_start, then pick a task, run it, wait, and so on until something stops it.
  *
- * One state machine (struct task_loop) serves two ways of living. Pooled: `_cload.UserGreenlet` owns the loop; a greenlet
- * of the pool runs it until the user waits, and goes back to the pool: a waiting user is a deadline and no stack.
- * Blocking: TaskSet.run() and User.run() as Python methods run the same machine on the greenlet they are called in and
- * sleep there; that is how a class lives that overrides run(), and how a task set lives that is run by hand.
+ * One state machine (struct task_loop) serves two ways of living. Pooled: `_cload.UserGreenlet` owns the loop; a
+ * greenlet of the pool runs it until the user waits, and goes back to the pool: a waiting user is a deadline and no
+ * stack. Blocking: TaskSet.run() and User.run() as Python methods run the same machine on the greenlet they are called
+ * in and sleep there; that is how a class lives that overrides run(), and how a task set lives that is run by hand.
  *
  * A nested task set is a frame of the machine, not a call, unless its class has a run() of its own. What an exception
  * means depends on where it arises (enum place); frame_settle() is the table. */
@@ -55,17 +55,17 @@ enum phase { PHASE_NEW, PHASE_FRAMES, PHASE_WAIT, PHASE_WAIT_AFTER_ERROR, PHASE_
 
 struct task_loop {
     struct cload_state *state;
-    struct cload_hub *hub; /* NULL: not on the hub's thread, waits block the thread */
+    struct cload_hub *hub;    /* NULL: not on the hub's thread, waits block the thread */
     struct user_object *user; /* borrowed: the owner of the loop keeps it */
     struct frame *frames;
     struct frame inline_frames[INLINE_FRAMES];
     uint32_t count, capacity;
     enum phase phase;
     bool is_pooled;
-    bool is_user_level;  /* on_start and on_stop of the user belong to this loop */
+    bool is_user_level;    /* on_start and on_stop of the user belong to this loop */
     uint64_t switch_count; /* the hub's, when this round began */
-    int64_t wait_ns;     /* what LOOP_WAIT asks for; 0: let others run */
-    PyObject *thrown;    /* raised where the user waits */
+    int64_t wait_ns;       /* what LOOP_WAIT asks for; 0: let others run */
+    PyObject *thrown;      /* raised where the user waits */
 };
 
 enum outcome { LOOP_WAIT, LOOP_END, LOOP_ERROR };
@@ -298,12 +298,13 @@ static PyObject *
 next_task(struct cload_state *state, PyObject *object, unsigned overrides)
 {
     struct taskset_object *taskset = (struct taskset_object *)object;
-    bool is_queue_empty = taskset->queue == NULL || !PyList_Check(taskset->queue) || PyList_GET_SIZE(taskset->queue) == 0;
+    bool is_queue_empty =
+        taskset->queue == NULL || !PyList_Check(taskset->queue) || PyList_GET_SIZE(taskset->queue) == 0;
     if (is_queue_empty) {
         PyObject *task = overrides & HAS_PICK ? PyObject_CallMethodNoArgs(object, state->str_get_next_task)
                                               : pick_task(state, object, overrides & IS_DEFAULT);
-        if (task == NULL || (!(overrides & HAS_SCHEDULE) &&
-                             (taskset->queue == NULL || PyList_GET_SIZE(taskset->queue) == 0))) {
+        if (task == NULL ||
+            (!(overrides & HAS_SCHEDULE) && (taskset->queue == NULL || PyList_GET_SIZE(taskset->queue) == 0))) {
             return task;
         }
         PyObject *scheduled = PyObject_CallMethodOneArg(object, state->str_schedule_task, task);
@@ -443,8 +444,8 @@ frame_settle(struct task_loop *loop, enum place place)
                 }
             } else if (PyErr_ExceptionMatches(PyExc_Exception)) {
                 PyObject *exception = take_exception();
-                PyObject *caught = call_task_helper(state, "report_task_error",
-                                                    loop->frames[loop->count - 1].taskset, exception);
+                PyObject *caught =
+                    call_task_helper(state, "report_task_error", loop->frames[loop->count - 1].taskset, exception);
                 if (caught == Py_True) {
                     Py_DECREF(caught);
                     Py_DECREF(exception);
@@ -1143,7 +1144,8 @@ static PyMethodDef greenlet_methods[] = {
      PyDoc_STR("kill(exception=GreenletExit, block=True, timeout=None)\n\nRaises `exception` in the user.")},
     {"join", (PyCFunction)(void (*)(void))greenlet_join, METH_FASTCALL | METH_KEYWORDS,
      PyDoc_STR("join(timeout=None)\n\nWaits until the user is over, at most `timeout` seconds.")},
-    {"rawlink", greenlet_rawlink, METH_O, PyDoc_STR("rawlink(callback)\n\nCalls callback(self) when the user is over.")},
+    {"rawlink", greenlet_rawlink, METH_O,
+     PyDoc_STR("rawlink(callback)\n\nCalls callback(self) when the user is over.")},
     {"link", greenlet_rawlink, METH_O, PyDoc_STR("link(callback)\n\nCalls callback(self) when the user is over.")},
     {"unlink", greenlet_unlink, METH_O, PyDoc_STR("unlink(callback)\n\nTakes a link back.")},
     {"ready", greenlet_ready, METH_NOARGS, PyDoc_STR("ready() -> bool\n\nWhether the user is over.")},
@@ -1310,7 +1312,8 @@ taskset_state(PyObject *object)
     struct cload_state *state = cload_state_find(Py_TYPE(object));
     struct taskset_object *self = (struct taskset_object *)object;
     if (state != NULL && (self->user == NULL || !PyObject_TypeCheck(self->user, state->user_type))) {
-        PyErr_SetString(PyExc_RuntimeError, "this task set has no user; does its __init__() call super().__init__(parent)?");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this task set has no user; does its __init__() call super().__init__(parent)?");
         return NULL;
     }
     return state;
@@ -1320,7 +1323,8 @@ static PyObject *
 taskset_run(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     struct cload_state *state = taskset_state(object);
-    return state == NULL ? NULL : run_blocking(state, (struct user_object *)((struct taskset_object *)object)->user, object);
+    return state == NULL ? NULL
+                         : run_blocking(state, (struct user_object *)((struct taskset_object *)object)->user, object);
 }
 
 static PyObject *
@@ -1489,7 +1493,8 @@ static PyMethodDef taskset_methods[] = {
 };
 
 static PyGetSetDef taskset_getset[] = {
-    {"_task_queue", taskset_get_queue, taskset_set_queue, PyDoc_STR("Tasks that run before new ones are picked."), NULL},
+    {"_task_queue", taskset_get_queue, taskset_set_queue, PyDoc_STR("Tasks that run before new ones are picked."),
+     NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -1,0 +1,49 @@
+"""Makes ``import locust`` mean our package, even where real Locust is installed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+
+def package_folder() -> Path:
+    """Where our ``locust`` is: inside this package when installed, beside it in the source tree."""
+    here = Path(__file__).resolve().parent
+    installed = here / "_upstream" / "locust"
+    return installed if installed.is_dir() else here.parent / "locust"
+
+
+class LocustFinder(MetaPathFinder):
+    """Finds the package ``locust``. Its submodules are then found through its path, like anybody's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See importlib.abc.MetaPathFinder."""
+        if fullname != "locust":
+            return None
+        folder = str(self.folder)
+        return spec_from_file_location("locust", self.folder / "__init__.py", submodule_search_locations=[folder])
+
+
+def install() -> None:
+    """Puts the finder first. ImportError if another ``locust`` was imported before."""
+    folder = package_folder()
+    present = sys.modules.get("locust")
+    if present is not None:
+        file = getattr(present, "__file__", None)
+        if file is None or Path(file).resolve().parent != folder:
+            raise ImportError(
+                f"locust is imported already, from {file}. Write `import cload` before anything that imports locust:"
+                " from then on `import locust` means cload's package."
+            )
+    if not any(isinstance(finder, LocustFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, LocustFinder(folder))

@@ -1,0 +1,85 @@
+"""Log set-up, and the note that something failed where nobody was waiting for it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+HOSTNAME = socket.gethostname().partition(".")[0]
+
+# Whether any greenlet or event listener of this process died of an exception; decides the exit status.
+unhandled_greenlet_exception = False
+
+_LINE_FORMAT = f"[%(asctime)s] {HOSTNAME}/%(levelname)s/%(name)s: %(message)s"
+
+
+class LogReader(logging.Handler):
+    """Keeps the last lines, for the web application."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs: deque[str] = deque(maxlen=500)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.logs.append(self.format(record))
+
+
+def _configure(name: str | None, level: str, handlers: Iterable[logging.Handler]) -> None:
+    logger = logging.getLogger(name)
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+    for handler in handlers:
+        logger.addHandler(handler)
+    logger.setLevel(level)
+    if name is not None:
+        logger.propagate = False
+
+
+def setup_logging(loglevel: str, logfile: str | None = None) -> None:
+    """Log lines go to stderr or to ``logfile``; the statistics tables always go to stderr, without the prefix."""
+    level = loglevel.upper()
+    lines: logging.Handler
+    if logfile:
+        folder = os.path.dirname(logfile)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        lines = logging.FileHandler(logfile)
+    else:
+        lines = logging.StreamHandler()
+    tables = logging.StreamHandler()
+    reader = LogReader()
+    reader.name = "log_reader"
+    for handler in (lines, reader):
+        handler.setFormatter(logging.Formatter(_LINE_FORMAT))
+    tables.setFormatter(logging.Formatter("%(message)s"))
+    _configure(None, level, (lines, reader))
+    _configure("locust", level, (lines, reader))
+    _configure("locust.stats_logger", "INFO", (tables, reader))
+
+
+def get_logs() -> list[str]:
+    """The last lines that were logged; empty without ``setup_logging``."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogReader):
+            return list(handler.logs)
+    return []
+
+
+def greenlet_exception_logger(logger: logging.Logger, level: int = logging.CRITICAL) -> Callable[[Any], None]:
+    """A callback for ``Greenlet.link_exception`` that logs, and remembers, that the greenlet died."""
+
+    def report(greenlet: Any) -> None:
+        global unhandled_greenlet_exception
+        unhandled_greenlet_exception = True
+        if greenlet.exc_info[0] is SystemExit:
+            logger.log(min(logging.INFO, level), "sys.exit(%s) was called (DEBUG shows where)", greenlet.exc_info[1])
+            level_of_trace = logging.DEBUG
+        else:
+            level_of_trace = level
+        logger.log(level_of_trace, "Unhandled exception in greenlet: %s", greenlet, exc_info=greenlet.exc_info)
+
+    return report

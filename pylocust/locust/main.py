@@ -1,0 +1,408 @@
+"""What the command does: from options to a finished test and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import inspect
+import itertools
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import gevent
+from cload import __version__ as own_version
+
+import locust
+
+from . import log, stats
+from .argument_parser import check_options, get_locustfiles_locally, get_parser, parse_locustfile_option
+from .env import Environment
+from .event import Events
+from .input_events import input_listener
+from .log import greenlet_exception_logger, setup_logging
+from .runners import NOT_DISTRIBUTED, STATE_SPAWNING, WorkerRunner
+from .shape import LoadTestShape
+from .user.inspectuser import print_task_ratio, print_task_ratio_json
+from .user.users import HttpUser, User
+from .util.load_locustfile import load_locustfile, load_locustfile_pytest
+from .util.url import is_url
+
+try:
+    import locust_plugins  # noqa: F401  # registers options and listeners
+except ModuleNotFoundError as error:
+    if error.name != "locust_plugins":
+        raise
+
+version = locust.__version__
+logger = logging.getLogger(__name__)
+
+# Options that a load shape replaces.
+COMMON_OPTIONS = {"num_users": "users", "spawn_rate": "spawn-rate", "run_time": "run-time"}
+
+# A test with many users needs a descriptor for each connection.
+_ENOUGH_FILES = 10_000
+
+
+def create_environment(
+    user_classes: list[type[User]],
+    options: argparse.Namespace,
+    events: Events | None = None,
+    shape_class: LoadTestShape | None = None,
+    locustfile: str | None = None,
+    parsed_locustfiles: list[str] | None = None,
+    available_user_classes: dict[str, type[User]] | None = None,
+    available_shape_classes: dict[str, LoadTestShape] | None = None,
+    available_user_tasks: dict[str, list[Any]] | None = None,
+) -> Environment:
+    """An environment as the options want it."""
+    return Environment(
+        user_classes=user_classes,
+        shape_class=shape_class,
+        locustfile=locustfile,
+        events=events,
+        host=options.host,
+        reset_stats=options.reset_stats,
+        parsed_options=options,
+        parsed_locustfiles=parsed_locustfiles,
+        available_user_classes=available_user_classes,
+        available_shape_classes=available_shape_classes,
+        available_user_tasks=available_user_tasks,
+        profile=options.profile,
+    )
+
+
+def _fail(message: str) -> NoReturn:
+    """For mistakes found before there is a log."""
+    sys.stderr.write(message + "\n")
+    sys.exit(1)
+
+
+def _stop_with_error(message: str, status: int = 1) -> NoReturn:
+    logger.error(message)
+    sys.exit(status)
+
+
+def merge_locustfiles_content(
+    locustfiles: list[str],
+) -> tuple[dict[str, type[User]], dict[str, LoadTestShape], dict[str, list[Any]], LoadTestShape | None]:
+    """Imports the files. Returns their user classes, their shapes and the tasks of the classes, all by class name, and
+    the shape to use. Ends the process if two files define different classes of one name."""
+    users: dict[str, type[User]] = {}
+    shapes: dict[str, LoadTestShape] = {}
+
+    def add(known: dict[str, Any], kind: str, name: str, item: Any, definition: type) -> None:
+        if name not in known:
+            known[name] = item
+            return
+        other = known[name] if inspect.isclass(known[name]) else type(known[name])
+        places = [inspect.getfile(other), inspect.getfile(definition)]
+        if places[0] != places[1]:
+            _fail(f"There are two {kind} classes named {name}: in {places[0]} and in {places[1]}")
+
+    for path in locustfiles:
+        found_users, found_shapes = load_locustfile(path)
+        for shape in found_shapes:
+            add(shapes, "shape", type(shape).__name__, shape, type(shape))
+        for name, user_class in found_users.items():
+            add(users, "user", name, user_class, user_class)
+    if not users:
+        for path in locustfiles:
+            for name, user_class in load_locustfile_pytest(path).items():
+                add(users, "user", name, user_class, user_class)
+    tasks = {name: user_class.tasks for name, user_class in users.items()}
+    return users, shapes, tasks, next(iter(shapes.values()), None)
+
+
+def _import_or_explain(locustfiles: list[str]) -> Any:
+    try:
+        return merge_locustfiles_content(locustfiles)
+    except Exception as error:
+        # Only the user's part of the traceback; none at all for a syntax error in the file itself.
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename not in locustfiles:
+            trace = trace.tb_next
+        traceback.print_exception(type(error), error, trace)
+        sys.exit(1)
+
+
+def _choose_classes(available: dict[str, type[User]], wanted: list[str]) -> list[type[User]]:
+    if not available:
+        _stop_with_error("There is no User class in the locustfile (a subclass of User or HttpUser, not abstract)")
+    unknown = [name for name in wanted if name not in available]
+    if unknown:
+        _stop_with_error(f"Unknown User class: {', '.join(unknown)}. There is: {', '.join(available)}")
+    return [user_class for name, user_class in available.items() if not wanted or name in wanted]
+
+
+def _raise_file_limit() -> None:
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < _ENOUGH_FILES:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (_ENOUGH_FILES, hard))
+    except (ImportError, ValueError, OSError) as error:
+        logger.warning(
+            "This process may not open %d files, which many users need (%s). See ulimit -n.", _ENOUGH_FILES, error
+        )
+
+
+def _check_scheme(environment: Environment) -> None:
+    for user_class in environment.user_classes:
+        host = environment.host or user_class.host
+        if issubclass(user_class, HttpUser) and host and not is_url(host):
+            logger.warning(
+                "The host of %s is %r: without http:// or https:// in front, only absolute URLs can be requested",
+                user_class.__name__,
+                host,
+            )
+
+
+def _refuse_what_is_missing(options: argparse.Namespace) -> None:
+    if options.master or options.worker or options.processes:
+        _stop_with_error(NOT_DISTRIBUTED)
+    if options.html_file:
+        _stop_with_error("This release writes no HTML report: use --csv or --json-file")
+    if not options.headless:
+        _stop_with_error("This release has no web application: add --headless (with --users and --run-time)")
+
+
+def _apply_user_config(environment: Environment, config: list[list[dict[str, Any]]]) -> None:
+    for settings in itertools.chain.from_iterable(config):
+        try:
+            environment.update_user_class(settings)
+        except KeyError as error:
+            _stop_with_error(f"--config-users is about a user class that is not in the locustfile: {error}", 255)
+        except Exception as error:
+            logger.exception(error)
+            sys.exit(255)
+
+
+def _warn_about_shape(shape: LoadTestShape, options: argparse.Namespace) -> None:
+    given = [f"--{name}" for option, name in COMMON_OPTIONS.items() if getattr(options, option)]
+    if given and not shape.use_common_options:
+        logger.warning(
+            "The load shape %s decides about users and time, unless it sets use_common_options", type(shape).__name__
+        )
+        logger.warning("Ignored: %s", ", ".join(given))
+
+
+class TestRun:
+    """One run of the command, once the environment stands."""
+
+    def __init__(self, environment: Environment, options: argparse.Namespace) -> None:
+        self.environment = environment
+        self.options = options
+        self.runner: Any = environment.create_local_runner()
+        self.csv_writer = self._make_csv_writer()
+        self.helpers: list[gevent.Greenlet[..., Any]] = []
+        self._log_failure = greenlet_exception_logger(logger)
+
+    def _make_csv_writer(self) -> Any:
+        prefix = self.options.csv_prefix
+        if not prefix:
+            return stats.StatsCSV(self.environment, stats.PERCENTILES_TO_REPORT)
+        folder = os.path.dirname(prefix)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        return stats.StatsCSVFileWriter(
+            self.environment, stats.PERCENTILES_TO_REPORT, prefix, self.options.stats_history_enabled
+        )
+
+    def _spawn(self, function: Callable[..., Any], *args: Any) -> gevent.Greenlet[..., Any]:
+        greenlet = gevent.spawn(function, *args)
+        greenlet.link_exception(self._log_failure)
+        return greenlet
+
+    def execute(self) -> NoReturn:
+        """Runs the test to its end and exits."""
+        options, environment = self.options, self.environment
+        if options.equal_weights:
+            environment.events.init.add_listener(lambda environment, **_: environment.assign_equal_weights())
+        environment.events.init.fire(environment=environment, runner=self.runner, web_ui=environment.web_ui)
+        if log.unhandled_greenlet_exception:
+            # What init prepares is missing; the reason is in the log.
+            sys.exit(1)
+        gevent.signal_handler(signal.SIGTERM, self._on_sigterm)
+        try:
+            if not options.only_summary and (options.print_stats or options.headless):
+                self.helpers.append(self._spawn(stats.stats_printer(self.runner.stats)))
+            self._spawn(stats.stats_history, self.runner)
+            if options.csv_prefix:
+                self._spawn(self.csv_writer.stats_writer)
+            self._listen_to_keys()
+            self._start_test()
+            self.runner.greenlet.join()
+        except KeyboardInterrupt:
+            logger.debug("Interrupted")
+        self.shutdown()
+
+    def _start_test(self) -> None:
+        options, runner = self.options, self.runner
+        if options.num_users is None:
+            options.num_users = 1
+        if options.spawn_rate is None:
+            options.spawn_rate = 1
+        if self.environment.shape_class:
+            runner.start_shape()
+            if options.run_time:
+                self._limit_run_time()
+            try:
+                runner.shape_greenlet.join()
+            finally:
+                self._end_of_test("Shape test completed")
+            return
+        self.helpers.append(self._spawn(runner.start, options.num_users, options.spawn_rate))
+        if options.run_time:
+            self._limit_run_time()
+        else:
+            logger.info("No run time limit set, use CTRL+C to interrupt")
+
+    def _limit_run_time(self) -> None:
+        logger.info("Run time limit set to %s seconds", self.options.run_time)
+        timer = gevent.spawn_later(self.options.run_time, self._end_of_test, "--run-time limit reached")
+        timer.link_exception(self._log_failure)
+
+    def _end_of_test(self, reason: str) -> None:
+        options = self.options
+        if options.headless:
+            logger.info("%s, shutting down", reason)
+            self.runner.quit()
+            return
+        logger.info("%s, stopping test", reason)
+        self.runner.stop()
+        if options.autoquit == -1:
+            logger.info("The web application stays, because --autoquit is not given")
+            return
+        time.sleep(options.autoquit)
+        logger.info("--autoquit time reached, shutting down")
+        self.runner.quit()
+        if self.environment.web_ui:
+            self.environment.web_ui.stop()
+
+    def _listen_to_keys(self) -> None:
+        def change(by: int) -> Callable[[], None]:
+            def apply() -> None:
+                if self.runner.state == STATE_SPAWNING:
+                    logger.warning("A ramp is in progress: the number of users cannot be changed now")
+                else:
+                    self.runner.start(max(0, self.runner.user_count + by), 100)
+
+            return apply
+
+        listener = self._spawn(input_listener({"w": change(1), "W": change(10), "s": change(-1), "S": change(-10)}))
+        self.helpers.append(listener)
+        # However the process ends, the terminal is to be as it was.
+        atexit.register(listener.kill)
+
+    def _on_sigterm(self) -> NoReturn:
+        logger.info("Got SIGTERM signal")
+        self.shutdown()
+
+    def shutdown(self) -> NoReturn:
+        """Ends everything in order, prints the summary and exits."""
+        environment, runner, options = self.environment, self.runner, self.options
+        logger.debug("Running teardowns...")
+        environment.events.quitting.fire(environment=environment, reverse=True)
+        status = self._exit_status()
+        logger.info("Shutting down (exit code %s)", status)
+        for helper in self.helpers:
+            helper.kill(block=False)
+        runner.quit()
+        if options.json:
+            stats.print_stats_json(runner.stats)
+        if options.json_file:
+            folder = os.path.dirname(options.json_file)
+            if folder:
+                os.makedirs(folder, exist_ok=True)
+            stats.save_stats_json(runner.stats, options.json_file)
+        elif not isinstance(runner, WorkerRunner):
+            stats.print_stats(runner.stats, current=False)
+            stats.print_percentile_stats(runner.stats)
+            stats.print_error_report(runner.stats)
+        environment.events.quit.fire(exit_code=status)
+        self.csv_writer.close_files()
+        sys.exit(status)
+
+    def _exit_status(self) -> int:
+        if self.environment.process_exit_code is not None:
+            return self.environment.process_exit_code
+        if self.runner.errors or self.runner.exceptions:
+            status: int = self.options.exit_code_on_error
+            return status
+        return 2 if log.unhandled_greenlet_exception else 0
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """The command with these arguments (default: those of the process). Always exits."""
+    locustfiles = get_locustfiles_locally(parse_locustfile_option(argv))
+    available_users, available_shapes, available_tasks, shape = _import_or_explain(locustfiles)
+
+    parser = get_parser()
+    options = parser.parse_args(argv)
+    check_options(parser, options)
+    stats.validate_stats_configuration()
+    if options.headful:
+        options.headless = False
+    if options.autoquit != -1 and not options.autostart:
+        _fail("--autoquit is for --autostart only")
+    if not options.skip_log_setup:
+        setup_logging(options.loglevel, options.logfile)
+
+    logger.info("Starting cload %s (locust %s compatible)", own_version, version)
+    if options.otel:
+        logger.error("This release has no OpenTelemetry support; the test runs without")
+    if options.list_commands:
+        print("Available Users:")
+        for name in available_users:
+            print("    " + name)
+        sys.exit(0)
+
+    user_classes = _choose_classes(available_users, options.user_classes)
+    fixed_count = sum(user_class.fixed_count for user_class in user_classes)
+    if shape is None and options.num_users and fixed_count > options.num_users:
+        logger.info(
+            "The fixed counts add up to %d users and --users is %d: not all will be spawned",
+            fixed_count,
+            options.num_users,
+        )
+    _raise_file_limit()
+    try:
+        environment = create_environment(
+            user_classes,
+            options,
+            events=locust.events,
+            shape_class=shape,
+            locustfile=os.path.basename(locustfiles[0]),
+            parsed_locustfiles=locustfiles,
+            available_user_classes=available_users,
+            available_shape_classes=available_shapes,
+            available_user_tasks=available_tasks,
+        )
+    except ValueError as error:
+        _stop_with_error(str(error))
+    if options.config_users:
+        _apply_user_config(environment, options.config_users)
+    if shape is not None:
+        _warn_about_shape(shape, options)
+    if options.show_task_ratio:
+        for title, total in (("Task ratio per User class", False), ("Total task ratio", True)):
+            print(f"\n {title}\n{'-' * 80}")
+            print_task_ratio(user_classes, options.num_users, total)
+        sys.exit(0)
+    if options.show_task_ratio_json:
+        print_task_ratio_json(user_classes, options.num_users)
+        sys.exit(0)
+    if options.master and options.worker:
+        _stop_with_error("--master and --worker are for different processes", 255)
+    _refuse_what_is_missing(options)
+    if options.autostart:
+        logger.info("--autostart adds nothing to --headless")
+    _check_scheme(environment)
+    TestRun(environment, options).execute()

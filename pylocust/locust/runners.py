@@ -1,0 +1,560 @@
+"""Runners: they start and stop users, alone or as master and workers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, MutableMapping, ValuesView
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, cast
+from uuid import uuid4
+
+import gevent
+from gevent import Greenlet
+from gevent.pool import Group
+
+from .exception import RPCError, StopTest
+from .log import greenlet_exception_logger
+from .user.task import LOCUST_STATE_STOPPING
+from .util.process import CpuMeter, resident_bytes
+
+if TYPE_CHECKING:
+    from .dispatch import UsersDispatcher
+    from .env import Environment
+    from .stats import RequestStats, StatsError
+    from .user.users import User
+
+logger = logging.getLogger(__name__)
+
+STATE_INIT, STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP, STATE_STOPPING, STATE_STOPPED, STATE_MISSING = (
+    "ready",
+    "spawning",
+    "running",
+    "cleanup",
+    "stopping",
+    "stopped",
+    "missing",
+)
+
+# Seconds, unless the name says otherwise. User code may assign to these.
+WORKER_REPORT_INTERVAL = 3.0
+WORKER_LOG_REPORT_INTERVAL = 10
+CPU_MONITOR_INTERVAL = 10.0
+CPU_WARNING_THRESHOLD = 90
+HEARTBEAT_INTERVAL = 1
+HEARTBEAT_LIVENESS = 3
+HEARTBEAT_DEAD_INTERNAL = -60
+MASTER_HEARTBEAT_TIMEOUT = 60
+FALLBACK_INTERVAL = 5
+CONNECT_TIMEOUT = 5
+CONNECT_RETRY_COUNT = 60
+
+NOT_DISTRIBUTED = "This release runs all users in one process: --master, --worker and --processes need a later one"
+
+
+class ExceptionDict(TypedDict):
+    """One kind of exception that user code let through."""
+
+    count: int
+    msg: str
+    traceback: str
+    nodes: set[str]
+
+
+def locust_exception_handler(environment: Environment) -> Callable[[Any], None]:
+    """For ``link_exception`` of a runner's greenlets: a StopTest stops the test, anything else is logged."""
+    log_it = greenlet_exception_logger(logger)
+
+    def handle(greenlet: Any) -> None:
+        if not isinstance(greenlet.exception, StopTest):
+            log_it(greenlet)
+            return
+        logger.error(greenlet.exception)
+        logger.warning("The test is being stopped")
+        runner = environment.runner
+        assert runner is not None
+        if getattr(environment.parsed_options, "headless", False):
+            runner.quit()
+        else:
+            runner.stop()
+
+    return handle
+
+
+def _format_user_classes_count_for_log(user_classes_count: dict[str, int]) -> str:
+    return f"{json.dumps(dict(sorted(user_classes_count.items())))} ({sum(user_classes_count.values())} total users)"
+
+
+def _aggregate_dispatched_users(d: dict[str, dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for counts in d.values():
+        total.update(counts)
+    return dict(total)
+
+
+class Runner:
+    """What all runners have in common: users in a group of greenlets, a state, and who listens to what they do."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        # Holds the greenlets of the users, and nothing else.
+        self.user_greenlets = Group()
+        # Holds the runner's own greenlets.
+        self.greenlet = Group()
+        self.state = STATE_INIT
+        self.spawning_greenlet: Greenlet[..., Any] | None = None
+        self.shape_greenlet: Greenlet[..., Any] | None = None
+        self.shape_last_tick: tuple[Any, ...] | None = None
+        self.current_cpu_usage = 0.0
+        self.current_memory_usage = 0
+        self.cpu_warning_emitted = False
+        self.worker_cpu_warning_emitted = False
+        self.exceptions: dict[int, ExceptionDict] = {}
+        # What the last finished ramp led to, and where the present one leads.
+        self.target_user_classes_count: dict[str, int] = {}
+        self.target_user_count = 0
+        self.custom_messages: dict[str, tuple[Callable[..., Any], bool]] = {}
+        self.connection_broken = False
+        # Who was running when the test was stopped, for the reports.
+        self.final_user_classes_count: dict[str, int] = {}
+        self._users_dispatcher: UsersDispatcher | None = None
+
+        environment.events.request.add_listener(self._on_request)
+        environment.events.spawning_complete.add_listener(self._on_spawning_complete)
+        self._spawn_own(self.monitor_cpu_and_memory)
+
+    def __del__(self) -> None:
+        own = getattr(self, "greenlet", None)
+        if own:
+            own.kill(block=False)
+
+    def _spawn_own(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet[..., Any]:
+        greenlet = self.greenlet.spawn(function, *args, **kwargs)
+        greenlet.link_exception(locust_exception_handler(self.environment))
+        return greenlet
+
+    def _on_request(
+        self,
+        request_type: str,
+        name: str,
+        response_time: Any,
+        response_length: Any,
+        exception: Any = None,
+        **_kwargs: Any,
+    ) -> None:
+        stats = self.stats
+        stats.log_request(request_type, name, response_time, response_length)
+        if exception:
+            stats.log_error(request_type, name, exception)
+
+    def _on_spawning_complete(self, user_count: int) -> None:
+        self.update_state(STATE_RUNNING)
+        if self.environment.reset_stats:
+            logger.info("Resetting stats\n")
+            self.stats.reset_all()
+
+    @property
+    def user_classes(self) -> list[type[User]]:
+        """The environment's user classes."""
+        return self.environment.user_classes
+
+    @property
+    def user_classes_by_name(self) -> dict[str, type[User]]:
+        """The environment's user classes by name."""
+        return self.environment.user_classes_by_name
+
+    @property
+    def stats(self) -> RequestStats:
+        """The environment's statistics."""
+        return self.environment.stats
+
+    @property
+    def errors(self) -> dict[str, StatsError]:
+        """The failures in the statistics."""
+        return self.stats.errors
+
+    @property
+    def user_count(self) -> int:
+        """Users that are running now."""
+        return len(self.user_greenlets)
+
+    @property
+    def user_classes_count(self) -> dict[str, int]:
+        """Users that are running now, by the name of their class."""
+        counts = {user_class.__name__: 0 for user_class in self.user_classes}
+        for user in self._running_users():
+            name = type(user).__name__
+            counts[name] = counts.get(name, 0) + 1
+        return counts
+
+    def _running_users(self) -> Iterator[User]:
+        for greenlet in list(self.user_greenlets):
+            # gevent forgets the arguments of a greenlet that is done
+            arguments = getattr(greenlet, "args", None)
+            if arguments:
+                yield arguments[0]
+
+    def update_state(self, new_state: str) -> None:
+        """Goes to a state."""
+        self.state = new_state
+
+    def cpu_log_warning(self) -> bool:
+        """Whether the processor was too busy during the test; says so in the log."""
+        if self.cpu_warning_emitted:
+            logger.warning(
+                "This process was short of CPU time during the test, so the measured times may be too long."
+                " Use more processes (--processes) or more machines."
+            )
+        return self.cpu_warning_emitted
+
+    def _spawn_user(self, user: User) -> None:
+        """Starts a constructed user. All users of a runner come through here."""
+        user.start(self.user_greenlets)
+
+    def spawn_users(self, user_classes_spawn_count: dict[str, int], wait: bool = False) -> list[User]:
+        """Starts users of the named classes and returns them. ``wait``: only once all users have ended."""
+        if self.state in (STATE_INIT, STATE_STOPPED):
+            self.update_state(STATE_SPAWNING)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "Spawning %s beside %s", json.dumps(user_classes_spawn_count), json.dumps(self.user_classes_count)
+            )
+        classes = self.user_classes_by_name
+        users: list[User] = []
+        for name, count in user_classes_spawn_count.items():
+            user_class = classes[name]
+            for _ in range(count):
+                user = user_class(self.environment)
+                assert hasattr(user, "environment"), (
+                    f"{name} has an __init__ that does not call the one of its base: add super().__init__(environment)"
+                )
+                self._spawn_user(user)
+                users.append(user)
+        logger.debug("%d users run", self.user_count)
+        if wait:
+            self.user_greenlets.join()
+            logger.info("All users stopped\n")
+        return users
+
+    def stop_users(self, user_classes_stop_count: dict[str, int]) -> None:
+        """Stops so many users of the named classes, and returns when they have ended."""
+        timeout = self.environment.stop_timeout
+        current = gevent.getcurrent()
+        stopping = Group()
+        finishing = Group()
+        for user in self._choose_users(user_classes_stop_count):
+            if user.greenlet is current:
+                # A task stops its own user: it cannot wait for its own end.
+                user.group.killone(user.greenlet, block=False)
+                continue
+            if timeout:
+                finishing.add(user.greenlet)
+                if user._state == LOCUST_STATE_STOPPING:
+                    continue
+            stopping.spawn(user.stop, force=not timeout)
+        stopping.join()
+        if timeout and not finishing.join(timeout=timeout):
+            logger.info("Some users are still in a task after %s seconds, and are stopped now", timeout)
+            finishing.kill(block=True)
+        logger.debug("%d users were stopped, %d run", sum(user_classes_stop_count.values()), self.user_count)
+
+    def _choose_users(self, counts: dict[str, int]) -> list[User]:
+        missing = dict(counts)
+        chosen = []
+        for user in self._running_users():
+            name = type(user).__name__
+            if missing.get(name, 0) > 0:
+                missing[name] -= 1
+                chosen.append(user)
+        return chosen
+
+    def monitor_cpu_and_memory(self) -> NoReturn:
+        """Measures this process for as long as the runner lives."""
+        meter = CpuMeter()
+        events = self.environment.events
+        while True:
+            gevent.sleep(CPU_MONITOR_INTERVAL)
+            self.current_cpu_usage = meter.read()
+            self.current_memory_usage = resident_bytes()
+            if self.current_cpu_usage > CPU_WARNING_THRESHOLD:
+                events.cpu_warning.fire(environment=self.environment, cpu_usage=self.current_cpu_usage)
+                if not self.cpu_warning_emitted:
+                    logging.warning(
+                        "This process uses more than %s%% of a CPU core: it may limit the throughput, and measured"
+                        " times may be too long. Use more processes (--processes) or more machines.",
+                        CPU_WARNING_THRESHOLD,
+                    )
+                    self.cpu_warning_emitted = True
+            events.usage_monitor.fire(
+                environment=self.environment,
+                cpu_usage=self.current_cpu_usage,
+                memory_usage=self.current_memory_usage,
+            )
+
+    def start(
+        self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None
+    ) -> None:
+        """Starts a test, or takes a running one to another number of users."""
+        raise NotImplementedError(f"{type(self).__name__} cannot start a test")
+
+    def send_message(self, msg_type: str, data: Any = None, client_id: str | None = None) -> None:
+        """Sends a message to the other nodes, or to one."""
+        raise NotImplementedError(f"{type(self).__name__} cannot send messages")
+
+    def start_shape(self) -> None:
+        """Starts to follow the environment's load shape."""
+        if self.shape_greenlet:
+            logger.info("A load shape is running already, and cannot be edited")
+            return
+        logger.info("Shape test starting.")
+        self.update_state(STATE_INIT)
+        self.shape_greenlet = self._spawn_own(self.shape_worker)
+        if self.environment.shape_class is not None:
+            self.environment.shape_class.reset_time()
+
+    def shape_worker(self) -> None:
+        """Asks the shape about once a second and follows it until it ends the test."""
+        shape = self.environment.shape_class
+        while self.state in (STATE_INIT, STATE_SPAWNING, STATE_RUNNING):
+            asked = time.monotonic()
+            tick = shape.tick() if shape is not None else None
+            if tick is None:
+                self._end_shape()
+                return
+            if tick != self.shape_last_tick:
+                users, rate, *rest = cast("tuple[Any, ...]", tick)
+                logger.info("Shape test updating to %d users at %.2f spawn rate", users, rate)
+                self.start(user_count=users, spawn_rate=rate, user_classes=rest[0] if rest else None)
+                self.shape_last_tick = tick
+            gevent.sleep(max(0.0, 1 - (time.monotonic() - asked)))
+
+    def _end_shape(self) -> None:
+        logger.info("Shape test stopping")
+        if getattr(self.environment.parsed_options, "headless", False):
+            self.quit()
+        else:
+            self.stop()
+        self.shape_greenlet = None
+        self.shape_last_tick = None
+
+    def stop(self) -> None:
+        """Stops the test and all users."""
+        if self.state == STATE_STOPPED:
+            return
+        logger.debug("Stopping all users")
+        events = self.environment.events
+        events.test_stopping.fire(environment=self.environment)
+        self.final_user_classes_count = self.user_classes_count
+        self.update_state(STATE_CLEANUP)
+        if self.spawning_greenlet is not None and not self.spawning_greenlet.ready():
+            self.spawning_greenlet.kill(block=True)
+        if self.environment.shape_class is not None and self.shape_greenlet is not gevent.getcurrent():
+            if self.shape_greenlet is not None:
+                self.shape_greenlet.kill(block=True)
+                self.shape_greenlet = None
+            self.shape_last_tick = None
+        self.stop_users(self.user_classes_count)
+        self._users_dispatcher = None
+        self.update_state(STATE_STOPPED)
+        self.cpu_log_warning()
+        events.test_stop.fire(environment=self.environment)
+
+    def quit(self) -> None:
+        """Stops the test and ends the runner's own greenlets, so that ``runner.greenlet.join()`` returns."""
+        self.stop()
+        self.greenlet.kill(block=True)
+
+    def log_exception(self, node_id: str, msg: str, formatted_tb: str) -> None:
+        """Counts an exception of user code; those with equal tracebacks are one."""
+        row = self.exceptions.setdefault(
+            hash(formatted_tb), {"count": 0, "msg": msg, "traceback": formatted_tb, "nodes": set()}
+        )
+        row["count"] += 1
+        row["nodes"].add(node_id)
+
+    def register_message(self, msg_type: str, listener: Callable[..., Any], concurrent: bool = False) -> None:
+        """Has ``listener(environment=, msg=)`` called for messages of a type; ``concurrent``: in its own greenlet."""
+        if msg_type in self.custom_messages:
+            raise Exception(f"There is a listener for messages of type {msg_type} already")
+        self.custom_messages[msg_type] = (listener, concurrent)
+
+
+class LocalRunner(Runner):
+    """Runs all users in this process."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        # What a worker has, so that one script fits both.
+        self.worker_index = 0
+        self.worker_count = 1
+        self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
+        self._local_worker_node = WorkerNode(id="local")
+        self._local_worker_node.user_classes_count = self.user_classes_count
+        environment.events.user_error.add_listener(self._on_user_error)
+
+    def _on_user_error(self, user_instance: Any, exception: BaseException, tb: Any, **_kwargs: Any) -> None:
+        self.log_exception("local", str(exception), "".join(traceback.format_tb(tb)))
+
+    def start(
+        self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None
+    ) -> None:
+        if spawn_rate > 100:
+            logger.warning("More than 100 new users a second is a lot for most systems under test; is that intended?")
+        if self.spawning_greenlet is not None:
+            self.spawning_greenlet.kill(block=True)
+        self.spawning_greenlet = self._spawn_own(self._start, user_count, spawn_rate, wait, user_classes)
+
+    def _start(
+        self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None
+    ) -> None:
+        environment = self.environment
+        self.target_user_count = user_count
+        if self.state not in (STATE_RUNNING, STATE_SPAWNING):
+            self.stats.clear_all()
+            self.exceptions = {}
+            self.cpu_warning_emitted = False
+            self.worker_cpu_warning_emitted = False
+            environment._filter_tasks_by_tags()
+            environment.events.test_start.fire(environment=environment)
+        if wait and user_count - self.user_count > spawn_rate:
+            raise ValueError("start(wait=True) cannot add more users than spawn_rate allows in a second")
+        if environment.host:
+            for user_class in self.user_classes:
+                user_class.host = environment.host
+        if self.state not in (STATE_INIT, STATE_STOPPED):
+            self.update_state(STATE_SPAWNING)
+        if self._users_dispatcher is None:
+            self._users_dispatcher = environment.dispatcher_class(
+                worker_nodes=[self._local_worker_node], user_classes=self.user_classes
+            )
+        logger.info("Ramping to %d users at a rate of %.2f per second", user_count, spawn_rate)
+        self._users_dispatcher.new_dispatch(user_count, spawn_rate, user_classes)
+        try:
+            for step in self._users_dispatcher:
+                self._take_step(step[self._local_worker_node.id], wait)
+        except KeyboardInterrupt:
+            # Ctrl-C reached this greenlet and not the main one, which waits for the runner.
+            self.quit()
+        self.target_user_classes_count = self.user_classes_count
+        logger.info("All users spawned: %s", _format_user_classes_count_for_log(self.target_user_classes_count))
+        environment.events.spawning_complete.fire(user_count=sum(self.target_user_classes_count.values()))
+
+    def _take_step(self, wanted: dict[str, int], wait: bool) -> None:
+        """One step of a ramp: from the users there are to those there should be."""
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("Ramping to %s", _format_user_classes_count_for_log(wanted))
+        present = self.user_classes_count
+        more = {name: count - present[name] for name, count in wanted.items() if count > present[name]}
+        fewer = {name: present[name] - count for name, count in wanted.items() if count < present[name]}
+        # With a stop timeout stopping takes time that new users need not wait for; with wait it is spawning.
+        if wait:
+            self.stop_users(fewer)
+            self.spawn_users(more, wait)
+        else:
+            self.spawn_users(more, wait)
+            self.stop_users(fewer)
+        self._local_worker_node.user_classes_count = wanted
+
+    def send_message(self, msg_type: str, data: Any = None, client_id: str | None = None) -> None:
+        if msg_type not in self.custom_messages:
+            logger.warning("Nobody listens to messages of type %s", msg_type)
+            return
+        listener, _ = self.custom_messages[msg_type]
+        listener(environment=self.environment, msg=SimpleNamespace(type=msg_type, data=data, node_id="local"))
+
+
+class WorkerNode:
+    """What a master knows of a worker."""
+
+    def __init__(self, id: str, state: str = STATE_INIT, heartbeat_liveness: int = HEARTBEAT_LIVENESS) -> None:
+        self.id = id
+        self.state = state
+        self.heartbeat = heartbeat_liveness
+        self.cpu_usage: float = 0
+        self.cpu_warning_emitted = False
+        self.memory_usage = 0
+        # Users the worker reported, by the name of their class.
+        self.user_classes_count: dict[str, int] = {}
+
+    @property
+    def user_count(self) -> int:
+        """Users the worker reported."""
+        return sum(self.user_classes_count.values())
+
+
+class WorkerNodes(MutableMapping[str, WorkerNode]):
+    """A master's workers by id."""
+
+    def __init__(self) -> None:
+        self._worker_nodes: dict[str, WorkerNode] = {}
+
+    def get_by_state(self, state: str) -> list[WorkerNode]:
+        """The workers in a state."""
+        return [node for node in self._worker_nodes.values() if node.state == state]
+
+    @property
+    def all(self) -> ValuesView[WorkerNode]:
+        """Every worker."""
+        return self.values()
+
+    @property
+    def ready(self) -> list[WorkerNode]:
+        """Workers that wait for a test."""
+        return self.get_by_state(STATE_INIT)
+
+    @property
+    def spawning(self) -> list[WorkerNode]:
+        """Workers in a ramp."""
+        return self.get_by_state(STATE_SPAWNING)
+
+    @property
+    def running(self) -> list[WorkerNode]:
+        """Workers with all their users running."""
+        return self.get_by_state(STATE_RUNNING)
+
+    @property
+    def missing(self) -> list[WorkerNode]:
+        """Workers that have not been heard of for too long."""
+        return self.get_by_state(STATE_MISSING)
+
+    def __getitem__(self, k: str) -> WorkerNode:
+        return self._worker_nodes[k]
+
+    def __setitem__(self, k: str, v: WorkerNode) -> None:
+        self._worker_nodes[k] = v
+
+    def __delitem__(self, k: str) -> None:
+        del self._worker_nodes[k]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._worker_nodes)
+
+    def __len__(self) -> int:
+        return len(self._worker_nodes)
+
+
+class DistributedRunner(Runner):
+    """A runner of several processes. This release runs in one process: constructing one raises ``RPCError``."""
+
+    def __init__(self, environment: Environment) -> None:
+        raise RPCError(NOT_DISTRIBUTED)
+
+
+class MasterRunner(DistributedRunner):
+    """Directs workers."""
+
+    def __init__(self, environment: Environment, master_bind_host: str, master_bind_port: int) -> None:
+        super().__init__(environment)
+
+
+class WorkerRunner(DistributedRunner):
+    """Does what a master tells it."""
+
+    worker_index = -1
+
+    def __init__(self, environment: Environment, master_host: str, master_port: int) -> None:
+        super().__init__(environment)

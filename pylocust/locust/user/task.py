@@ -1,0 +1,327 @@
+"""Tasks, and the sets and loops that run them."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import random
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload, runtime_checkable
+
+import gevent
+from gevent import GreenletExit
+
+from ..exception import (
+    InterruptTaskSet,
+    MissingWaitTimeError,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    StopTest,
+    StopUser,
+)
+
+if TYPE_CHECKING:
+    from .users import User
+
+logger = logging.getLogger(__name__)
+
+TaskT = TypeVar("TaskT", bound="Callable[..., Any] | type[TaskSet]")
+
+LOCUST_STATE_RUNNING, LOCUST_STATE_WAITING, LOCUST_STATE_STOPPING = "running", "waiting", "stopping"
+
+
+@runtime_checkable
+class TaskHolder(Protocol[TaskT]):
+    """Anything that has tasks: user classes and task sets."""
+
+    tasks: list[TaskT]
+
+
+@overload
+def task(weight: TaskT) -> TaskT: ...
+@overload
+def task(weight: int = 1) -> Callable[[TaskT], TaskT]: ...
+def task(weight: Any = 1) -> Any:
+    """Marks a method, or a task set inside a class, as a task; ``@task(3)`` makes it three times as likely."""
+
+    def mark(decorated: Any, times: int) -> Any:
+        name = decorated.__name__
+        if name == "run":
+            raise Exception("run() is the loop that calls the tasks, so no task can have that name")
+        if name in ("on_start", "on_stop"):
+            logger.warning("%s is called when a user or set starts or stops; as a task it also runs in between", name)
+        decorated.locust_task_weight = times
+        return decorated
+
+    if callable(weight):
+        return mark(weight, 1)
+    return lambda decorated: mark(decorated, weight)
+
+
+def tag(*tags: str) -> Callable[[TaskT], TaskT]:
+    """Gives a task, or every task of a task set, tags for ``--tags`` and ``--exclude-tags``."""
+    if not tags or callable(tags[0]):
+        raise ValueError('tag needs at least one name: @tag("name")')
+
+    def mark(decorated: Any) -> Any:
+        if hasattr(decorated, "tasks"):
+            decorated.tasks = [mark(inner) for inner in decorated.tasks]
+        else:
+            decorated.locust_tag_set = {*vars(decorated).get("locust_tag_set", ()), *tags}
+        return decorated
+
+    return mark
+
+
+def declared_weight(item: object) -> int | None:
+    """How often ``@task`` wants this object; None: it is no task, even if it would answer to any attribute."""
+    weight: int | None = inspect.getattr_static(item, "locust_task_weight", None)
+    return weight
+
+
+def expand_tasks(tasks: Any) -> list[Any]:
+    """The flat list of a ``tasks`` attribute: a list, a dictionary with weights, or pairs with weights."""
+    entries: Iterable[Any] = tasks.items() if isinstance(tasks, dict) else tasks
+    flat: list[Any] = []
+    for entry in entries:
+        if isinstance(entry, tuple):
+            item, times = entry
+            flat += [item] * times
+        else:
+            flat.append(entry)
+    return flat
+
+
+def get_tasks_from_base_classes(bases: tuple[type, ...], class_dict: dict[str, Any]) -> list[Any]:
+    """The tasks of a class under construction: those of its bases, of its ``tasks`` attribute, then its own methods."""
+    collected: list[Any] = []
+    for base in bases:
+        collected += getattr(base, "tasks", None) or []
+    if class_dict.get("tasks") is not None:
+        collected += expand_tasks(class_dict["tasks"])
+    for member in class_dict.values():
+        weight = declared_weight(member)
+        if weight is not None:
+            collected += [member] * weight
+    return collected
+
+
+def is_markov_taskset(task: type) -> bool:
+    """Whether this is a MarkovTaskSet, whose steps are not in ``tasks``."""
+    return type(task).__name__ == "MarkovTaskSetMeta"
+
+
+def filter_tasks_by_tags(
+    task_holder: Any,
+    tags: set[str] | None = None,
+    exclude_tags: set[str] | None = None,
+    checked: dict[Any, bool] | None = None,
+) -> None:
+    """Drops from a user class and the sets below it what the tags rule out. ``checked``: what is decided already."""
+    verdicts = {} if checked is None else checked
+
+    def passes(candidate: Any) -> bool:
+        if hasattr(candidate, "tasks"):
+            filter_tasks_by_tags(candidate, tags, exclude_tags, verdicts)
+            return bool(candidate.tasks) or is_markov_taskset(candidate)
+        own = inspect.getattr_static(candidate, "locust_tag_set", frozenset())
+        return (tags is None or not own.isdisjoint(tags)) and (exclude_tags is None or own.isdisjoint(exclude_tags))
+
+    kept = []
+    for candidate in task_holder.tasks:
+        if candidate not in verdicts:
+            verdicts[candidate] = passes(candidate)
+        if verdicts[candidate]:
+            kept.append(candidate)
+    task_holder.tasks = kept
+    if not kept and not is_markov_taskset(task_holder):
+        logger.warning("The tag options leave no task in %s", task_holder.__name__)
+
+
+class TaskSetMeta(type):
+    """Collects a task set's tasks when the class is made."""
+
+    def __new__(mcs, classname: str, bases: tuple[type, ...], class_dict: dict[str, Any]) -> TaskSetMeta:
+        class_dict["tasks"] = get_tasks_from_base_classes(bases, class_dict)
+        return super().__new__(mcs, classname, bases, class_dict)
+
+
+def complain_without_tasks(holder: object) -> NoReturn:
+    """Raises what a user or set with nothing to do raises."""
+    name = type(holder).__name__
+    hint = ""
+    if getattr(holder, "task", None):
+        hint = f" {name}.task exists, but is not read: the attribute is called tasks."
+    raise Exception(f"{name} has no tasks. Decorate methods with @task or set the attribute tasks.{hint}")
+
+
+class TaskSet(metaclass=TaskSetMeta):
+    """Tasks that a user runs one after the other, in random order, until something interrupts the set."""
+
+    tasks: list[Any]
+    # Old way to wait, in milliseconds; used when the user's wait_time is None.
+    min_wait: float | None = None
+    max_wait: float | None = None
+    wait_function: Callable[..., Any] | None = None
+
+    _user: User
+    _parent: Any
+
+    def __init__(self, parent: Any) -> None:
+        self._task_queue: deque[Any] = deque()
+        self._parent = parent
+        self._user = parent.user if isinstance(parent, TaskSet) else parent
+        for name in ("min_wait", "max_wait", "wait_function"):
+            # a value of the set's own class stands before the user's
+            if not getattr(self, name):
+                setattr(self, name, getattr(self._user, name))
+        self._cp_last_run = time.perf_counter()
+        self._cp_last_wait_time = 0.0
+
+    @property
+    def user(self) -> User:
+        """The user that runs this set."""
+        return self._user
+
+    @property
+    def parent(self) -> Any:
+        """The set around this one, or the user."""
+        return self._parent
+
+    @property
+    def client(self) -> Any:
+        """The user's client."""
+        return self.user.client  # type: ignore[attr-defined]
+
+    def on_start(self) -> None:
+        """Called when a user enters the set."""
+
+    def on_stop(self) -> None:
+        """Called when a user leaves the set, however that comes about."""
+
+    def run(self) -> None:
+        """Runs tasks until an exception ends it. What leaves here is for the parent: a reschedule after an interrupt,
+        StopUser, StopTest or GreenletExit when the user ends."""
+        try:
+            self.on_start()
+        except InterruptTaskSet as interrupt:
+            raise _for_parent(interrupt) from interrupt
+        while True:
+            try:
+                self._step()
+            except InterruptTaskSet as interrupt:
+                self._leave()
+                raise _for_parent(interrupt) from interrupt
+            except (StopUser, StopTest, GreenletExit):
+                self._leave()
+                raise
+            except Exception as error:
+                self._task_failed(error)
+
+    def _step(self) -> None:
+        if not self._task_queue:
+            self.schedule_task(self.get_next_task())
+        if self.user._state == LOCUST_STATE_STOPPING:
+            raise StopUser()
+        try:
+            self.execute_next_task()
+        except RescheduleTaskImmediately:
+            # A set that is left at once, over and over, must not keep everyone else from running.
+            gevent.sleep(0)
+            return
+        except RescheduleTask:
+            pass
+        self.wait()
+
+    def _leave(self) -> None:
+        try:
+            self.on_stop()
+        except (StopUser, StopTest):
+            raise
+        except Exception:
+            logger.error("on_stop of %s failed:\n%s", type(self).__name__, traceback.format_exc())
+
+    def _task_failed(self, error: Exception) -> None:
+        environment = self.user.environment
+        environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
+        if not environment.catch_exceptions:
+            raise error
+        logger.error("%s\n%s", error, traceback.format_exc())
+        self.wait()
+
+    def execute_next_task(self) -> None:
+        """Runs what is first in the queue."""
+        self.execute_task(self._task_queue.popleft())
+
+    def execute_task(self, task: Any) -> None:
+        """Runs one task: a function with the set as argument, a bound method of this set as it is, a task set as a
+        new instance inside this one."""
+        if getattr(task, "__self__", None) is self:
+            task()
+        elif inspect.isclass(task) and issubclass(task, TaskSet):
+            task(self).run()
+        else:
+            task(self)
+
+    def schedule_task(self, task_callable: Any, first: bool = False) -> None:
+        """Puts a task at the end (or the front) of the queue, which goes before newly picked tasks."""
+        if first:
+            self._task_queue.appendleft(task_callable)
+        else:
+            self._task_queue.append(task_callable)
+
+    def get_next_task(self) -> Any:
+        """Picks the next task when the queue is empty."""
+        if not self.tasks:
+            complain_without_tasks(self)
+        return random.choice(self.tasks)
+
+    def wait_time(self) -> float:
+        """Seconds to wait after a task: the user's, unless the set has its own."""
+        if self.user.wait_time:
+            return self.user.wait_time()
+        if self.min_wait is None or self.max_wait is None:
+            raise MissingWaitTimeError(
+                f"Neither {type(self).__name__} nor {type(self.user).__name__} says how long to wait: set wait_time"
+            )
+        return random.randint(int(self.min_wait), int(self.max_wait)) / 1000
+
+    def wait(self) -> None:
+        """Waits as after a task. A user that is asked to stop ends here."""
+        user = self.user
+        if user._state == LOCUST_STATE_STOPPING:
+            raise StopUser()
+        user._state = LOCUST_STATE_WAITING
+        self._sleep(self.wait_time())
+        if user._state == LOCUST_STATE_STOPPING:
+            raise StopUser()
+        user._state = LOCUST_STATE_RUNNING
+
+    def _sleep(self, seconds: float) -> None:
+        gevent.sleep(seconds)
+
+    def interrupt(self, reschedule: bool = True) -> NoReturn:
+        """Leaves this set. The parent goes on at once, or, without ``reschedule``, waits first."""
+        raise InterruptTaskSet(reschedule)
+
+
+def _for_parent(interrupt: InterruptTaskSet) -> Exception:
+    return RescheduleTaskImmediately() if interrupt.reschedule else RescheduleTask()
+
+
+class DefaultTaskSet(TaskSet):
+    """Runs the tasks of the user class itself; they get the user as argument."""
+
+    def get_next_task(self) -> Any:
+        if not self.user.tasks:
+            complain_without_tasks(self.user)
+        return random.choice(self.user.tasks)
+
+    def execute_task(self, task: Any) -> None:
+        if inspect.isclass(task) and issubclass(task, TaskSet):
+            task(self.user).run()
+        else:
+            task(self.user)

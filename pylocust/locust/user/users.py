@@ -1,0 +1,274 @@
+"""Users."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import traceback
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from json import JSONDecodeError
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
+
+from gevent import GreenletExit
+
+from ..exception import CatchResponseError, StopTest, StopUser
+from ..util.deprecation import check_for_deprecated_task_set_attribute
+from .task import (
+    LOCUST_STATE_RUNNING,
+    LOCUST_STATE_STOPPING,
+    LOCUST_STATE_WAITING,
+    DefaultTaskSet,
+    TaskSet,
+    get_tasks_from_base_classes,
+)
+from .wait_time import constant
+
+if TYPE_CHECKING:
+    from gevent import Greenlet
+    from gevent.pool import Group
+    from urllib3 import PoolManager
+
+    from ..env import Environment
+
+logger = logging.getLogger(__name__)
+
+
+class UserMeta(type):
+    """Collects a user's tasks when the class is made; ``abstract`` holds for one class, not for its subclasses."""
+
+    def __new__(mcs, classname: str, bases: tuple[type, ...], class_dict: dict[str, Any]) -> UserMeta:
+        check_for_deprecated_task_set_attribute(class_dict)
+        class_dict["tasks"] = get_tasks_from_base_classes(bases, class_dict)
+        class_dict["abstract"] = bool(class_dict.get("abstract"))
+        return super().__new__(mcs, classname, bases, class_dict)
+
+
+def _run_user(user: User) -> None:
+    # The runner finds users through the argument of their greenlet.
+    user.run()
+
+
+class User(metaclass=UserMeta):
+    """One simulated user: runs its tasks one after the other, with a wait after each."""
+
+    # What is put in front of the paths that tasks ask for.
+    host: str | None = None
+    # Old way to wait, in milliseconds; used when wait_time is None.
+    min_wait: float | None = None
+    max_wait: float | None = None
+    wait_function: Callable[..., Any] | None = None
+    # Seconds between tasks.
+    wait_time: Any = constant(0)
+    # What the user does: functions and task sets; a dictionary or pairs give weights.
+    tasks: list[Any]
+    # The share of this class among all users.
+    weight: float = 1
+    # Exactly so many users of this class, whatever its weight; they are spawned first.
+    fixed_count: int = 0
+    # Only meant to be subclassed.
+    abstract: bool = True
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__()
+        self.environment = environment
+        self._state: str | None = None
+        self._greenlet: Greenlet[..., Any] | None = None
+        self._group: Group
+        self._taskset_instance: TaskSet | None = None
+        self._cp_last_run = time.perf_counter()
+        self._cp_last_wait_time = 0.0
+
+    def on_start(self) -> None:
+        """Called when the user starts, before its first task."""
+
+    def on_stop(self) -> None:
+        """Called when the user stops."""
+
+    @final
+    def run(self) -> None:
+        """The user's life; returns when it was stopped."""
+        self._state = LOCUST_STATE_RUNNING
+        self._taskset_instance = DefaultTaskSet(self)
+        try:
+            self._enter()
+            self._taskset_instance.run()
+        except (GreenletExit, StopUser, StopTest):
+            self.on_stop()
+
+    def _enter(self) -> None:
+        try:
+            self.on_start()
+        except Exception as error:
+            logger.error("%s\n%s", error, traceback.format_exc())
+            if not isinstance(error, (StopUser, StopTest)):
+                self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
+            raise
+
+    def wait(self) -> None:
+        """Waits as after a task. A user that is asked to stop ends here, even in the middle of a task; where that is
+        not wanted, sleep instead."""
+        assert self._taskset_instance is not None
+        self._taskset_instance.wait()
+
+    def start(self, group: Group) -> Greenlet[..., Any]:
+        """Starts the user in a new greenlet of the group, and returns the greenlet."""
+        self._group = group
+        self._greenlet = group.spawn(_run_user, self)
+        return self._greenlet
+
+    def stop(self, force: bool = False) -> bool:
+        """Stops the user: at once if it waits, has not begun, or by ``force`` (True), else after its task (False)."""
+        if force or self._state in (None, LOCUST_STATE_WAITING):
+            self._group.killone(self._greenlet)
+            return True
+        if self._state != LOCUST_STATE_RUNNING:
+            raise Exception(f"{type(self).__name__} cannot be stopped in state {self._state}")
+        self._state = LOCUST_STATE_STOPPING
+        return False
+
+    @property
+    def group(self) -> Group:
+        """The group the user was started in."""
+        return self._group
+
+    @property
+    def greenlet(self) -> Greenlet[..., Any] | None:
+        """The greenlet the user runs in."""
+        return self._greenlet
+
+    def context(self) -> dict[str, Any]:
+        """What goes into the ``context`` of each of this user's request events, below what the call itself says."""
+        return {}
+
+    @classmethod
+    def json(cls) -> dict[str, Any]:
+        """What the class picker shows of this class."""
+        names = [task.__name__ for task in cls.tasks]
+        return {"host": cls.host, "weight": cls.weight, "fixed_count": cls.fixed_count, "tasks": names}
+
+    @classmethod
+    def fullname(cls) -> str:
+        """Module and name of the class."""
+        return ".".join(part for part in f"{cls.__module__}.{cls.__qualname__}".split(".") if part != "<locals>")
+
+
+RestResponseT = TypeVar("RestResponseT")
+
+
+class RestMixin(Generic[RestResponseT]):
+    """``rest`` and ``rest_`` for users with an HTTP client."""
+
+    @contextmanager
+    def rest(
+        self, method: str, url: str, headers: dict[str, str] | None = None, **kwargs: Any
+    ) -> Generator[RestResponseT]:
+        """A request for JSON, to be used in a with-block: the response has the parsed body in ``js``, and whatever goes
+        wrong, in the body or in the block, makes the request a failure."""
+        merged = dict(headers or {})
+        for name in ("Content-Type", "Accept"):
+            if name not in merged and name.lower() not in merged:
+                merged[name] = "application/json"
+        client: Any = self.client  # type: ignore[attr-defined]
+        with client.request(method, url, catch_response=True, headers=merged, **kwargs) as response:
+            _parse_body(response)
+            try:
+                yield response
+            except AssertionError as error:
+                response.failure(_assertion_text(error, response))
+            except Exception as error:
+                response.failure(
+                    f"{type(error).__name__}: {error} at {', '.join(_places(error))}."
+                    f" Response was {_beginning(response)}"
+                )
+
+    @contextmanager
+    def rest_(self, method: str, url: str, name: str | None = None, **kwargs: Any) -> Generator[RestResponseT]:
+        """``rest`` with a time stamp in the query, so that no cache answers."""
+        stem = url + ("&" if "?" in url else "?") + "_="
+        with self.rest(method, f"{stem}{time.time_ns() // 1_000_000}", name=name or f"{stem}...", **kwargs) as response:
+            yield response
+
+
+def _parse_body(response: Any) -> None:
+    response.js = None
+    if response.content is None:
+        response.failure(str(response.error))
+    elif response.text:
+        try:
+            response.js = response.json()
+        except JSONDecodeError as error:
+            response.failure(
+                f"The body is no JSON: {response.text[:250]}, response code {response.status_code}, error {error}"
+            )
+
+
+def _beginning(response: Any) -> Any:
+    return response.text[:200] if response.text else response.text
+
+
+def _assertion_text(error: AssertionError, response: Any) -> Any:
+    if not error.args:
+        return "Assertion failed"
+    message = error.args[0]
+    if isinstance(message, str) and message.endswith(","):
+        return f"{message[:-1]}, response was {_beginning(response)}"
+    return message
+
+
+def _places(error: Exception) -> list[str]:
+    places = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        file = re.sub(r"^/(home|Users)/[^/]*/", "~/", frame.filename)
+        places.append(f"{file}:{frame.lineno} in {frame.name}")
+    return places
+
+
+class HttpUser(User, RestMixin[Any]):
+    """A user with an HTTP client: ``self.client``, a session that keeps cookies and connections."""
+
+    abstract = True
+    # Connections shared among users, where that is wanted.
+    pool_manager: PoolManager | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.host is None:
+            raise StopTest(
+                f"{type(self).__name__} has no host to go to: set its attribute host, or use the option --host"
+            )
+        from ..clients import HttpSession
+
+        self.client = HttpSession(
+            base_url=self.host,
+            request_event=self.environment.events.request,
+            user=self,
+            pool_manager=self.pool_manager,
+        )
+        # Proxies and passwords of whoever starts the test are not the simulated user's.
+        self.client.trust_env = False
+
+
+class PytestUser(User):
+    """Runs test functions written for pytest, over and over, without a wait. Failed requests do not end it."""
+
+    abstract = True
+    functions: list[Any]
+    # Makes the arguments of each function, for one user.
+    arguments: list[Callable[[User], dict[str, Any]]]
+
+    def run(self) -> None:  # type: ignore[misc]
+        from requests.exceptions import RequestException
+
+        self._state = LOCUST_STATE_RUNNING
+        calls = [(function, make(self)) for function, make in zip(self.functions, self.arguments, strict=True)]
+        while True:
+            for function, arguments in calls:
+                try:
+                    function(**arguments)
+                except (RequestException, CatchResponseError, ConnectionError) as error:
+                    if isinstance(error, ValueError):
+                        # The URL makes no sense: no request was made, and none ever will be.
+                        raise
+                    logger.debug("%s", error, exc_info=True)

@@ -1,0 +1,110 @@
+"""From a Python file to user classes and load shapes."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from ..shape import LoadTestShape
+from ..user.users import PytestUser, User
+
+
+def is_user_class(item: object) -> bool:
+    """Whether this is a user class that can run."""
+    return inspect.isclass(item) and issubclass(item, User) and item.abstract is False
+
+
+def is_shape_class(item: object) -> bool:
+    """Whether this is a load shape that can run."""
+    return inspect.isclass(item) and issubclass(item, LoadTestShape) and not item.abstract
+
+
+@contextmanager
+def _first_on_path(folder: str) -> Generator[None]:
+    """Makes a folder the first place to import from, and puts it back where it was."""
+    before = sys.path.index(folder) if folder in sys.path else None
+    if before is not None:
+        del sys.path[before]
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+        if before is not None:
+            sys.path.insert(before, folder)
+
+
+def load_locustfile(path: str) -> tuple[dict[str, type[User]], list[LoadTestShape]]:
+    """Imports a file. Returns its user classes by the name of the variable that holds them, imported ones included,
+    and an instance of each of its load shapes."""
+    sys.path.insert(0, os.getcwd())
+    folder, file = os.path.split(path)
+    name = os.path.splitext(file)[0]
+    if name in ("locust", "cload"):
+        # It would take the place of the package in sys.modules.
+        name = "locustfile"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        sys.exit(f"{path} cannot be imported: its name does not end in .py")
+    module = importlib.util.module_from_spec(spec)
+    with _first_on_path(folder):
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    users = {key: value for key, value in vars(module).items() if is_user_class(value)}
+    shapes = [value() for value in vars(module).values() if is_shape_class(value)]
+    return users, shapes
+
+
+class _Collector:
+    """A pytest plugin that keeps what pytest found."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        self.items = [item for item in session.items if hasattr(item, "function")]
+
+
+def _argument_maker(item: Any) -> Callable[[User], dict[str, Any]]:
+    """What makes the arguments of a test function: its fixtures, called with the user where they want one."""
+    definitions = item._fixtureinfo.name2fixturedefs
+    names = item._fixtureinfo.argnames
+    for name in names:
+        if name not in definitions:
+            raise ValueError(f"{item.name} in {item.path} wants the fixture {name}, which does not exist")
+    fixtures = {name: definitions[name][-1].func for name in names}
+
+    def make(user: User) -> dict[str, Any]:
+        values = {}
+        for name, fixture in fixtures.items():
+            value = fixture(user) if inspect.signature(fixture).parameters else fixture()
+            values[name] = next(value) if inspect.isgenerator(value) else value
+        return values
+
+    return make
+
+
+def load_locustfile_pytest(path: str) -> dict[str, type[User]]:
+    """Makes a user class of each test function in a file written for pytest. Without pytest there are none."""
+    try:
+        import pytest
+    except ModuleNotFoundError:
+        return {}
+    from cload import pytest_plugin
+
+    collector = _Collector()
+    plugins = [collector, pytest_plugin]
+    pytest.main(["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:locust", path], plugins)
+    classes: dict[str, type[PytestUser]] = {}
+    for item in collector.items:
+        if item.name not in classes:
+            classes[item.name] = type(item.name, (PytestUser,), {"functions": [], "arguments": []})
+        classes[item.name].functions.append(item.function)
+        classes[item.name].arguments.append(_argument_maker(item))
+    return dict(classes)

@@ -226,11 +226,14 @@ explain(struct lc_connect *connect, CURLcode code, struct lc_connect_result *res
     result->text = text;
 }
 
+/* The name is unknown: to the leader and all that wait for it. Any of them may be canceled by the report to another. */
 static void
-fail_waiting(struct lc_connector *connector, const struct lc_connect *leader, const struct lc_connect_result *result)
+fail_all(struct lc_connect *leader, const struct lc_connect_result *result)
 {
+    struct lc_connector *connector = leader->connector;
     struct lc_list failed;
     lc_list_init(&failed);
+    lc_list_append(&failed, &leader->link);
     for (struct lc_list *link = connector->waiting.next; link != &connector->waiting;) {
         struct lc_list *next = link->next;
         struct lc_connect *connect = LCORE_CONTAINER(link, struct lc_connect, link);
@@ -269,9 +272,12 @@ on_done(struct lc_multi_job *job, CURLcode code)
     }
     bool is_name_unknown = connect->stage == STAGE_RESOLVING;
     lc_list_remove(&connect->link);
+    connect->stage = STAGE_CONNECTING;
     if (is_name_unknown && result.fail == LCORE_FAIL_DNS) {
-        fail_waiting(connector, connect, &result);
-    } else if (is_name_unknown) {
+        fail_all(connect, &result);
+        return;
+    }
+    if (is_name_unknown) {
         release_waiting(connector);
     }
     report(connect, &result);

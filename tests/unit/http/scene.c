@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -134,6 +135,7 @@ serve(void *arg)
         if (fd < 0) {
             return NULL;
         }
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         struct peer *peer = calloc(1, sizeof(*peer));
         peer->server = server;
         peer->fd = fd;

@@ -252,8 +252,9 @@ is_blank_line(const char *data, size_t line, size_t newline)
     return newline == line || (newline == line + 1 && data[line] == '\r');
 }
 
-/* Looks at nothing but the bytes that are new, for the blank line; 0: it is there. */
-static int
+/* Looks at nothing but the bytes that are new, for the end of the head, or of its first line if that is not there yet.
+ * Negative: a failure; 0: not there. */
+static ptrdiff_t
 look_for_end(struct lc_h1_head *head, const char *data, size_t len)
 {
     struct sweep sweep = {.data = data, .len = len, .next = head->resume_scan};
@@ -261,11 +262,10 @@ look_for_end(struct lc_h1_head *head, const char *data, size_t len)
     for (;;) {
         size_t newline = sweep_next(&sweep);
         if (newline == len) {
-            ptrdiff_t result = stop_incomplete(head, data, len, line);
-            return result < 0 ? (int)result : 1;
+            return stop_incomplete(head, data, len, line);
         }
-        if (is_blank_line(data, line, newline)) {
-            return 0;
+        if (line == 0 || is_blank_line(data, line, newline)) {
+            return 1;
         }
         line = newline + 1;
     }
@@ -278,9 +278,9 @@ lc_h1_parse_head(const char *data, size_t len, struct lc_h1_head *head)
         return 0;
     }
     if (head->resume_scan > 0) {
-        int result = look_for_end(head, data, len);
-        if (result != 0) {
-            return result < 0 ? result : 0;
+        ptrdiff_t result = look_for_end(head, data, len);
+        if (result <= 0) {
+            return result;
         }
     }
     struct sweep sweep = {.data = data, .len = len};

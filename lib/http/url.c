@@ -551,6 +551,9 @@ lc_url_prepare(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out
     char *host = place;
     place = put_host(place, &raw);
     out->host = raw.is_ipv6 ? between(host + 1, place - 1) : between(host, place);
+    if (*host == '.') {
+        return fail_url(error, raw.text, "a host cannot begin like this");
+    }
     if (raw.port == 0) {
         out->port = raw.is_https ? 443 : 80;
         out->is_port_given = false;
@@ -760,7 +763,10 @@ merge_paths(struct lc_str base, struct lc_str path, struct lc_buffer *out)
     if (!is_absolute && last_slash != NULL) {
         const char *place = base.data;
         while (place <= last_slash && err == 0) {
-            const char *slash = memchr(place, '/', (size_t)(last_slash + 1 - place));
+            const char *slash = place;
+            while (*slash != '/') {
+                slash++;
+            }
             if (is_first || slash > place) {
                 err = merge_segment(&merge, between(place, slash));
             }
@@ -784,12 +790,14 @@ merge_paths(struct lc_str base, struct lc_str path, struct lc_buffer *out)
     if (err == 0 && (lc_str_equal(segment, LCORE_STR(".")) || lc_str_equal(segment, LCORE_STR("..")))) {
         err = merge_segment(&merge, (struct lc_str){0});
     }
-    if (err == 0 && (out->len == merge.start || out->data[merge.start] != '/')) {
-        err = lc_buffer_append(out, "/", 1);
-        if (err == 0) {
-            memmove(out->data + merge.start + 1, out->data + merge.start, out->len - merge.start - 1);
-            out->data[merge.start] = '/';
-        }
+    if (err < 0 || (out->len > merge.start && out->data[merge.start] == '/')) {
+        return err;
+    }
+    err = lc_buffer_reserve(out, 1);
+    if (err == 0) {
+        char *start = out->data + merge.start;
+        memmove(start + 1, start, out->len++ - merge.start);
+        *start = '/';
     }
     return err;
 }

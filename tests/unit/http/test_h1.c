@@ -144,6 +144,7 @@ test_bad_heads(void **state)
         {"HTTP/1.x 200 OK\r\n\r\n", LCORE_FAIL_BAD_STATUS_LINE},
         {"HTTP/1.1200 OK\r\n\r\n", LCORE_FAIL_BAD_STATUS_LINE},
         {"http/1.1 200 OK\r\n\r\n", LCORE_FAIL_BAD_STATUS_LINE},
+        {"HTTP/1.00 OK\n and no end", LCORE_FAIL_BAD_STATUS_LINE},
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", LCORE_FAIL_BAD_HEADER},
         {"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", LCORE_FAIL_BAD_HEADER},
         {"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", LCORE_FAIL_BAD_HEADER},

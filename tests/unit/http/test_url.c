@@ -197,6 +197,7 @@ test_failures(void **state)
         {"http://h%/", LCE_URL},
         {"http://h%0a/", LCE_URL},
         {"http://.h/", LCE_URL},
+        {"http://%2eh/", LCE_URL},
         {"http://*.h/", LCE_URL},
         {"http://[::1/", LCE_URL},
         {"http://[h]/", LCE_URL},

@@ -5,7 +5,9 @@
 #include "locustcore/error.h"
 #include "locustcore/loop.h"
 #include "locustcore/http.h"
+#include "locustcore/fiber.h"
 #include "locustcore/stats.h"
 #include "locustcore/report.h"
+#include "locustcore/run.h"
 
 #endif

@@ -321,11 +321,10 @@ call_body(struct session_object *self, struct call *call)
 static int
 call_url(struct session_object *self, struct call *call)
 {
-    if (is_set(call->params)) {
-        call->full_url =
-            call_helper(self->state, "add_params", call->url, call->params, self->slots[CLOAD_SESSION_params]);
-    } else if (is_filled(self->slots[CLOAD_SESSION_params])) {
-        call->full_url = call_helper(self->state, "add_params", call->url, Py_None, self->slots[CLOAD_SESSION_params]);
+    PyObject *own = self->slots[CLOAD_SESSION_params];
+    if (is_set(call->params) || is_filled(own)) {
+        call->full_url = call_helper(self->state, "add_params", call->url,
+                                     call->params == NULL ? Py_None : call->params, own == NULL ? Py_None : own);
     } else if (PyUnicode_CheckExact(call->url)) {
         call->full_url = Py_NewRef(call->url);
     } else {

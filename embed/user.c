@@ -40,7 +40,8 @@ enum {
     HAS_SCHEDULE = 1 << 5,
     HAS_ON_START = 1 << 6,
     HAS_ON_STOP = 1 << 7,
-    IS_DEFAULT = 1 << 8,
+    HAS_WAIT_TIME = 1 << 8,
+    IS_DEFAULT = 1 << 9,
 };
 
 struct frame {
@@ -143,6 +144,10 @@ class_overrides(struct cload_state *state, PyTypeObject *type)
             overrides |= hooks[i].flag;
         }
     }
+    if (_PyType_Lookup(type, state->str_wait_time) !=
+        _PyType_Lookup((PyTypeObject *)state->default_taskset_type, state->str_wait_time)) {
+        overrides |= HAS_WAIT_TIME;
+    }
     return overrides;
 }
 
@@ -154,6 +159,7 @@ instance_overrides(struct cload_state *state, PyObject *taskset)
     PyObject *dict = ((struct taskset_object *)taskset)->dict;
     if (dict != NULL && PyDict_GET_SIZE(dict) > 0) {
         overrides |= PyDict_Contains(dict, state->str_wait) > 0 ? HAS_WAIT : 0;
+        overrides |= PyDict_Contains(dict, state->str_wait_time) > 0 ? HAS_WAIT_TIME : 0;
         overrides |= PyDict_Contains(dict, state->str_get_next_task) > 0 ? HAS_PICK : 0;
         overrides |= PyDict_Contains(dict, state->str_execute_task) > 0 ? HAS_EXECUTE : 0;
         overrides |= PyDict_Contains(dict, state->str_on_stop) > 0 ? HAS_ON_STOP : 0;
@@ -505,6 +511,14 @@ check_stopping(struct task_loop *loop)
     return 0;
 }
 
+static bool
+has_wait_time(struct task_loop *loop)
+{
+    PyObject *in_class = _PyType_Lookup(Py_TYPE(loop->user), loop->state->str_wait_time);
+    return in_class != NULL && PyCallable_Check(in_class) &&
+           (loop->user->dict == NULL || PyDict_Contains(loop->user->dict, loop->state->str_wait_time) == 0);
+}
+
 /* Waits as a task set does after a task; LOOP_WAIT asks the pool to do it. -1 with an exception, 0 when over. */
 static int
 loop_wait(struct task_loop *loop)
@@ -517,7 +531,10 @@ loop_wait(struct task_loop *loop)
         return -1;
     }
     loop->user->run_state = USER_WAITING;
-    PyObject *seconds = PyObject_CallMethodNoArgs(frame->taskset, loop->state->str_wait_time);
+    /* TaskSet.wait_time() asks the user, if that has one. */
+    PyObject *holder =
+        frame->overrides & HAS_WAIT_TIME || !has_wait_time(loop) ? frame->taskset : (PyObject *)loop->user;
+    PyObject *seconds = PyObject_CallMethodNoArgs(holder, loop->state->str_wait_time);
     if (seconds == NULL) {
         return -1;
     }

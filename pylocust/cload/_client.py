@@ -19,6 +19,7 @@ from datetime import timedelta
 from http.cookiejar import Cookie
 from typing import Any
 
+import _cload
 import requests
 import requests.adapters
 import requests.certs
@@ -32,8 +33,6 @@ from requests.models import PreparedRequest, RequestEncodingMixin
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers, select_proxy
 from urllib3.response import HTTPResponse
-
-import _cload
 
 _ACCEPT_ENCODING = str(requests.utils.default_headers()["Accept-Encoding"])
 #: user agent, whether br is accepted, whether zstd is: what requests would send
@@ -74,6 +73,8 @@ def add_params(url: Any, params: Any, session_params: Any) -> str:
     """The URL with the query of `params`, merged over the session's own, as requests does it."""
     url = url_text(url)
     merged = requests.sessions.merge_setting(params, session_params) if session_params else params
+    if not merged:
+        return url
     query = RequestEncodingMixin._encode_params(url_text(merged) if isinstance(merged, bytes) else merged)
     if not query:
         return url
@@ -345,7 +346,9 @@ def raise_not_catching(response: Any) -> None:
 
     if response._is_catching:
         raise LocustError("success() and failure() belong into the with-block of a request with catch_response=True")
-    raise LocustError("a request can only be used in a with-block, and judged there, if it was made with catch_response=True")
+    raise LocustError(
+        "a request can only be used in a with-block, and judged there, if it was made with catch_response=True"
+    )
 
 
 def wrap_failure(reason: Any) -> Exception:
@@ -481,9 +484,7 @@ def outcome_exception(response: Any, name: str) -> Exception | None:
     if failed is None:
         return None
     if isinstance(failed, requests.exceptions.HTTPError) and response.url:
-        failed.args = tuple(
-            arg.replace(response.url, name) if isinstance(arg, str) else arg for arg in failed.args
-        )
+        failed.args = tuple(arg.replace(response.url, name) if isinstance(arg, str) else arg for arg in failed.args)
         return failed
     return innermost(failed)
 
@@ -635,14 +636,16 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
         setattr(response, key, value)
     response._next = getattr(made, "_next", None)
     response.error = failure
-    first = (made.history and made.history[0] or made).request
+    first = ((made.history and made.history[0]) or made).request
     if not name:
         name = session.request_name or first.path_url
     if kwargs.get("stream"):
         length = int(made.headers.get("content-length") or 0)
     else:
         length = len(made.content or b"")
-    response._adopt(method, name, session.request_event, session.user, context, milliseconds, length, start, is_catching)
+    response._adopt(
+        method, name, session.request_event, session.user, context, milliseconds, length, start, is_catching
+    )
     response._asked_url = first.url
     if not is_catching:
         response._report_request()

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import _cload
 import requests
+from cload import _client  # noqa: F401 - registers itself with the C types
 from requests import Response
 from requests.adapters import HTTPAdapter
-
-import _cload
-from cload import _client  # noqa: F401 - registers itself with the C types
 
 from .exception import CatchResponseError, LocustError, ResponseError
 

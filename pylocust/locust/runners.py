@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, cast
 from uuid import uuid4
 
+import _cload
 import gevent
 from gevent import Greenlet
 from gevent.pool import Group
@@ -123,7 +124,7 @@ class Runner:
         self.final_user_classes_count: dict[str, int] = {}
         self._users_dispatcher: UsersDispatcher | None = None
 
-        environment.events.request.add_listener(self._on_request)
+        environment.events.request.add_listener(_cload.RequestSink(environment))
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
         self._spawn_own(self.monitor_cpu_and_memory)
 
@@ -136,20 +137,6 @@ class Runner:
         greenlet = self.greenlet.spawn(function, *args, **kwargs)
         greenlet.link_exception(locust_exception_handler(self.environment))
         return greenlet
-
-    def _on_request(
-        self,
-        request_type: str,
-        name: str,
-        response_time: Any,
-        response_length: Any,
-        exception: Any = None,
-        **_kwargs: Any,
-    ) -> None:
-        stats = self.stats
-        stats.log_request(request_type, name, response_time, response_length)
-        if exception:
-            stats.log_error(request_type, name, exception)
 
     def _on_spawning_complete(self, user_count: int) -> None:
         self.update_state(STATE_RUNNING)

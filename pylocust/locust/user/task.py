@@ -7,12 +7,10 @@ import logging
 import random
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload, runtime_checkable
 
-import gevent
-from gevent import GreenletExit
+import _cload
 
 from ..exception import (
     InterruptTaskSet,
@@ -158,7 +156,7 @@ def complain_without_tasks(holder: object) -> NoReturn:
     raise Exception(f"{name} has no tasks. Decorate methods with @task or set the attribute tasks.{hint}")
 
 
-class TaskSet(metaclass=TaskSetMeta):
+class TaskSet(_cload.TaskSet, metaclass=TaskSetMeta):
     """Tasks that a user runs one after the other, in random order, until something interrupts the set."""
 
     tasks: list[Any]
@@ -167,11 +165,7 @@ class TaskSet(metaclass=TaskSetMeta):
     max_wait: float | None = None
     wait_function: Callable[..., Any] | None = None
 
-    _user: User
-    _parent: Any
-
     def __init__(self, parent: Any) -> None:
-        self._task_queue: deque[Any] = deque()
         self._parent = parent
         self._user = parent.user if isinstance(parent, TaskSet) else parent
         for name in ("min_wait", "max_wait", "wait_function"):
@@ -196,89 +190,6 @@ class TaskSet(metaclass=TaskSetMeta):
         """The user's client."""
         return self.user.client  # type: ignore[attr-defined]
 
-    def on_start(self) -> None:
-        """Called when a user enters the set."""
-
-    def on_stop(self) -> None:
-        """Called when a user leaves the set, however that comes about."""
-
-    def run(self) -> None:
-        """Runs tasks until an exception ends it. What leaves here is for the parent: a reschedule after an interrupt,
-        StopUser, StopTest or GreenletExit when the user ends."""
-        try:
-            self.on_start()
-        except InterruptTaskSet as interrupt:
-            raise _for_parent(interrupt) from interrupt
-        while True:
-            try:
-                self._step()
-            except InterruptTaskSet as interrupt:
-                self._leave()
-                raise _for_parent(interrupt) from interrupt
-            except (StopUser, StopTest, GreenletExit):
-                self._leave()
-                raise
-            except Exception as error:
-                self._task_failed(error)
-
-    def _step(self) -> None:
-        if not self._task_queue:
-            self.schedule_task(self.get_next_task())
-        if self.user._state == LOCUST_STATE_STOPPING:
-            raise StopUser()
-        try:
-            self.execute_next_task()
-        except RescheduleTaskImmediately:
-            # A set that is left at once, over and over, must not keep everyone else from running.
-            gevent.sleep(0)
-            return
-        except RescheduleTask:
-            pass
-        self.wait()
-
-    def _leave(self) -> None:
-        try:
-            self.on_stop()
-        except (StopUser, StopTest):
-            raise
-        except Exception:
-            logger.error("on_stop of %s failed:\n%s", type(self).__name__, traceback.format_exc())
-
-    def _task_failed(self, error: Exception) -> None:
-        environment = self.user.environment
-        environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
-        if not environment.catch_exceptions:
-            raise error
-        logger.error("%s\n%s", error, traceback.format_exc())
-        self.wait()
-
-    def execute_next_task(self) -> None:
-        """Runs what is first in the queue."""
-        self.execute_task(self._task_queue.popleft())
-
-    def execute_task(self, task: Any) -> None:
-        """Runs one task: a function with the set as argument, a bound method of this set as it is, a task set as a
-        new instance inside this one."""
-        if getattr(task, "__self__", None) is self:
-            task()
-        elif inspect.isclass(task) and issubclass(task, TaskSet):
-            task(self).run()
-        else:
-            task(self)
-
-    def schedule_task(self, task_callable: Any, first: bool = False) -> None:
-        """Puts a task at the end (or the front) of the queue, which goes before newly picked tasks."""
-        if first:
-            self._task_queue.appendleft(task_callable)
-        else:
-            self._task_queue.append(task_callable)
-
-    def get_next_task(self) -> Any:
-        """Picks the next task when the queue is empty."""
-        if not self.tasks:
-            complain_without_tasks(self)
-        return random.choice(self.tasks)
-
     def wait_time(self) -> float:
         """Seconds to wait after a task: the user's, unless the set has its own."""
         if self.user.wait_time:
@@ -289,39 +200,48 @@ class TaskSet(metaclass=TaskSetMeta):
             )
         return random.randint(int(self.min_wait), int(self.max_wait)) / 1000
 
-    def wait(self) -> None:
-        """Waits as after a task. A user that is asked to stop ends here."""
-        user = self.user
-        if user._state == LOCUST_STATE_STOPPING:
-            raise StopUser()
-        user._state = LOCUST_STATE_WAITING
-        self._sleep(self.wait_time())
-        if user._state == LOCUST_STATE_STOPPING:
-            raise StopUser()
-        user._state = LOCUST_STATE_RUNNING
-
-    def _sleep(self, seconds: float) -> None:
-        gevent.sleep(seconds)
-
     def interrupt(self, reschedule: bool = True) -> NoReturn:
         """Leaves this set. The parent goes on at once, or, without ``reschedule``, waits first."""
         raise InterruptTaskSet(reschedule)
 
 
-def _for_parent(interrupt: InterruptTaskSet) -> Exception:
-    return RescheduleTaskImmediately() if interrupt.reschedule else RescheduleTask()
-
-
 class DefaultTaskSet(TaskSet):
     """Runs the tasks of the user class itself; they get the user as argument."""
 
-    def get_next_task(self) -> Any:
-        if not self.user.tasks:
-            complain_without_tasks(self.user)
-        return random.choice(self.user.tasks)
 
-    def execute_task(self, task: Any) -> None:
-        if inspect.isclass(task) and issubclass(task, TaskSet):
-            task(self.user).run()
-        else:
-            task(self.user)
+class _TaskHelpers:
+    """What the task loop in C asks Python for; see embed/user.c."""
+
+    InterruptTaskSet = InterruptTaskSet
+    StopUser = StopUser
+    StopTest = StopTest
+    RescheduleTask = RescheduleTask
+    RescheduleTaskImmediately = RescheduleTaskImmediately
+    DefaultTaskSet = DefaultTaskSet
+    random = random.random
+    raise_no_tasks = staticmethod(complain_without_tasks)
+
+    @staticmethod
+    def report_task_error(taskset: TaskSet, error: Exception) -> bool:
+        """Reports an exception of a task; whether the user goes on."""
+        environment = taskset.user.environment
+        environment.events.user_error.fire(user_instance=taskset, exception=error, tb=error.__traceback__)
+        if not environment.catch_exceptions:
+            return False
+        logger.error("%s\n%s", error, "".join(traceback.format_exception(error)))
+        return True
+
+    @staticmethod
+    def log_on_stop_error(taskset: TaskSet, error: Exception) -> None:
+        """Logs an exception of a set's on_stop."""
+        logger.error("on_stop of %s failed:\n%s", type(taskset).__name__, "".join(traceback.format_exception(error)))
+
+    @staticmethod
+    def report_start_error(user: User, error: Exception) -> None:
+        """Logs an exception of a user's on_start, and reports it unless it is a regular stop."""
+        logger.error("%s\n%s", error, "".join(traceback.format_exception(error)))
+        if not isinstance(error, (StopUser, StopTest)):
+            user.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
+
+
+_cload.set_task_helpers(_TaskHelpers)

@@ -9,18 +9,16 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from json import JSONDecodeError
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from gevent import GreenletExit
+import _cload
 
-from ..exception import CatchResponseError, StopTest, StopUser
+from ..exception import CatchResponseError, StopTest
 from ..util.deprecation import check_for_deprecated_task_set_attribute
 from .task import (
     LOCUST_STATE_RUNNING,
     LOCUST_STATE_STOPPING,
     LOCUST_STATE_WAITING,
-    DefaultTaskSet,
-    TaskSet,
     get_tasks_from_base_classes,
 )
 from .wait_time import constant
@@ -50,7 +48,7 @@ def _run_user(user: User) -> None:
     user.run()
 
 
-class User(metaclass=UserMeta):
+class User(_cload.User, metaclass=UserMeta):
     """One simulated user: runs its tasks one after the other, with a wait after each."""
 
     # What is put in front of the paths that tasks ask for.
@@ -73,10 +71,6 @@ class User(metaclass=UserMeta):
     def __init__(self, environment: Environment) -> None:
         super().__init__()
         self.environment = environment
-        self._state: str | None = None
-        self._greenlet: Greenlet[..., Any] | None = None
-        self._group: Group
-        self._taskset_instance: TaskSet | None = None
         self._cp_last_run = time.perf_counter()
         self._cp_last_wait_time = 0.0
 
@@ -85,26 +79,6 @@ class User(metaclass=UserMeta):
 
     def on_stop(self) -> None:
         """Called when the user stops."""
-
-    @final
-    def run(self) -> None:
-        """The user's life; returns when it was stopped."""
-        self._state = LOCUST_STATE_RUNNING
-        self._taskset_instance = DefaultTaskSet(self)
-        try:
-            self._enter()
-            self._taskset_instance.run()
-        except (GreenletExit, StopUser, StopTest):
-            self.on_stop()
-
-    def _enter(self) -> None:
-        try:
-            self.on_start()
-        except Exception as error:
-            logger.error("%s\n%s", error, traceback.format_exc())
-            if not isinstance(error, (StopUser, StopTest)):
-                self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
-            raise
 
     def wait(self) -> None:
         """Waits as after a task. A user that is asked to stop ends here, even in the middle of a task; where that is
@@ -115,7 +89,12 @@ class User(metaclass=UserMeta):
     def start(self, group: Group) -> Greenlet[..., Any]:
         """Starts the user in a new greenlet of the group, and returns the greenlet."""
         self._group = group
-        self._greenlet = group.spawn(_run_user, self)
+        if type(self).run is User.run:
+            self._greenlet = _cload.UserGreenlet(self)
+            group.add(self._greenlet)
+            self._greenlet.start()
+        else:
+            self._greenlet = group.spawn(_run_user, self)
         return self._greenlet
 
     def stop(self, force: bool = False) -> bool:

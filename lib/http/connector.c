@@ -45,6 +45,7 @@ struct lc_connector {
     struct lc_multi multi;
     struct lc_list resolving;
     struct lc_list waiting;
+    struct lc_list failed;   /* about to be reported */
     struct lc_timer release; /* lets the waiting go; libcurl's callbacks must not add handles themselves */
     CURL *idle[IDLE_HANDLES_MAX];
     int idle_count;
@@ -231,20 +232,19 @@ static void
 fail_all(struct lc_connect *leader, const struct lc_connect_result *result)
 {
     struct lc_connector *connector = leader->connector;
-    struct lc_list failed;
-    lc_list_init(&failed);
-    lc_list_append(&failed, &leader->link);
+    struct lc_list *failed = &connector->failed;
+    lc_list_append(failed, &leader->link);
     for (struct lc_list *link = connector->waiting.next; link != &connector->waiting;) {
         struct lc_list *next = link->next;
         struct lc_connect *connect = LCORE_CONTAINER(link, struct lc_connect, link);
         if (connect->port == leader->port && strcmp(connect->host, leader->host) == 0) {
             lc_list_remove(link);
-            lc_list_append(&failed, link);
+            lc_list_append(failed, link);
         }
         link = next;
     }
     struct lc_list *link;
-    while ((link = lc_list_pop(&failed)) != NULL) {
+    while ((link = lc_list_pop(failed)) != NULL) {
         struct lc_connect_result copy = *result;
         report(LCORE_CONTAINER(link, struct lc_connect, link), &copy);
     }
@@ -347,6 +347,7 @@ lc_connector_new(struct lc_loop *loop)
     connector->loop = loop;
     lc_list_init(&connector->resolving);
     lc_list_init(&connector->waiting);
+    lc_list_init(&connector->failed);
     if (lc_multi_init(&connector->multi, loop) < 0) {
         lc__free(connector);
         return NULL;

@@ -34,10 +34,9 @@ append_request_line(struct lc_exchange *exchange, struct lc_buffer *out)
 {
     int err = lc_buffer_append_str(out, exchange->method);
     err = err < 0 ? err : lc_buffer_append(out, " ", 1);
-    if (exchange->origin->route != LCORE_ROUTE_CONNECT) {
+    if (exchange->origin->route != LCORE_ROUTE_CONNECT && !exchange->url.is_https) {
         /* A proxy wants the whole URL, without credentials and fragment. */
-        struct lc_str scheme = exchange->url.is_https ? LCORE_STR("https://") : LCORE_STR("http://");
-        err = err < 0 ? err : lc_buffer_append_str(out, scheme);
+        err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("http://"));
         err = err < 0 ? err : lc_url_append_host(&exchange->url, out);
     }
     err = err < 0 ? err : lc_buffer_append_str(out, exchange->url.target);

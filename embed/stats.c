@@ -269,31 +269,36 @@ stats_clear_all(struct stats_object *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static PyObject *
-stats_failures(struct stats_object *self, PyObject *unused)
+/* Reads the place of a failure. */
+static int
+read_place(struct stats_object *self, PyObject *object, size_t *place)
 {
-    size_t count = lc_stats_failure_count(self->core);
-    PyObject *rows = PyList_New((Py_ssize_t)count);
-    for (size_t i = 0; rows != NULL && i < count; i++) {
-        struct lc_stats_failure failure;
-        lc_stats_failure_at(self->core, i, &failure);
-        PyObject *row =
-            Py_BuildValue("(NNNKddN)", cload__stats_str(failure.method), cload__stats_str(failure.name),
-                          cload__stats_str(failure.text), (unsigned long long)failure.occurrences,
-                          failure.first_seen_unix_s, failure.last_seen_unix_s, PyBool_FromLong(failure.is_remote));
-        if (row == NULL) {
-            Py_CLEAR(rows);
-        } else {
-            PyList_SET_ITEM(rows, (Py_ssize_t)i, row);
-        }
+    *place = PyLong_AsSize_t(object);
+    if (PyErr_Occurred() == NULL && *place >= lc_stats_failure_count(self->core)) {
+        PyErr_SetString(PyExc_IndexError, "no such failure");
     }
-    return rows;
+    return PyErr_Occurred() != NULL ? -1 : 0;
 }
 
 static PyObject *
-stats_failure_count(struct stats_object *self, PyObject *unused)
+stats_failure(struct stats_object *self, PyObject *index)
 {
-    return PyLong_FromSize_t(lc_stats_failure_count(self->core));
+    size_t place;
+    if (read_place(self, index, &place) < 0) {
+        return NULL;
+    }
+    struct lc_stats_failure failure;
+    lc_stats_failure_at(self->core, place, &failure);
+    return Py_BuildValue("(NNNKddN)", cload__stats_str(failure.method), cload__stats_str(failure.name),
+                         cload__stats_str(failure.text), (unsigned long long)failure.occurrences,
+                         failure.first_seen_unix_s, failure.last_seen_unix_s, PyBool_FromLong(failure.is_remote));
+}
+
+static PyObject *
+stats_failure_state(struct stats_object *self, PyObject *unused)
+{
+    return Py_BuildValue("(Kn)", (unsigned long long)self->core->failures.epoch,
+                         (Py_ssize_t)lc_stats_failure_count(self->core));
 }
 
 static PyObject *
@@ -324,15 +329,11 @@ stats_add_failure(struct stats_object *self, PyObject *args)
 static PyObject *
 stats_remove_failure(struct stats_object *self, PyObject *index)
 {
-    size_t row = PyLong_AsSize_t(index);
-    if (PyErr_Occurred() != NULL) {
+    size_t place;
+    if (read_place(self, index, &place) < 0) {
         return NULL;
     }
-    if (row >= lc_stats_failure_count(self->core)) {
-        PyErr_SetString(PyExc_IndexError, "no such failure");
-        return NULL;
-    }
-    lc__failures_remove(&self->core->failures, row);
+    lc__failures_remove(&self->core->failures, place);
     Py_RETURN_NONE;
 }
 
@@ -420,7 +421,7 @@ stats_console_percentiles(struct stats_object *self, PyObject *args)
 }
 
 static PyObject *
-stats_console_percentile_row(struct stats_object *self, PyObject *args)
+stats_console_percentile_row(PyObject *unused, PyObject *args)
 {
     int name_width, type_width;
     PyObject *object, *percentiles;
@@ -543,6 +544,7 @@ static PyGetSetDef stats_getset[] = {
 
 static PyMethodDef stats_methods[] = {
     {"log_request", (PyCFunction)(void (*)(void))stats_log_request, METH_VARARGS | METH_KEYWORDS,
+     "log_request($self, /, method, name, response_time, content_length)\n--\n\n"
      "Counts a request in its entry and the aggregate."},
     {"_log_failure", (PyCFunction)stats_log_failure, METH_VARARGS, "Counts a failure by its text."},
     {"_tune", (PyCFunction)stats_tune, METH_VARARGS, "Sets the rounding rule and what \"current\" looks back."},
@@ -553,14 +555,16 @@ static PyMethodDef stats_methods[] = {
     {"_remove", (PyCFunction)stats_remove, METH_O, "Drops an entry."},
     {"_reset", (PyCFunction)stats_reset, METH_NOARGS, "Zeroes all entries, drops the failures."},
     {"_clear", (PyCFunction)stats_clear_all, METH_NOARGS, "Drops all entries and failures."},
-    {"_failures", (PyCFunction)stats_failures, METH_NOARGS, "All failures in order of first occurrence."},
-    {"_failure_count", (PyCFunction)stats_failure_count, METH_NOARGS, "How many failures there are."},
+    {"_failure", (PyCFunction)stats_failure, METH_O, "A failure by its place in the order of first occurrence."},
+    {"_failure_state", (PyCFunction)stats_failure_state, METH_NOARGS,
+     "A number that changes when places do other than by being added, and how many failures there are."},
     {"_add_failure", (PyCFunction)stats_add_failure, METH_VARARGS, "Adds to a failure without counting it."},
     {"_remove_failure", (PyCFunction)stats_remove_failure, METH_O, "Drops a failure by its place."},
     {"_clear_failures", (PyCFunction)stats_clear_failures, METH_NOARGS, "Drops all failures."},
     {"_console_requests", (PyCFunction)stats_console_requests, METH_VARARGS, "The request table."},
     {"_console_percentiles", (PyCFunction)stats_console_percentiles, METH_VARARGS, "The percentile table."},
-    {"_console_percentile_row", (PyCFunction)stats_console_percentile_row, METH_VARARGS, "Its row of an entry."},
+    {"_console_percentile_row", (PyCFunction)stats_console_percentile_row, METH_VARARGS | METH_STATIC,
+     "Its row of an entry."},
     {"_console_failures", (PyCFunction)stats_console_failures, METH_VARARGS, "The error report."},
     {"_csv_header", (PyCFunction)stats_csv_header, METH_VARARGS | METH_STATIC, "The header of a CSV file."},
     {"_csv_requests", (PyCFunction)stats_csv_requests, METH_O, "Rows of the requests file."},

@@ -194,16 +194,16 @@ entry_config(struct entry_object *self)
 }
 
 static PyObject *
-entry_log(struct entry_object *self, PyObject *const *args, Py_ssize_t count)
+entry_log(struct entry_object *self, PyObject *args, PyObject *kwargs)
 {
+    static char *keywords[] = {"response_time", "content_length", NULL};
+    PyObject *response_time, *content_length;
     double ms;
     bool is_whole;
     uint64_t length;
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "log() takes a response time and a content length");
-        return NULL;
-    }
-    if (cload__stats_read_ms(args[0], &ms, &is_whole) < 0 || cload__stats_read_length(args[1], &length) < 0) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:log", keywords, &response_time, &content_length) ||
+        cload__stats_read_ms(response_time, &ms, &is_whole) < 0 ||
+        cload__stats_read_length(content_length, &length) < 0) {
         return NULL;
     }
     int err = lc__stats_log_entry_ms(self->entry, entry_config(self), ms, is_whole, length, cload__stats_now());
@@ -251,12 +251,20 @@ read_fraction(PyObject *object, double *fraction)
     return 0;
 }
 
+static int
+read_percent(PyObject *args, PyObject *kwargs, double *fraction)
+{
+    static char *keywords[] = {"percent", NULL};
+    PyObject *percent;
+    return PyArg_ParseTupleAndKeywords(args, kwargs, "O", keywords, &percent) ? read_fraction(percent, fraction) : -1;
+}
+
 static PyObject *
-entry_percentile(struct entry_object *self, PyObject *percent)
+entry_percentile(struct entry_object *self, PyObject *args, PyObject *kwargs)
 {
     double fraction;
     uint32_t ms;
-    if (read_fraction(percent, &fraction) < 0) {
+    if (read_percent(args, kwargs, &fraction) < 0) {
         return NULL;
     }
     lc__stats_entry_percentiles_ms(self->entry, &fraction, 1, &ms);
@@ -264,10 +272,10 @@ entry_percentile(struct entry_object *self, PyObject *percent)
 }
 
 static PyObject *
-entry_true_percentile(struct entry_object *self, PyObject *percent)
+entry_exact_percentile(struct entry_object *self, PyObject *args, PyObject *kwargs)
 {
     double fraction;
-    if (read_fraction(percent, &fraction) < 0) {
+    if (read_percent(args, kwargs, &fraction) < 0) {
         return NULL;
     }
     return PyFloat_FromDouble(lc_stats_entry_percentile_ms(self->entry, fraction));
@@ -377,11 +385,11 @@ get_total_rate(struct entry_object *self, void *which)
     return PyFloat_FromDouble((double)count / elapsed_s);
 }
 
-/* Locust's sums are whole numbers as long as only such were logged. */
+/* Locust's numbers are whole where they came of whole ones. */
 static PyObject *
-ms_object(const struct entry_object *self, double ms)
+ms_object(double ms, bool is_whole)
 {
-    return self->entry->is_whole_ms ? PyLong_FromDouble(ms) : PyFloat_FromDouble(ms);
+    return is_whole ? PyLong_FromDouble(ms) : PyFloat_FromDouble(ms);
 }
 
 static PyObject *
@@ -405,19 +413,22 @@ get_stats(struct entry_object *self, void *unused)
 static PyObject *
 get_total_ms(struct entry_object *self, void *unused)
 {
-    return ms_object(self, self->entry->total_ms);
+    return ms_object(self->entry->total_ms, self->entry->is_total_whole);
 }
 
 static PyObject *
 get_min_ms(struct entry_object *self, void *unused)
 {
-    return self->entry->min_ms == INFINITY ? Py_NewRef(Py_None) : ms_object(self, self->entry->min_ms);
+    if (self->entry->min_ms == INFINITY) {
+        Py_RETURN_NONE;
+    }
+    return ms_object(self->entry->min_ms, self->entry->is_min_whole);
 }
 
 static PyObject *
 get_max_ms(struct entry_object *self, void *unused)
 {
-    return self->entry->max_ms == 0 ? PyLong_FromLong(0) : ms_object(self, self->entry->max_ms);
+    return ms_object(self->entry->max_ms, self->entry->is_max_whole);
 }
 
 static PyObject *
@@ -429,9 +440,7 @@ get_average_ms(struct entry_object *self, void *unused)
 static PyObject *
 get_median_ms(struct entry_object *self, void *unused)
 {
-    double median = lc_stats_entry_locust_median_ms(self->entry);
-    bool is_bucket = median == lc_stats_entry_locust_percentile_ms(self->entry, 0.5);
-    return is_bucket ? PyLong_FromDouble(median) : ms_object(self, median);
+    return ms_object(lc_stats_entry_locust_median_ms(self->entry), lc__stats_entry_is_median_whole(self->entry));
 }
 
 static PyObject *
@@ -508,37 +517,35 @@ set_counter(struct entry_object *self, PyObject *value, void *offset)
 
 /* A number of ms; None, where it is allowed, is `none`. */
 static int
-set_ms(struct entry_object *self, PyObject *value, double *out, double none)
+set_ms(PyObject *value, double *out, bool *is_whole, double none)
 {
     double ms;
-    bool is_whole;
-    if (value == NULL || cload__stats_read_ms(value, &ms, &is_whole) < 0) {
+    if (value == NULL || cload__stats_read_ms(value, &ms, is_whole) < 0) {
         if (PyErr_Occurred() == NULL) {
             PyErr_SetString(PyExc_AttributeError, "this attribute cannot be deleted");
         }
         return -1;
     }
     *out = isnan(ms) ? none : ms;
-    self->entry->is_whole_ms &= is_whole;
     return 0;
 }
 
 static int
 set_total_ms(struct entry_object *self, PyObject *value, void *unused)
 {
-    return set_ms(self, value, &self->entry->total_ms, 0);
+    return set_ms(value, &self->entry->total_ms, &self->entry->is_total_whole, 0);
 }
 
 static int
 set_min_ms(struct entry_object *self, PyObject *value, void *unused)
 {
-    return set_ms(self, value, &self->entry->min_ms, INFINITY);
+    return set_ms(value, &self->entry->min_ms, &self->entry->is_min_whole, INFINITY);
 }
 
 static int
 set_max_ms(struct entry_object *self, PyObject *value, void *unused)
 {
-    return set_ms(self, value, &self->entry->max_ms, 0);
+    return set_ms(value, &self->entry->max_ms, &self->entry->is_max_whole, 0);
 }
 
 static PyObject *
@@ -786,13 +793,19 @@ static PyGetSetDef entry_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+#define WITH_KEYWORDS(function) (PyCFunction)(void (*)(void)) function, METH_VARARGS | METH_KEYWORDS
+
 static PyMethodDef entry_methods[] = {
-    {"log", (PyCFunction)(void (*)(void))entry_log, METH_FASTCALL, "Counts a request in this entry only."},
-    {"log_error", (PyCFunction)entry_log_error, METH_O, "Counts a failure in this entry only."},
-    {"reset", (PyCFunction)entry_reset, METH_NOARGS, "Zeroes the entry."},
-    {"extend", (PyCFunction)entry_extend, METH_O, "Adds another entry's numbers."},
-    {"get_response_time_percentile", (PyCFunction)entry_percentile, METH_O, "Rounded percentile in ms."},
-    {"exact_percentile", (PyCFunction)entry_true_percentile, METH_O, "Percentile in ms, to 0.1 %."},
+    {"log", WITH_KEYWORDS(entry_log),
+     "log($self, /, response_time, content_length)\n--\n\nCounts a request in this entry only."},
+    {"log_error", (PyCFunction)entry_log_error, METH_O,
+     "log_error($self, error, /)\n--\n\nCounts a failure in this entry only."},
+    {"reset", (PyCFunction)entry_reset, METH_NOARGS, "reset($self, /)\n--\n\nZeroes the entry."},
+    {"extend", (PyCFunction)entry_extend, METH_O, "extend($self, other, /)\n--\n\nAdds another entry's numbers."},
+    {"get_response_time_percentile", WITH_KEYWORDS(entry_percentile),
+     "get_response_time_percentile($self, /, percent)\n--\n\nRounded percentile in ms; percent is 0.0 to 1.0."},
+    {"get_exact_response_time_percentile", WITH_KEYWORDS(entry_exact_percentile),
+     "get_exact_response_time_percentile($self, /, percent)\n--\n\nPercentile in ms, true to 0.1 %."},
     {"_recent_percentile", (PyCFunction)(void (*)(void))entry_recent_percentile, METH_FASTCALL,
      "Rounded percentile of the last seconds, or None."},
     {"_moments", (PyCFunction)entry_moments, METH_NOARGS, "What _recent_percentile() compares with."},
@@ -801,7 +814,7 @@ static PyMethodDef entry_methods[] = {
 };
 
 static PyType_Slot entry_slots[] = {
-    {Py_tp_doc, "One row of the statistics."},
+    {Py_tp_doc, "StatsEntry(stats, name, method, use_response_times_cache=False)\n--\n\nOne row of the statistics."},
     {Py_tp_new, entry_new},
     {Py_tp_dealloc, entry_dealloc},
     {Py_tp_traverse, entry_traverse},

@@ -84,17 +84,15 @@ write_percentiles(struct lc_writer *writer, const struct lc_stats_entry *entry, 
 static void
 write_numbers(struct lc_writer *writer, const struct lc_stats_entry *entry)
 {
-    double median = lc_stats_entry_locust_median_ms(entry);
-    bool is_bucket = median == lc_stats_entry_locust_percentile_ms(entry, 0.5);
     lc__write_format(writer, ",%llu,%llu,", (unsigned long long)entry->request_count,
                      (unsigned long long)entry->failure_count);
-    lc__write_ms(writer, median, is_bucket || entry->is_whole_ms);
+    lc__write_ms(writer, lc_stats_entry_locust_median_ms(entry), lc__stats_entry_is_median_whole(entry));
     lc__write(writer, LCORE_STR(","));
     lc__write_double(writer, lc_stats_entry_average_ms(entry));
     lc__write(writer, LCORE_STR(","));
-    lc__write_ms(writer, entry->min_ms == INFINITY ? 0 : entry->min_ms, entry->is_whole_ms);
+    lc__write_ms(writer, entry->min_ms == INFINITY ? 0 : entry->min_ms, entry->is_min_whole);
     lc__write(writer, LCORE_STR(","));
-    lc__write_ms(writer, entry->max_ms, entry->is_whole_ms);
+    lc__write_ms(writer, entry->max_ms, entry->is_max_whole);
     lc__write(writer, LCORE_STR(","));
     if (entry->request_count == 0) {
         lc__write(writer, LCORE_STR("0"));

@@ -69,14 +69,14 @@ write_entry(struct lc_writer *writer, const struct lc_stats_entry *entry)
     write_count(writer, "num_none_requests", entry->none_count);
     write_count(writer, "num_failures", entry->failure_count);
     write_key(writer, "total_response_time");
-    lc__write_ms(writer, entry->total_ms, entry->is_whole_ms);
+    lc__write_ms(writer, entry->total_ms, entry->is_total_whole);
     write_key(writer, "max_response_time");
-    lc__write_ms(writer, entry->max_ms, entry->is_whole_ms);
+    lc__write_ms(writer, entry->max_ms, entry->is_max_whole);
     write_key(writer, "min_response_time");
     if (entry->min_ms == INFINITY) {
         lc__write(writer, LCORE_STR("null"));
     } else {
-        lc__write_ms(writer, entry->min_ms, entry->is_whole_ms);
+        lc__write_ms(writer, entry->min_ms, entry->is_min_whole);
     }
     write_key(writer, "total_content_length");
     lc__write_format(writer, "%lld", (long long)entry->content_bytes);

@@ -60,7 +60,7 @@ lc__stats_entry_reset(struct lc_stats_entry *entry, double unix_s)
     entry->request_count = entry->failure_count = entry->none_count = entry->content_bytes = 0;
     entry->total_ms = entry->max_ms = 0;
     entry->min_ms = INFINITY;
-    entry->is_whole_ms = true;
+    entry->is_total_whole = entry->is_min_whole = entry->is_max_whole = true;
     entry->start_unix_s = unix_s;
     entry->last_request_unix_s = 0;
     entry->last_request_s = 0;
@@ -158,9 +158,15 @@ lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entr
     target->none_count += source->none_count;
     target->content_bytes += source->content_bytes;
     target->total_ms += source->total_ms;
-    target->min_ms = fmin(target->min_ms, source->min_ms);
-    target->max_ms = fmax(target->max_ms, source->max_ms);
-    target->is_whole_ms &= source->is_whole_ms;
+    target->is_total_whole &= source->is_total_whole;
+    if (source->min_ms < target->min_ms) {
+        target->min_ms = source->min_ms;
+        target->is_min_whole = source->is_min_whole;
+    }
+    if (source->max_ms > target->max_ms) {
+        target->max_ms = source->max_ms;
+        target->is_max_whole = source->is_max_whole;
+    }
     target->start_unix_s = fmin(target->start_unix_s, source->start_unix_s);
     if (source->last_request_unix_s > target->last_request_unix_s) {
         bool is_new_second = source->last_request_s > target->last_request_s;
@@ -260,6 +266,14 @@ lc_stats_entry_locust_median_ms(const struct lc_stats_entry *entry)
         return entry->max_ms;
     }
     return entry->min_ms != INFINITY && median < entry->min_ms ? entry->min_ms : median;
+}
+
+bool
+lc__stats_entry_is_median_whole(const struct lc_stats_entry *entry)
+{
+    double median = lc_stats_entry_locust_median_ms(entry);
+    return median == lc_stats_entry_locust_percentile_ms(entry, 0.5) ||
+           (median == entry->max_ms ? entry->is_max_whole : entry->is_min_whole);
 }
 
 bool

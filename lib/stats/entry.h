@@ -13,8 +13,8 @@
 
 struct lc_stats_entry {
     uint32_t refs;
-    bool is_keeping_recent; /* moments are taken, so that current percentiles can be told */
-    bool is_whole_ms;       /* every time logged so far was a whole number of ms given as such (see lc_sample) */
+    bool is_keeping_recent;                          /* moments are taken, so that current percentiles can be told */
+    bool is_total_whole, is_min_whole, is_max_whole; /* came of whole numbers given as such (struct lc_sample) */
     uint64_t request_count, failure_count, none_count;
     uint64_t content_bytes;          /* wraps, so that negative lengths of user code subtract */
     double total_ms, min_ms, max_ms; /* min +inf and max 0 until there is a timed request */
@@ -34,8 +34,8 @@ struct lc_stats_entry {
 
 /* One request, worked out once for the entry and the aggregate. */
 struct lc_sample {
-    double ms; /* NaN: counted, but has no time */
-    bool is_whole_ms;
+    double ms;        /* NaN: counted, but has no time */
+    bool is_whole_ms; /* Locust's sums of whole numbers are whole, and shown as such */
     uint32_t slot, bucket_ms;
     int near; /* number of the bucket's near counter, or -1 */
     uint64_t content_bytes;
@@ -84,13 +84,15 @@ lc__stats_entry_count(struct lc_stats_entry *entry, const struct lc_sample *samp
         entry->none_count++;
         return;
     }
-    entry->is_whole_ms &= sample->is_whole_ms;
+    entry->is_total_whole &= sample->is_whole_ms;
     entry->total_ms += sample->ms;
     if (sample->ms < entry->min_ms) {
         entry->min_ms = sample->ms;
+        entry->is_min_whole = sample->is_whole_ms;
     }
     if (sample->ms > entry->max_ms) {
         entry->max_ms = sample->ms;
+        entry->is_max_whole = sample->is_whole_ms;
     }
     lc__histogram_raise(lc__histogram_at(&entry->histogram, sample->slot), 1);
     if (sample->near >= 0) {
@@ -109,6 +111,8 @@ int lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_
 /* For rows that came with Locust's buckets only: fills the histogram with the buckets' times. */
 int lc__stats_entry_fill_histogram(struct lc_stats_entry *entry);
 
+/* Locust's median is a whole number unless it is one of the extremes. */
+bool lc__stats_entry_is_median_whole(const struct lc_stats_entry *entry);
 /* Requests and failures per second over Locust's window, for a clock given as times of the aggregate. */
 void lc__stats_entry_rates_at(const struct lc_stats_entry *entry, double start_unix_s, double last_unix_s,
                               double *requests_per_s, double *failures_per_s);

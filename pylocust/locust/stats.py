@@ -1,0 +1,874 @@
+"""Statistics of a run: Locust's interface over the core's table.
+
+The numbers live in C. The objects here are views of them: reading an attribute asks the core, and the dictionaries that
+attributes give (`response_times`, `num_reqs_per_sec`, ...) are copies.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import types
+import weakref
+from abc import abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, TypeVar
+
+import _cload
+import gevent
+
+from .exception import CatchResponseError
+from .util.date import format_utc_timestamp
+from .util.rounding import proper_round
+
+if TYPE_CHECKING:
+    from .env import Environment
+    from .event import Events
+    from .runners import Runner
+
+console_logger = logging.getLogger("locust.stats_logger")
+logger = logging.getLogger(__name__)
+
+# What user code may assign to.
+STATS_NAME_WIDTH = 80
+STATS_AUTORESIZE = True
+STATS_TYPE_WIDTH = 8
+CONSOLE_STATS_INTERVAL_SEC = 2
+HISTORY_STATS_INTERVAL_SEC = 5
+CSV_STATS_INTERVAL_SEC = 1
+CSV_STATS_FLUSH_INTERVAL_SEC = 5
+CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW = 10
+PERCENTILES_TO_REPORT = [0.50, 0.66, 0.75, 0.80, 0.90, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0]
+PERCENTILES_TO_STATISTICS = [0.95, 0.99]
+PERCENTILES_TO_CHART = [0.5, 0.95]
+
+
+def resize_handler(signum: int, frame: types.FrameType | None) -> None:
+    global STATS_NAME_WIDTH
+    if STATS_AUTORESIZE:
+        try:
+            columns = os.get_terminal_size().columns
+        except OSError:
+            return
+        STATS_NAME_WIDTH = max(0, min(80, columns - 80))
+
+
+resize_handler(0, None)
+try:
+    signal.signal(signal.SIGWINCH, resize_handler)
+except ValueError:
+    logger.debug("Not on the main thread: tables will not follow the width of the terminal")
+
+
+class CSVWriter(Protocol):
+    @abstractmethod
+    def writerow(self, columns: Iterable[str | int | float]) -> Any: ...
+
+
+class StatsBaseDict(TypedDict):
+    name: str
+    method: str
+
+
+class StatsEntryDict(StatsBaseDict):
+    last_request_timestamp: float | None
+    start_time: float
+    num_requests: int
+    num_none_requests: int
+    num_failures: int
+    total_response_time: float
+    max_response_time: float
+    min_response_time: float | None
+    total_content_length: int
+    response_times: dict[int, int]
+    num_reqs_per_sec: dict[int, int]
+    num_fail_per_sec: dict[int, int]
+
+
+class StatsErrorDict(StatsBaseDict):
+    error: str
+    occurrences: int
+    first_seen: float | None
+    last_seen: float | None
+
+
+_ENTRY_KEYS = (
+    "name",
+    "method",
+    "last_request_timestamp",
+    "start_time",
+    "num_requests",
+    "num_none_requests",
+    "num_failures",
+    "total_response_time",
+    "max_response_time",
+    "min_response_time",
+    "total_content_length",
+    "response_times",
+    "num_reqs_per_sec",
+    "num_fail_per_sec",
+)
+
+
+class StatsHolder(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def method(self) -> str: ...
+
+
+S = TypeVar("S", bound=StatsHolder)
+
+
+class CachedResponseTimes(NamedTuple):
+    response_times: dict[int, int]
+    num_requests: int
+    num_none_requests: int
+
+
+class RequestStatsAdditionError(Exception):
+    pass
+
+
+def bucket_response_time(response_time: int | float) -> int:
+    """The bucket a response time is counted in: about two digits of it.
+
+    May be replaced (`locust.stats.bucket_response_time = ...`) by another rule; it is then called for each request.
+    """
+    if response_time < 100:
+        return round(response_time)
+    digits = -1 if response_time < 1000 else -2 if response_time < 10000 else -3
+    return int(round(response_time, digits))
+
+
+_locust_rounding = bucket_response_time
+_tables: weakref.WeakSet[RequestStats] = weakref.WeakSet()
+
+
+def _tune(stats: RequestStats) -> None:
+    """Tells a table which of the tunable values of this module differ from the core's."""
+    rounding = None if bucket_response_time is _locust_rounding else bucket_response_time
+    stats._tune(rounding, int(CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW))
+
+
+class _StatsModule(types.ModuleType):
+    """This module, but it hears when the core must know of an assignment."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in ("bucket_response_time", "CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW"):
+            for stats in list(_tables):
+                _tune(stats)
+
+
+sys.modules[__name__].__class__ = _StatsModule
+
+
+def get_readable_percentiles(percentile_list: list[float]) -> list[str]:
+    """Labels such as "50%" and "99.9%"."""
+    percents = (100 * percentile for percentile in percentile_list)
+    return [f"{int(percent) if float(percent).is_integer() else round(percent, 6)}%" for percent in percents]
+
+
+def calculate_response_time_percentile(response_times: dict[int, int], num_requests: int, percent: float) -> int:
+    """The largest bucket that has at most `percent` (0.0 to 1.0) of all requests below it; 0 if there is none."""
+    allowed = int(num_requests * percent)
+    below = num_requests
+    for bucket in sorted(response_times, reverse=True):
+        below -= response_times[bucket]
+        if below <= allowed:
+            return bucket
+    return 0
+
+
+def diff_response_time_dicts(latest: dict[int, int], old: dict[int, int]) -> dict[int, int]:
+    """What was added to `old` since, without buckets that did not change."""
+    changes = ((bucket, count - old.get(bucket, 0)) for bucket, count in latest.items())
+    return {bucket: change for bucket, change in changes if change}
+
+
+def avg(values: list[float | int]) -> float:
+    return sum(values, 0.0) / max(len(values), 1)
+
+
+class StatsEntry(_cload.StatsEntry):
+    """The numbers of one (name, method), or of all requests."""
+
+    __slots__ = ("__dict__", "__weakref__")
+
+    stats: RequestStats
+
+    @property
+    def response_times_cache(self) -> OrderedDict[int, CachedResponseTimes] | None:
+        """What the buckets were in recent seconds (a copy)."""
+        if not self.use_response_times_cache:
+            return None
+        return OrderedDict((second, CachedResponseTimes(times, count, 0)) for second, times, count in self._moments())
+
+    def get_current_response_time_percentile(self, percent: float) -> int | None:
+        """Percentile of about the last CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW seconds; None: not known yet."""
+        if not self.use_response_times_cache:
+            raise ValueError("Current percentiles are only known to entries made with use_response_times_cache=True")
+        current: int | None = self._recent_percentile(percent, int(CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW))
+        return current
+
+    def serialize(self) -> StatsEntryDict:
+        return {key: getattr(self, key) for key in _ENTRY_KEYS}  # type: ignore[return-value]
+
+    @classmethod
+    def unserialize(cls, data: StatsEntryDict, stats: RequestStats) -> StatsEntry:
+        entry = cls(stats, data["name"], data["method"])
+        for key in _ENTRY_KEYS[2:]:
+            if key in data:
+                setattr(entry, key, data[key])  # type: ignore[literal-required]
+        return entry
+
+    def get_stripped_report(self) -> StatsEntryDict:
+        """What happened since the last report."""
+        report = self.serialize()
+        self.reset()
+        return report
+
+    def to_string(self, current: bool = True) -> str:
+        """The entry's row of the console table, with the rates of the last seconds or of the whole run."""
+        row: str = self._request_row(STATS_NAME_WIDTH, STATS_TYPE_WIDTH, current)
+        return row
+
+    def __str__(self) -> str:
+        return self.to_string()
+
+    def percentile(self) -> str:
+        """The entry's row of the percentile table."""
+        if not self.num_requests:
+            raise ValueError("There are no percentiles without requests")
+        row: str = _cload.Stats._console_percentile_row(self, STATS_NAME_WIDTH, STATS_TYPE_WIDTH, PERCENTILES_TO_REPORT)
+        return row
+
+    def to_dict(self, escape_string_values: bool = False) -> dict[str, int | float | str]:
+        minimum = self.min_response_time
+        return {
+            "method": self.method,
+            "name": self.name,
+            "num_requests": self.num_requests,
+            "num_failures": self.num_failures,
+            "min_response_time": 0 if minimum is None else proper_round(minimum),
+            "max_response_time": proper_round(self.max_response_time),
+            "current_rps": self.current_rps,
+            "current_fail_per_sec": self.current_fail_per_sec,
+            "avg_response_time": self.avg_response_time,
+            "median_response_time": self.median_response_time,
+            "total_rps": self.total_rps,
+            "total_fail_per_sec": self.total_fail_per_sec,
+            **{
+                f"response_time_percentile_{percentile}": self.get_response_time_percentile(percentile)
+                for percentile in PERCENTILES_TO_STATISTICS
+            },
+            "avg_content_length": self.avg_content_length,
+        }
+
+
+class StatsError:
+    """One kind of failure of one entry."""
+
+    # Whether to_name() can tell the text of a CatchResponseError without the quotes of its repr().
+    _is_local = False
+
+    def __init__(
+        self,
+        method: str,
+        name: str,
+        error: Exception | str | None,
+        occurrences: int = 0,
+        first_seen: float | None = None,
+        last_seen: float | None = None,
+    ) -> None:
+        self.method = method
+        self.name = name
+        self.error = error
+        self.occurrences = occurrences
+        self.first_seen = first_seen
+        self.last_seen = last_seen
+
+    @classmethod
+    def parse_error(cls, error: Exception | str | None) -> str:
+        """The text that failures are told apart by: without the addresses of objects."""
+        text = error if isinstance(error, str) else repr(error)
+        mark = "object at "
+        start = text.find(mark + "0x")
+        end = text.find(">", start)
+        if start < 0 or end < 0:
+            return text
+        return text.replace(text[start + len(mark) : end], "0x....")
+
+    @classmethod
+    def create_key(cls, method: str, name: str, error: Exception | str | None) -> str:
+        key = f"{method}.{name}.{cls.parse_error(error)!r}"
+        return hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()
+
+    def occurred(self) -> None:
+        self.occurrences += 1
+        self.last_seen = time.time()
+        if self.first_seen is None:
+            self.first_seen = self.last_seen
+
+    def to_name(self) -> str:
+        if isinstance(self.error, CatchResponseError):
+            text = self.error.args[0]
+        else:
+            plain = self.error if isinstance(self.error, str) else repr(self.error)
+            text = _cload.Stats._failure_text(plain, not self._is_local)
+        return f"{self.method} {self.name}: {text}"
+
+    def serialize(self) -> StatsErrorDict:
+        return {
+            "name": self.name,
+            "method": self.method,
+            "error": self.parse_error(self.error),
+            "occurrences": self.occurrences,
+            "first_seen": self.first_seen,
+            "last_seen": self.last_seen,
+        }
+
+    @classmethod
+    def unserialize(cls, data: StatsErrorDict) -> StatsError:
+        return cls(
+            data["method"],
+            data["name"],
+            data["error"],
+            data["occurrences"],
+            data.get("first_seen"),
+            data.get("last_seen"),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        fields = ("method", "name", "error", "occurrences", "first_seen", "last_seen")
+        serialized = self.serialize()
+        return {field: serialized[field] for field in fields}  # type: ignore[literal-required]
+
+
+class EntriesDict(MutableMapping[tuple[str, str], StatsEntry]):
+    """The entries by (name, method), in order of first use. Subscribing makes what is missing."""
+
+    def __init__(self, request_stats: RequestStats) -> None:
+        self.request_stats = request_stats
+
+    def __getitem__(self, key: tuple[str, str]) -> StatsEntry:
+        name, method = key
+        entry: StatsEntry = self.request_stats._entry(name, method, True)
+        return entry
+
+    def __setitem__(self, key: tuple[str, str], entry: StatsEntry) -> None:
+        if key != (entry.name, entry.method):
+            raise ValueError(f"the key {key!r} is not that of the entry {(entry.name, entry.method)!r}")
+        self.request_stats._adopt(entry)
+
+    def __delitem__(self, key: tuple[str, str]) -> None:
+        entry = self._find(key)
+        if entry is None:
+            raise KeyError(key)
+        self.request_stats._remove(entry)
+
+    def _find(self, key: object) -> StatsEntry | None:
+        if not isinstance(key, tuple) or len(key) != 2:
+            return None
+        entry: StatsEntry | None = self.request_stats._entry(*key, False)
+        return entry
+
+    def __contains__(self, key: object) -> bool:
+        return self._find(key) is not None
+
+    def get(self, key: tuple[str, str], default: Any = None) -> Any:
+        entry = self._find(key)
+        return default if entry is None else entry
+
+    def pop(self, key: tuple[str, str], *default: Any) -> Any:
+        entry = self._find(key)
+        if entry is None:
+            if default:
+                return default[0]
+            raise KeyError(key)
+        self.request_stats._remove(entry)
+        return entry
+
+    def setdefault(self, key: tuple[str, str], default: Any = None) -> StatsEntry:
+        if default is not None and key not in self:
+            self[key] = default
+        return self[key]
+
+    def copy(self) -> dict[tuple[str, str], StatsEntry]:
+        return dict(self)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.request_stats._keys())
+
+    def __len__(self) -> int:
+        count: int = self.request_stats._count()
+        return count
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class ErrorsDict(MutableMapping[str, StatsError]):
+    """The failures by key, in order of first occurrence. Values are copies; assigning one changes the table."""
+
+    def __init__(self, request_stats: RequestStats) -> None:
+        self.request_stats = request_stats
+        self._epoch = -1
+        self._seen = 0
+        self._places: dict[str, int] = {}
+
+    def _current(self) -> dict[str, int]:
+        """The place in the table by key. Keys are expensive, so only those of new rows are made."""
+        epoch, count = self.request_stats._failure_state()
+        if epoch != self._epoch:
+            self._epoch, self._seen, self._places = epoch, 0, {}
+        for place in range(self._seen, count):
+            method, name, text = self.request_stats._failure(place)[:3]
+            self._places.setdefault(StatsError.create_key(method, name, text), place)
+        self._seen = count
+        return self._places
+
+    def __getitem__(self, key: str) -> StatsError:
+        *fields, is_remote = self.request_stats._failure(self._current()[key])
+        error = StatsError(*fields)
+        error._is_local = not is_remote
+        return error
+
+    def __setitem__(self, key: str, error: StatsError) -> None:
+        if key in self:
+            del self[key]
+        now = time.time()
+        self.request_stats._add_failure(
+            error.method,
+            error.name,
+            StatsError.parse_error(error.error),
+            error.occurrences,
+            now if error.first_seen is None else error.first_seen,
+            now if error.last_seen is None else error.last_seen,
+            not error._is_local,
+        )
+
+    def __delitem__(self, key: str) -> None:
+        self.request_stats._remove_failure(self._current()[key])
+
+    def clear(self) -> None:
+        self.request_stats._clear_failures()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._current()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._current()))
+
+    def __len__(self) -> int:
+        return len(self._current())
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class RequestStats(_cload.Stats):
+    """The statistics of a run; users find them as `self.environment.stats`."""
+
+    _entry_type = StatsEntry
+
+    total: StatsEntry
+
+    def __init__(self, use_response_times_cache: bool = True) -> None:
+        self._entries = EntriesDict(self)
+        self._errors = ErrorsDict(self)
+        self.history: list[dict[str, Any]] = []
+        _tune(self)
+        _tables.add(self)
+
+    @property
+    def entries(self) -> EntriesDict:
+        return self._entries
+
+    @entries.setter
+    def entries(self, entries: Mapping[tuple[str, str], StatsEntry]) -> None:
+        replacement = dict(entries)
+        self._entries.clear()
+        self._entries.update(replacement)
+
+    @property
+    def errors(self) -> ErrorsDict:
+        return self._errors
+
+    @errors.setter
+    def errors(self, errors: Mapping[str, StatsError]) -> None:
+        replacement = dict(errors)
+        self._errors.clear()
+        self._errors.update(replacement)
+
+    @property
+    def use_response_times_cache(self) -> bool:
+        keeps: bool = self.total.use_response_times_cache
+        return keeps
+
+    @property
+    def num_requests(self) -> int:
+        count: int = self.total.num_requests
+        return count
+
+    @property
+    def num_none_requests(self) -> int:
+        count: int = self.total.num_none_requests
+        return count
+
+    @property
+    def num_failures(self) -> int:
+        count: int = self.total.num_failures
+        return count
+
+    @property
+    def last_request_timestamp(self) -> float | None:
+        last: float | None = self.total.last_request_timestamp
+        return last
+
+    @property
+    def start_time(self) -> float:
+        start: float = self.total.start_time
+        return start
+
+    def log_error(self, method: str, name: str, error: Exception | str | None) -> None:
+        self._log_failure(method, name, StatsError.parse_error(error))
+
+    def get(self, name: str, method: str) -> StatsEntry:
+        """The entry, made if missing."""
+        return self._entries[(name, method)]
+
+    def reset_all(self) -> None:
+        """Zeroes all entries but keeps their rows."""
+        self._reset()
+        self.history = []
+
+    def clear_all(self) -> None:
+        """Drops all entries and errors."""
+        self._clear()
+        self.history = []
+
+    def serialize_stats(self) -> list[StatsEntryDict]:
+        """Reports of all entries in use, which are zeroed by that."""
+        return [
+            entry.get_stripped_report() for entry in self._entries.values() if entry.num_requests or entry.num_failures
+        ]
+
+    def serialize_errors(self) -> dict[str, StatsErrorDict]:
+        return {key: error.serialize() for key, error in self._errors.items()}
+
+
+def setup_distributed_stats_event_listeners(events: Events, stats: RequestStats) -> None:
+    """Makes workers put their statistics into reports, and masters take them out."""
+
+    def on_report_to_master(client_id: str, data: dict[str, Any]) -> None:
+        data["stats"] = stats.serialize_stats()
+        data["stats_total"] = stats.total.get_stripped_report()
+        data["errors"] = stats.serialize_errors()
+        stats.errors.clear()
+
+    def on_worker_report(client_id: str, data: dict[str, Any]) -> None:
+        for row in data["stats"]:
+            stats.get(row["name"], row["method"]).extend(StatsEntry.unserialize(row, stats))
+        for error in data["errors"].values():
+            now = time.time()
+            stats._add_failure(
+                error["method"],
+                error["name"],
+                error["error"],
+                error["occurrences"],
+                error.get("first_seen") or now,
+                error.get("last_seen") or now,
+                True,
+            )
+        stats.total.extend(StatsEntry.unserialize(data["stats_total"], stats))
+
+    events.report_to_master.add_listener(on_report_to_master)
+    events.worker_report.add_listener(on_worker_report)
+
+
+def get_stats_summary(stats: RequestStats, current: bool = True) -> list[str]:
+    """The lines of the request table."""
+    table: str = stats._console_requests(STATS_NAME_WIDTH, STATS_TYPE_WIDTH, current)
+    return table[:-1].split("\n")
+
+
+def get_percentile_stats_summary(stats: RequestStats) -> list[str]:
+    """The lines of the percentile table."""
+    table: str = stats._console_percentiles(STATS_NAME_WIDTH, STATS_TYPE_WIDTH, PERCENTILES_TO_REPORT)
+    return table[:-1].split("\n")
+
+
+def get_error_report_summary(stats: RequestStats) -> list[str]:
+    """The lines of the error report."""
+    table: str = stats._console_failures(STATS_NAME_WIDTH)
+    return table[:-1].split("\n")
+
+
+def print_stats(stats: RequestStats, current: bool = True) -> None:
+    for line in get_stats_summary(stats, current):
+        console_logger.info(line)
+    console_logger.info("")
+
+
+def print_percentile_stats(stats: RequestStats) -> None:
+    for line in get_percentile_stats_summary(stats):
+        console_logger.info(line)
+    console_logger.info("")
+
+
+def print_error_report(stats: RequestStats) -> None:
+    if stats.errors:
+        for line in get_error_report_summary(stats):
+            console_logger.info(line)
+
+
+def print_stats_json(stats: RequestStats) -> None:
+    print(json.dumps(stats.serialize_stats(), indent=4))
+
+
+def save_stats_json(stats: RequestStats, filename: str) -> None:
+    with open(f"{filename}.json", "w") as file:
+        json.dump(stats.serialize_stats(), file, indent=4)
+
+
+def stats_printer(stats: RequestStats) -> Callable[[], None]:
+    """What prints the request table now and then, to be run in a greenlet."""
+
+    def stats_printer_func() -> None:
+        while True:
+            print_stats(stats)
+            gevent.sleep(CONSOLE_STATS_INTERVAL_SEC)
+
+    return stats_printer_func
+
+
+def sort_stats(stats: Mapping[Any, S]) -> list[S]:
+    return [stats[key] for key in sorted(stats.keys())]
+
+
+def update_stats_history(runner: Runner, timestamp: str | None = None) -> None:
+    """Adds a sample to the history that charts are drawn from."""
+    stats = runner.stats
+    total = stats.total
+    now = timestamp or format_utc_timestamp(time.time())
+    sample: dict[str, Any] = {
+        f"response_time_percentile_{percentile}": [now, total.get_current_response_time_percentile(percentile) or 0]
+        for percentile in PERCENTILES_TO_CHART
+    }
+    sample["current_rps"] = [now, total.current_rps]
+    sample["current_fail_per_sec"] = [now, total.current_fail_per_sec]
+    sample["total_avg_response_time"] = [now, proper_round(total.avg_response_time, digits=2)]
+    sample["user_count"] = [now, runner.user_count or 0]
+    sample["time"] = now
+    stats.history.append(sample)
+
+
+def stats_history(runner: Runner) -> None:
+    """Takes samples while a test runs, to be run in a greenlet."""
+    while runner.stats.total.use_response_times_cache:
+        if runner.state not in ("ready", "stopped"):
+            update_stats_history(runner)
+        gevent.sleep(HISTORY_STATS_INTERVAL_SEC)
+
+
+class StatsCSV:
+    """Writes the statistics as rows of CSV."""
+
+    def __init__(self, environment: Environment, percentiles_to_report: list[float]) -> None:
+        self.environment = environment
+        self.percentiles_to_report = percentiles_to_report
+        self.percentiles_na = ["N/A"] * len(percentiles_to_report)
+        self.requests_csv_columns = self._columns("requests")
+        self.failures_columns = self._columns("failures")
+        self.exceptions_columns = self._columns("exceptions")
+
+    def _columns(self, file: str) -> list[str]:
+        return next(csv.reader([_cload.Stats._csv_header(file, self.percentiles_to_report)]))
+
+    def requests_csv(self, csv_writer: CSVWriter) -> None:
+        csv_writer.writerow(self.requests_csv_columns)
+        self._requests_data_rows(csv_writer)
+
+    def _requests_data_rows(self, csv_writer: CSVWriter) -> None:
+        _copy_rows(self.environment.stats._csv_requests(self.percentiles_to_report), csv_writer)
+
+    def failures_csv(self, csv_writer: CSVWriter) -> None:
+        csv_writer.writerow(self.failures_columns)
+        self._failures_data_rows(csv_writer)
+
+    def _failures_data_rows(self, csv_writer: CSVWriter) -> None:
+        _copy_rows(self.environment.stats._csv_failures(), csv_writer)
+
+    def exceptions_csv(self, csv_writer: CSVWriter) -> None:
+        csv_writer.writerow(self.exceptions_columns)
+        self._exceptions_data_rows(csv_writer)
+
+    def _exceptions_data_rows(self, csv_writer: CSVWriter) -> None:
+        runner = self.environment.runner
+        if runner is not None:
+            for exc in runner.exceptions.values():
+                csv_writer.writerow([exc["count"], exc["msg"], exc["traceback"], ", ".join(exc["nodes"])])
+
+    def close_files(self) -> None:
+        pass
+
+
+def _copy_rows(text: str, csv_writer: CSVWriter) -> None:
+    for row in csv.reader(io.StringIO(text, newline="")):
+        csv_writer.writerow(row)
+
+
+class StatsCSVFileWriter(StatsCSV):
+    """Writes the statistics to PREFIX_stats.csv, _stats_history.csv, _failures.csv and _exceptions.csv."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        percentiles_to_report: list[float],
+        base_filepath: str,
+        full_history: bool = False,
+    ) -> None:
+        super().__init__(environment, percentiles_to_report)
+        self.base_filepath = base_filepath
+        self.full_history = full_history
+        self.stats_history_csv_columns = self._columns("history")
+
+        self.requests_csv_filehandle = self._open("_stats.csv")
+        self.stats_history_csv_filehandle = self._open("_stats_history.csv")
+        self.failures_csv_filehandle = self._open("_failures.csv")
+        self.exceptions_csv_filehandle = self._open("_exceptions.csv")
+        self._filehandles = (
+            self.requests_csv_filehandle,
+            self.stats_history_csv_filehandle,
+            self.failures_csv_filehandle,
+            self.exceptions_csv_filehandle,
+        )
+        self._data_starts: dict[io.TextIOWrapper, int] = {}
+        self._is_failing = False
+
+    def _open(self, suffix: str) -> io.TextIOWrapper:
+        return open(self.base_filepath + suffix, "w", encoding="utf-8", newline="")
+
+    def __call__(self) -> None:
+        self.stats_writer()
+
+    def stats_writer(self) -> None:
+        """Keeps the files up to date, to be run in a greenlet."""
+        last_flush_time = 0.0
+        while True:
+            now = time.time()
+            is_flushing = now - last_flush_time > CSV_STATS_FLUSH_INTERVAL_SEC
+            self._write_round(now, is_flushing)
+            if is_flushing:
+                last_flush_time = now
+            gevent.sleep(CSV_STATS_INTERVAL_SEC)
+
+    def _write_headers(self) -> None:
+        headers = (
+            self.requests_csv_columns,
+            self.stats_history_csv_columns,
+            self.failures_columns,
+            self.exceptions_columns,
+        )
+        for file, columns in zip(self._filehandles, headers, strict=True):
+            csv.writer(file).writerow(columns)
+            self._data_starts[file] = file.tell()
+
+    def _write_round(self, now: float, is_flushing: bool) -> None:
+        """A disk that is full, or gone, is told of once and tried again: it does not end the test."""
+        try:
+            if not self._data_starts:
+                self._write_headers()
+            stats = self.environment.stats
+            self._rewrite(self.requests_csv_filehandle, stats._csv_requests(self.percentiles_to_report))
+            self._stats_history_data_rows(csv.writer(self.stats_history_csv_filehandle), now)
+            self._rewrite(self.failures_csv_filehandle, stats._csv_failures())
+            rows = io.StringIO(newline="")
+            self._exceptions_data_rows(csv.writer(rows))
+            self._rewrite(self.exceptions_csv_filehandle, rows.getvalue())
+            if is_flushing:
+                self.requests_flush()
+                self.stats_history_flush()
+                self.failures_flush()
+                self.exceptions_flush()
+            self._is_failing = False
+        except OSError as error:
+            if not self._is_failing:
+                logger.error("CSV files %s_*.csv could not be written: %s", self.base_filepath, error)
+            self._is_failing = True
+
+    def _rewrite(self, file: io.TextIOWrapper, rows: str) -> None:
+        file.seek(self._data_starts[file])
+        file.write(rows)
+        file.truncate()
+
+    def _stats_history_data_rows(self, csv_writer: CSVWriter, now: float) -> None:
+        """Appends the state of now: the aggregate's, or every entry's if full_history is set."""
+        runner = self.environment.runner
+        rows = self.environment.stats._csv_history(
+            self.percentiles_to_report,
+            self.full_history,
+            int(CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW),
+            0 if runner is None else runner.user_count,
+            now,
+        )
+        _copy_rows(rows, csv_writer)
+
+    def requests_flush(self) -> None:
+        self.requests_csv_filehandle.flush()
+
+    def stats_history_flush(self) -> None:
+        self.stats_history_csv_filehandle.flush()
+
+    def failures_flush(self) -> None:
+        self.failures_csv_filehandle.flush()
+
+    def exceptions_flush(self) -> None:
+        self.exceptions_csv_filehandle.flush()
+
+    def close_files(self) -> None:
+        """Writes the final state and closes the files."""
+        if all(file.closed for file in self._filehandles):
+            return
+        self._write_round(time.time(), is_flushing=True)
+        for file in self._filehandles:
+            try:
+                file.close()
+            except OSError as error:
+                logger.error("%s could not be closed: %s", file.name, error)
+
+    def stats_history_file_name(self) -> str:
+        return self.base_filepath + "_stats_history.csv"
+
+
+def _is_valid_percentile(parameter: Any) -> bool:
+    try:
+        return 0 < float(parameter) < 1
+    except (TypeError, ValueError):
+        return False
+
+
+def validate_stats_configuration() -> None:
+    """Ends the process where user code has set a percentile that cannot be shown."""
+    if len(PERCENTILES_TO_CHART) > 6:
+        sys.stderr.write("locust.stats.PERCENTILES_TO_CHART may hold 6 percentiles at most\n")
+        sys.exit(1)
+    for setting, percentiles in (
+        ("PERCENTILES_TO_CHART", PERCENTILES_TO_CHART),
+        ("PERCENTILES_TO_STATISTICS", PERCENTILES_TO_STATISTICS),
+    ):
+        for percentile in percentiles:
+            if not _is_valid_percentile(percentile):
+                sys.stderr.write(f"locust.stats.{setting}: {percentile!r} is not between 0 and 1, such as 0.95\n")
+                sys.exit(1)

@@ -59,50 +59,55 @@ lc_redirect_strips_auth(const struct lc_url *from, const struct lc_url *to)
     return from->is_https || !is_default_port(from) || !is_default_port(to);
 }
 
-/* The location with its scheme in lower case, without empty query and fragment, and with the inherited fragment. */
+static struct lc_str
+without_empty_query(struct lc_str text)
+{
+    const char *query = memchr(text.data, '?', text.len);
+    if (query != NULL && query + 1 == text.data + text.len) {
+        text.len--;
+    }
+    return text;
+}
+
+/* Appends the location as urlparse() and geturl() of Python would write it: a scheme is there if a host is, in lower
+ * case; what follows a scheme without a host is an absolute path; empty query and fragment go, and the fragment is
+ * inherited. */
 static int
 append_location(const struct lc_url *from, struct lc_str location, struct lc_buffer *out, bool *has_host)
 {
-    static const char *const schemes[2] = {"http", "https"};
-    if (location.len >= 2 && memcmp(location.data, "//", 2) == 0) {
-        int err = lc_buffer_append_str(out, lc_str_from(schemes[from->is_https]));
-        if (err == 0) {
-            err = lc_buffer_append(out, ":", 1);
-        }
-        if (err < 0) {
-            return err;
-        }
-    }
     const char *hash = memchr(location.data, '#', location.len);
-    struct lc_str rest = {location.data, hash == NULL ? location.len : (size_t)(hash - location.data)};
     struct lc_str fragment = {0};
     if (hash != NULL) {
-        fragment = (struct lc_str){hash + 1, location.len - rest.len - 1};
+        fragment = (struct lc_str){hash + 1, (size_t)(location.data + location.len - hash - 1)};
+        location.len = (size_t)(hash - location.data);
     }
     if (fragment.len == 0) {
         fragment = from->fragment;
     }
-    const char *query = memchr(rest.data, '?', rest.len);
-    if (query != NULL && query + 1 == rest.data + rest.len) {
-        rest.len--;
-    }
-    size_t start = out->len;
-    int err = lc_buffer_append_str(out, rest);
-    if (err < 0) {
-        return err;
-    }
-    size_t scheme_len = lc_url_scheme_len(rest);
-    for (size_t i = start; i < start + scheme_len; i++) {
-        out->data[i] = lc_ascii_lower(out->data[i]);
-    }
-    size_t path = scheme_len == 0 ? 0 : scheme_len + 1;
-    *has_host = start > 0 || (rest.len >= path + 3 && memcmp(rest.data + path, "//", 2) == 0 &&
-                              memchr("/?", rest.data[path + 2], 2) == NULL);
-    if (fragment.len > 0) {
-        err = lc_buffer_append(out, "#", 1);
-        if (err == 0) {
-            err = lc_buffer_append_str(out, fragment);
+    location = without_empty_query(location);
+    size_t scheme_len = lc_url_scheme_len(location);
+    int err = 0;
+    if (location.len >= 2 && memcmp(location.data, "//", 2) == 0) {
+        err = lc_buffer_append_str(out, from->is_https ? LCORE_STR("https:") : LCORE_STR("http:"));
+    } else if (scheme_len > 0) {
+        struct lc_str scheme = {location.data, scheme_len};
+        bool is_http =
+            lc_str_equal_nocase(scheme, LCORE_STR("http")) || lc_str_equal_nocase(scheme, LCORE_STR("https"));
+        err = lc_buffer_append(out, location.data, scheme_len + 1);
+        for (size_t i = 0; err == 0 && i < scheme_len; i++) {
+            out->data[i] = lc_ascii_lower(out->data[i]);
         }
+        location = (struct lc_str){location.data + scheme_len + 1, location.len - scheme_len - 1};
+        if (err == 0 && is_http && location.len > 0 && memchr("/?", location.data[0], 2) == NULL) {
+            err = lc_buffer_append(out, "/", 1);
+        }
+    }
+    *has_host = out->len > 0 && location.len > 2 && memcmp(location.data, "//", 2) == 0 &&
+                memchr("/?", location.data[2], 2) == NULL;
+    err = err < 0 ? err : lc_buffer_append_str(out, location);
+    if (err == 0 && fragment.len > 0) {
+        err = lc_buffer_append(out, "#", 1);
+        err = err < 0 ? err : lc_buffer_append_str(out, fragment);
     }
     return err;
 }

@@ -56,7 +56,9 @@ peer_answer(struct peer *peer, const char *body)
     char head[128];
     snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", strlen(body));
     peer_send(peer, head);
-    peer_send(peer, body);
+    if (strncmp(peer->input, "HEAD ", 5) != 0) {
+        peer_send(peer, body);
+    }
 }
 
 bool

@@ -13,6 +13,7 @@
 #include "run/user.h"
 
 #define MAX_EXCEPTION_ROWS 100
+#define MAX_REASONS 64
 #define WORKER_ID LCORE_STR("local")
 
 struct class_state {
@@ -43,6 +44,8 @@ struct lc_runner {
     struct lc_runner_exception exceptions[MAX_EXCEPTION_ROWS];
     size_t exception_rows;
     uint64_t exception_count;
+    uint64_t reasons[MAX_REASONS]; /* hashes of what lc__runner_log_once() said in this test */
+    size_t reason_count;
 };
 
 const char *
@@ -70,6 +73,26 @@ lc__runner_log(struct lc_runner *runner, const char *format, ...)
         runner->options.on_log(text, runner->options.arg);
     } else {
         fprintf(stderr, "%s\n", text);
+    }
+}
+
+void
+lc__runner_log_once(struct lc_runner *runner, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    uint64_t hash = lc_str_hash(lc_str_from(text));
+    for (size_t i = 0; i < runner->reason_count; i++) {
+        if (runner->reasons[i] == hash) {
+            return;
+        }
+    }
+    if (runner->reason_count < MAX_REASONS) {
+        runner->reasons[runner->reason_count++] = hash;
+        lc__runner_log(runner, "%s", text);
     }
 }
 
@@ -399,6 +422,7 @@ begin_test(struct lc_runner *runner, struct lc_error *error)
     lc_stats_clear(runner->shared.stats, (double)unix_ns / (double)LCORE_NS_PER_S);
     runner->exception_count = 0;
     runner->exception_rows = 0;
+    runner->reason_count = 0;
     runner->is_tick_known = false;
     runner->shape_due_ns = runner->start_ns;
     struct lc_loop *loop = runner->shared.loop;

@@ -33,5 +33,7 @@ void lc__runner_user_gone(struct lc_runner *runner, struct lc_user *user);
 /* `where`: the task; may be NULL. */
 void lc__runner_exception(struct lc_runner *runner, struct lc_user *user, const char *where, int err);
 void lc__runner_log(struct lc_runner *runner, const char *format, ...) LCORE_PRINTF(2, 3);
+/* What may happen on every task: each text once in a test, and at most 64 of them. */
+void lc__runner_log_once(struct lc_runner *runner, const char *format, ...) LCORE_PRINTF(2, 3);
 
 #endif

@@ -109,7 +109,7 @@ lc__user_settle(struct lc_user *user)
     if (record->is_pending && lc_stats_generation(lc__runner_shared(user->runner)->stats) == record->generation) {
         int err = log_record(user);
         if (err < 0) {
-            lc__runner_log(user->runner, "a request could not be counted: %s", lc_error_text(err));
+            lc__runner_log_once(user->runner, "a request could not be counted: %s", lc_error_text(err));
         }
     }
     record_reset(record);
@@ -161,8 +161,8 @@ lc_user_call(struct lc_user *user, const struct lc_request *request, const char 
     int err = session == NULL ? error.code : lc_session_call(session, request, &answer, &error);
     if (err < 0) {
         if (err != LCE_CANCELED) {
-            lc__runner_log(user->runner, "%s %.*s: %s", class_of(user)->name, (int)request->url.len, request->url.data,
-                           error.text);
+            lc__runner_log_once(user->runner, "%s %.*s: %s", class_of(user)->name, (int)request->url.len,
+                                request->url.data, error.text);
         }
         return err;
     }

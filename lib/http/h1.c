@@ -77,16 +77,22 @@ is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool
+is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* "HTTP/1.x NNN reason", with http.client's leniency about the number of blanks. */
 static bool
 parse_status_line(const char *line, size_t len, struct lc_h1_head *head)
 {
-    if (len < 12 || memcmp(line, "HTTP/1.", 7) != 0 || !is_digit(line[7]) || line[8] != ' ') {
+    if (len < 12 || memcmp(line, "HTTP/1.", 7) != 0 || !is_digit(line[7]) || !is_blank(line[8])) {
         return false;
     }
     head->minor = line[7] == '0' ? 0 : 1;
     size_t place = 9;
-    while (place < len && line[place] == ' ') {
+    while (place < len && is_blank(line[place])) {
         place++;
     }
     if (len - place < 3 || !is_digit(line[place]) || !is_digit(line[place + 1]) || !is_digit(line[place + 2])) {
@@ -94,14 +100,14 @@ parse_status_line(const char *line, size_t len, struct lc_h1_head *head)
     }
     head->status = (line[place] - '0') * 100 + (line[place + 1] - '0') * 10 + (line[place + 2] - '0');
     place += 3;
-    if (head->status < 100 || (place < len && line[place] != ' ' && line[place] != '\t')) {
+    if (head->status < 100 || (place < len && !is_blank(line[place]))) {
         return false;
     }
     head->reason = lc_str_trim((struct lc_str){line + place, len - place});
     return true;
 }
 
-/* Compares with a name in lower case; `mark` of the bytes differ at most in the bit that tells the case of letters. */
+/* Compares with a name in lower case. */
 static bool
 is_name(const char *line, const char *lower, size_t len)
 {

@@ -117,6 +117,8 @@ test_what_heads_say(void **state)
     assert_true(parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", &head) > 0);
     assert_true(head.has_transfer_coding && !head.is_chunked);
     assert_true(parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: x\r\n\r\n", &head) > 0);
+    assert_true(parse("HTTP/1.9\t302 \tFound\r\n\r\n", &head) > 0);
+    assert_str(head.reason, "Found");
     assert_true(parse("HTTP/1.1 200 \xe9\r\nX: \xe9\r\n\r\n", &head) > 0);
     assert_true(parse("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", &head) == 25);
     assert_true(lc_h1_is_interim(&head));

@@ -32,7 +32,7 @@ hub_arm_timer(struct cload_hub *hub)
     if (timer == NULL) {
         return -1;
     }
-    PyObject *started = PyObject_CallMethod(timer, "start", "O", hub->callback);
+    PyObject *started = PyObject_CallMethod(timer, "start", "O", hub->timer_callback);
     if (started == NULL) {
         Py_DECREF(timer);
         return -1;
@@ -122,6 +122,20 @@ hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
 
 static PyMethodDef hub_on_wake_def = {"cload_wake", hub_on_wake, METH_VARARGS, NULL};
 
+/* The timer fires once, by gevent's clock, which may be a little ahead of ours: it is gone, whatever the time. */
+static PyObject *
+hub_on_timer(PyObject *self, PyObject *args)
+{
+    struct cload_hub *hub = PyCapsule_GetPointer(self, "cload.hub");
+    if (hub == NULL) {
+        return NULL;
+    }
+    hub->timer_ns = INT64_MAX;
+    return hub_on_wake(self, args);
+}
+
+static PyMethodDef hub_on_timer_def = {"cload_timer", hub_on_timer, METH_VARARGS, NULL};
+
 static void
 hub_free(PyObject *capsule)
 {
@@ -183,8 +197,10 @@ hub_make(struct cload_state *state)
         goto fail;
     }
     hub->callback = PyCFunction_New(&hub_on_wake_def, capsule);
-    Py_DECREF(capsule); /* the callback owns it, and with it the hub */
-    if (hub->callback == NULL) {
+    hub->timer_callback = hub->callback == NULL ? NULL : PyCFunction_New(&hub_on_timer_def, capsule);
+    Py_DECREF(capsule); /* the callbacks own it, and with it the hub */
+    if (hub->timer_callback == NULL) {
+        Py_XDECREF(hub->callback);
         return NULL;
     }
     hub->io = PyObject_CallMethod(hub->gevent_loop, "io", "iiO", fd, GEVENT_READ, Py_False);

@@ -21,12 +21,12 @@ struct cload_hub {
     struct lc_loop *loop;
     struct lc_http *http;
     struct lc_list ready;
-    PyObject *greenlet;    /* gevent's hub */
-    PyObject *gevent_loop; /* hub.loop */
-    PyObject *io;          /* watcher of lc_loop_fd() */
-    PyObject *timer;       /* watcher of the next deadline, or NULL */
-    PyObject *callback;    /* the function all watchers call */
-    int64_t timer_ns;      /* when `timer` fires; INT64_MAX: it is not armed */
+    PyObject *greenlet;                  /* gevent's hub */
+    PyObject *gevent_loop;               /* hub.loop */
+    PyObject *io;                        /* watcher of lc_loop_fd() */
+    PyObject *timer;                     /* watcher of the next deadline, or NULL */
+    PyObject *callback, *timer_callback; /* the functions the watchers call */
+    int64_t timer_ns;                    /* when `timer` fires; INT64_MAX: it is not armed */
     unsigned long thread;
     size_t waiting_count;    /* what keeps the process alive: waiters and users */
     bool is_referenced;      /* the io watcher keeps gevent's loop alive */

@@ -23,7 +23,7 @@ cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_resp
     self->user = Py_XNewRef(user);
     self->context = Py_XNewRef(context);
     self->response_time_ns = core->timings.end_ns - core->timings.start_ns;
-    self->response_length = core->body.len;
+    self->response_length = core->fail == LCORE_FAIL_NONE ? core->body.len : 0;
     return (PyObject *)self;
 }
 
@@ -70,12 +70,12 @@ response_time_ms(const struct cload_response *self)
     return PyFloat_FromDouble((double)self->response_time_ns / 1e6);
 }
 
-/* The URL of the first hop: what was asked for. */
+/* The URL that was asked for: that of the first hop, or of the hop that failed. */
 static struct lc_str
 first_url(const struct cload_response *self)
 {
     const struct lc_response *hop = self->core;
-    while (hop->previous != NULL) {
+    while (hop->fail == LCORE_FAIL_NONE && hop->previous != NULL) {
         hop = hop->previous;
     }
     return hop->url;
@@ -128,7 +128,8 @@ build_meta(struct cload_response *self)
         PyDict_SetItem(meta, state->str_response, (PyObject *)self) < 0 ||
         PyDict_SetItem(meta, state->str_exception, Py_None) < 0 ||
         put_new(meta, state->str_start_time, PyFloat_FromDouble(start_unix_s(self))) < 0 ||
-        put_new(meta, state->str_url, self->core == NULL ? Py_NewRef(Py_None) : text_from(first_url(self))) < 0 ||
+        put_new(meta, state->str_url, self->core == NULL ? Py_XNewRef(self->asked_url) : text_from(first_url(self))) <
+            0 ||
         put_new(meta, state->str_response_length, PyLong_FromUnsignedLongLong(self->response_length)) < 0) {
         Py_CLEAR(meta);
     }
@@ -139,22 +140,22 @@ static PyObject *
 build_slot(struct cload_response *self, enum cload_response_slot slot, const char *name)
 {
     const struct lc_response *core = self->core;
-    bool has_head = core != NULL && core->status != 0;
+    /* What failed looks like a response that never came, as with requests; core_failure() tells more. */
+    bool has_head = core != NULL && core->fail == LCORE_FAIL_NONE;
     switch (slot) {
     case CLOAD_SLOT_status_code:
-        return PyLong_FromLong(core == NULL ? 0 : core->fail == LCORE_FAIL_NONE ? core->status : 0);
+        return PyLong_FromLong(has_head ? core->status : 0);
     case CLOAD_SLOT_url:
-        return core == NULL ? Py_NewRef(Py_None) : text_from(core->url);
+        return has_head ? text_from(core->url) : Py_NewRef(Py_None);
     case CLOAD_SLOT_reason:
         return has_head ? text_from(core->reason) : Py_NewRef(Py_None);
     case CLOAD_SLOT__content:
-        if (core == NULL || core->fail != LCORE_FAIL_NONE) {
+        if (!has_head) {
             Py_RETURN_NONE;
         }
         return PyBytes_FromStringAndSize(core->body.data, (Py_ssize_t)core->body.len);
     case CLOAD_SLOT__content_consumed:
         Py_RETURN_TRUE;
-    case CLOAD_SLOT__next:
     case CLOAD_SLOT_connection:
         Py_RETURN_NONE;
     case CLOAD_SLOT_error:
@@ -471,8 +472,8 @@ core_failure(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (self->core == NULL || self->core->fail == LCORE_FAIL_NONE) {
         Py_RETURN_NONE;
     }
-    return Py_BuildValue("(siNNn)", names[self->core->fail], self->core->fail_errno, text_from(self->core->fail_text),
-                         text_from(self->core->url), (Py_ssize_t)self->core->body.len);
+    return Py_BuildValue("(siNNi)", names[self->core->fail], self->core->fail_errno, text_from(self->core->fail_text),
+                         text_from(self->core->url), self->core->status);
 }
 
 static PyObject *
@@ -524,18 +525,18 @@ core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
     return list;
 }
 
-/* adopt(request_type, name, event, user, context, time_ms, length, start, is_catching): for responses that requests'
- * own code made. */
+/* adopt(request_type, name, event, user, context, url, time_ms, length, start, is_catching): for responses that
+ * requests' own code made. */
 static PyObject *
 response_adopt(PyObject *object, PyObject *args)
 {
     struct cload_response *self = (struct cload_response *)object;
-    PyObject *request_type, *name, *event, *user, *context;
+    PyObject *request_type, *name, *event, *user, *context, *asked_url;
     double time_ms, start;
     unsigned long long length;
     int is_catching;
-    if (!PyArg_ParseTuple(args, "UUOOOdKdp", &request_type, &name, &event, &user, &context, &time_ms, &length, &start,
-                          &is_catching)) {
+    if (!PyArg_ParseTuple(args, "UUOOOOdKdp", &request_type, &name, &event, &user, &context, &asked_url, &time_ms,
+                          &length, &start, &is_catching)) {
         return NULL;
     }
     Py_XSETREF(self->request_type, Py_NewRef(request_type));
@@ -543,6 +544,7 @@ response_adopt(PyObject *object, PyObject *args)
     Py_XSETREF(self->request_event, Py_NewRef(event));
     Py_XSETREF(self->user, Py_NewRef(user));
     Py_XSETREF(self->context, Py_NewRef(context));
+    Py_XSETREF(self->asked_url, Py_NewRef(asked_url));
     self->response_time_ns = (int64_t)(time_ms * 1e6);
     self->response_length = length;
     self->start_unix_s = start;
@@ -602,6 +604,7 @@ response_clear(PyObject *object)
     Py_CLEAR(self->context);
     Py_CLEAR(self->manual);
     Py_CLEAR(self->body);
+    Py_CLEAR(self->asked_url);
     Py_CLEAR(self->dict);
     for (int i = 0; i < CLOAD_SLOT_COUNT; i++) {
         Py_CLEAR(self->slots[i]);
@@ -636,7 +639,7 @@ static PyMethodDef response_methods[] = {
      PyDoc_STR("_core_sent_head() -> bytes | None\n\nRequest line and headers of the last hop, as sent.")},
     {"_core_failure", core_failure, METH_NOARGS,
      PyDoc_STR("_core_failure() -> tuple[str, int, str, str, int] | None\n\n"
-               "Kind of the transport failure, errno, text, URL, body bytes that came.")},
+               "Kind of the transport failure, errno, text, URL, status (0: no head came).")},
     {"_core_timings", core_timings, METH_NOARGS,
      PyDoc_STR("_core_timings() -> tuple[int, ...] | None\n\n"
                "Monotonic nanoseconds: start, dns, connected, tls, sent, first byte, end; 0 where it did not happen.")},
@@ -662,6 +665,7 @@ static PyMemberDef response_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(struct cload_response, weakrefs), READONLY, NULL},
     {"_sent_body", T_OBJECT, offsetof(struct cload_response, body), READONLY, NULL},
     {"_user", T_OBJECT, offsetof(struct cload_response, user), READONLY, NULL},
+    {"_is_catching", T_BOOL, offsetof(struct cload_response, is_catching), READONLY, NULL},
     {"_is_history", T_BOOL, offsetof(struct cload_response, is_history), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };

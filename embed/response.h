@@ -36,9 +36,10 @@ struct cload_response {
     struct lc_response *core;      /* owned; NULL: made by requests' own code, every slot is set */
     PyObject *request_type, *name; /* str; what the statistics call it */
     PyObject *request_event, *user;
-    PyObject *context; /* the call's own, or NULL */
-    PyObject *manual;  /* NULL: the status decides; Py_True: success(); else what failure() was given */
-    PyObject *body;    /* bytes that were sent, or NULL */
+    PyObject *context;   /* the call's own, or NULL */
+    PyObject *manual;    /* NULL: the status decides; Py_True: success(); else what failure() was given */
+    PyObject *body;      /* bytes that were sent, or NULL */
+    PyObject *asked_url; /* where requests' own code made it */
     PyObject *slots[CLOAD_SLOT_COUNT];
     PyObject *dict, *weakrefs;
     int64_t response_time_ns;

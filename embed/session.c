@@ -143,7 +143,8 @@ call_parse(struct cload_state *state, struct call *call, PyObject *const *args, 
            PyObject *kwnames)
 {
     if (count > most) {
-        PyErr_Format(PyExc_TypeError, "at most %zd positional arguments are taken (%zd given)", most, count);
+        PyErr_Format(PyExc_TypeError, "HttpSession.%U() takes %zd positional arguments but %zd were given",
+                     call->method, most + 1, count + 1);
         return -1;
     }
     call->url = count > 0 ? args[0] : NULL;
@@ -425,6 +426,24 @@ on_done(struct lc_exchange *exchange, struct lc_response *response, void *arg)
     cload_waiter_wake(waiter);
 }
 
+/* As requests does: the method goes out in capitals, whatever it is called in the statistics. */
+static void
+upper_method(struct lc_str *method, char *buffer, size_t size)
+{
+    bool is_upper = true;
+    for (size_t i = 0; i < method->len; i++) {
+        is_upper = is_upper && !(method->data[i] >= 'a' && method->data[i] <= 'z');
+    }
+    if (is_upper || method->len > size) {
+        return;
+    }
+    for (size_t i = 0; i < method->len; i++) {
+        char c = method->data[i];
+        buffer[i] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+    }
+    method->data = buffer;
+}
+
 /* Starts the exchange; NULL with an exception, or NULL without one when the call turned out to be general. */
 static __attribute__((noinline)) struct lc_exchange *
 call_start(struct session_object *self, struct call *call, int64_t start_ns, struct cload_waiter *waiter)
@@ -442,9 +461,15 @@ call_start(struct session_object *self, struct call *call, int64_t start_ns, str
         }
         return NULL;
     }
+    if (!PyUnicode_IS_ASCII(call->method)) {
+        call->is_general = true;
+        return NULL;
+    }
     if (!text_of(call->method, &request.method) || !text_of(call->full_url, &request.url)) {
         return NULL;
     }
+    char method[32];
+    upper_method(&request.method, method, sizeof(method));
     if (call->auth_value != NULL) {
         headers[request.header_count++] = (struct lc_header){
             LCORE_STR("Authorization"),
@@ -471,16 +496,13 @@ call_start(struct session_object *self, struct call *call, int64_t start_ns, str
     struct lc_error error = {0};
     struct lc_exchange *exchange = NULL;
     int err = lc_session_start(self->core, &request, start_ns, on_done, waiter, &exchange, &error);
-    if (err < 0) {
-        PyObject *arguments = Py_BuildValue("(iss#)", err, error.text[0] == '\0' ? lc_error_text(err) : error.text,
-                                            request.url.data, (Py_ssize_t)request.url.len);
-        PyObject *raised =
-            arguments == NULL ? NULL : call_helper(self->state, "raise_start_error", arguments, NULL, NULL);
-        Py_XDECREF(arguments);
-        Py_XDECREF(raised);
-        return NULL;
+    if (err == LCE_NOMEM) {
+        PyErr_NoMemory();
+    } else if (err < 0) {
+        /* A URL or header that cannot be used: requests knows which exception says so. */
+        call->is_general = true;
     }
-    return exchange;
+    return err < 0 ? NULL : exchange;
 }
 
 /* Frees the waiter. NULL with an exception when something was thrown into the greenlet. */
@@ -530,8 +552,9 @@ call_name(struct session_object *self, const struct call *call, const struct lc_
         return Py_NewRef(self->request_name);
     }
     struct lc_str target;
-    if (self->has_plain_base && call->full_url == call->url && text_of(call->url, &target) && target.len > 0 &&
-        target.data[0] == '/' && lc_url_is_clean_target(target)) {
+    bool is_first_hop = response->fail == LCORE_FAIL_NONE || response->previous == NULL;
+    if (is_first_hop && self->has_plain_base && call->full_url == call->url && text_of(call->url, &target) &&
+        target.len > 0 && target.data[0] == '/' && lc_url_is_clean_target(target)) {
         return Py_NewRef(call->url);
     }
     return name_from(response);
@@ -655,6 +678,11 @@ session_call(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t
     struct lc_exchange *exchange = NULL;
     PyObject *result = NULL;
     int begun = call_begin(self, &call, &waiter, &exchange);
+    if (begun < 0 && PyErr_ExceptionMatches(PyExc_ValueError)) {
+        /* An argument that requests refuses: it counts as a failed request there, so let it do so. */
+        PyErr_Clear();
+        begun = 1;
+    }
     if (begun > 0) {
         result = call_general(self, &call, args, count, kwnames);
     } else if (begun == 0) {

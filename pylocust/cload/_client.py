@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import http.client
 import io
 import json
+import os
 import re
 import socket
 import ssl
@@ -111,8 +113,6 @@ def tls_capsule(verify: Any, cert: Any) -> Any:
     key = (verify, tuple(cert) if isinstance(cert, list) else cert)
     capsule = _tls_capsules.get(key)
     if capsule is None:
-        import os
-
         ca_file = ca_dir = None
         if verify is not False:
             location = requests.certs.where() if verify is True else os.fspath(verify)
@@ -197,7 +197,7 @@ class SessionCookies(requests.cookies.RequestsCookieJar):
             value = value.replace('\\"', "")
         rest = getattr(cookie, "_rest", {})
         self._session._cookie_set(
-            (
+            *(
                 cookie.name,
                 "" if value is None else value,
                 (cookie.domain or "").lstrip("."),
@@ -321,25 +321,6 @@ def session_setup(session: Any, base_url: str) -> tuple[str, Any, type, bool, bo
 
 # --- errors ---
 
-_SCHEME_MISSING, _UNSUPPORTED = -4, -12
-
-
-def raise_start_error(arguments: tuple[int, str, bytes | str]) -> None:
-    """The exception of requests for a URL or header that cannot be used."""
-    code, text, url = arguments
-    if code == _SCHEME_MISSING:
-        raise requests.exceptions.MissingSchema(
-            f"Invalid URL {url!r}: No scheme supplied. Perhaps you meant https://{url}? Give --host a URL that begins "
-            "with http:// or https://"
-        )
-    if code == _UNSUPPORTED:
-        raise requests.exceptions.InvalidSchema(f"No connection adapters were found for {url!r}")
-    if code == -10:
-        raise requests.exceptions.InvalidHeader(text)
-    if code == -1:
-        raise MemoryError
-    raise requests.exceptions.InvalidURL(f"Invalid URL {url!r}: {text}")
-
 
 def raise_not_catching(response: Any) -> None:
     from locust.exception import LocustError
@@ -389,23 +370,23 @@ def _resolve_error(text: str) -> socket.gaierror:
     return socket.gaierror(number, match[2] if match else "Name or service not known")
 
 
-def _seconds(response: Any) -> Any:
-    match = re.search(r"([0-9.]+) ?s", response._core_failure()[2])
+def _seconds(text: str) -> Any:
+    match = re.search(r"([0-9.]+) ?s", text)
     return float(match[1]) if match else None
 
 
 def _transport_error(response: Any) -> tuple[Exception, Exception]:
     """The exception that requests raises for a failed exchange, and the innermost cause, which is what is counted."""
-    kind, number, text, url, received = response._core_failure()
+    kind, number, text, url, status = response._core_failure()
     peer: Any = _Peer(url, "")
     pool: Any = _Peer(url, "Pool")
     request = response.request
     exceptions = requests.exceptions
     cause: Exception
     if kind in ("REFUSED", "CONNECT") and number:
-        cause = OSError(number, _strerror(number))
+        cause = OSError(number, os.strerror(number))
         new = urllib3.exceptions.NewConnectionError(
-            peer, f"Failed to establish a new connection: [Errno {number}] {_strerror(number)}"
+            peer, f"Failed to establish a new connection: [Errno {number}] {os.strerror(number)}"
         )
         return exceptions.ConnectionError(_max_retries(url, new), request=request), cause
     if kind == "DNS":
@@ -413,62 +394,61 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
         failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)  # type: ignore[arg-type]
         return exceptions.ConnectionError(_max_retries(url, failed), request=request), cause
     if kind == "CONNECT_TIMEOUT":
-        message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(response)})"
+        message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(text)})"
         late = urllib3.exceptions.ConnectTimeoutError(peer, message)
-        error: Exception = exceptions.ConnectTimeout(_max_retries(url, late), request=request)
-        return error, error
+        return _twice(exceptions.ConnectTimeout(_max_retries(url, late), request=request))
     if kind == "READ_TIMEOUT":
-        message = f"Read timed out. (read timeout={_seconds(response)})"
-        error = exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request)
-        return error, error
+        message = f"Read timed out. (read timeout={_seconds(text)})"
+        return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
     if kind == "PROXY":
-        cause = OSError(text)
-        broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", cause)
-        error = exceptions.ProxyError(_max_retries(url, broken), request=request)
-        return error, error
+        broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", OSError(text))
+        return _twice(exceptions.ProxyError(_max_retries(url, broken), request=request))
     if kind in ("TLS", "TLS_UNTRUSTED"):
         cause = ssl.SSLCertVerificationError(1, text) if kind == "TLS_UNTRUSTED" else ssl.SSLError(1, text)
-        broken_tls = urllib3.exceptions.SSLError(cause)
-        error = exceptions.SSLError(_max_retries(url, broken_tls), request=request)
-        return error, error
-    if kind in ("INCOMPLETE", "BAD_CHUNK", "RESET_BODY"):
-        error = exceptions.ChunkedEncodingError(
-            urllib3.exceptions.ProtocolError(f"Connection broken: {text}", http.client.HTTPException(text)),
-            request=request,
-        )
-        return error, error
+        return _twice(exceptions.SSLError(_max_retries(url, urllib3.exceptions.SSLError(cause)), request=request))
+    if kind in ("INCOMPLETE", "BAD_CHUNK") or (kind == "RESET" and status):
+        cause = _body_error(kind, number, text)
+        broken_body = urllib3.exceptions.ProtocolError(f"Connection broken: {cause!r}", cause)
+        return _twice(exceptions.ChunkedEncodingError(broken_body, request=request))
     if kind == "DECODE":
-        error = exceptions.ContentDecodingError(urllib3.exceptions.DecodeError(text), request=request)
-        return error, error
+        encoding = next((v for k, v in response._core_headers() if k.lower() == "content-encoding"), "")
+        message = f"Received response with content-encoding: {encoding}, but failed to decode it."
+        return _twice(
+            exceptions.ContentDecodingError(urllib3.exceptions.DecodeError(message, ValueError(text)), request=request)
+        )
     if kind == "TOO_MANY_REDIRECTS":
-        error = exceptions.TooManyRedirects(f"Exceeded {text_number(text, 30)} redirects.", request=request)
-        return error, error
+        return _twice(exceptions.TooManyRedirects(f"Exceeded {_first_number(text, 30)} redirects.", request=request))
     if kind == "BAD_REDIRECT":
-        error = exceptions.InvalidURL(text, request=request)
-        return error, error
+        return _twice(exceptions.InvalidURL(text, request=request))
     if kind == "CLOSED":
         cause = http.client.RemoteDisconnected("Remote end closed connection without response")
-    elif kind == "RESET":
-        cause = ConnectionResetError(number or 104, _strerror(number or 104))
+    elif kind == "RESET" or (kind == "SEND" and number):
+        cause = OSError(number or errno.ECONNRESET, os.strerror(number or errno.ECONNRESET))
     elif kind == "BAD_STATUS_LINE":
         cause = http.client.BadStatusLine(text)
-    elif kind == "SEND" and number:
-        cause = OSError(number, _strerror(number))
     else:
         cause = http.client.HTTPException(text)
     aborted = urllib3.exceptions.ProtocolError("Connection aborted.", cause)
     return exceptions.ConnectionError(aborted, request=request), cause
 
 
-def text_number(text: str, default: int) -> int:
+def _twice(error: Exception) -> tuple[Exception, Exception]:
+    """Kinds of which requests' exception itself is counted."""
+    return error, error
+
+
+def _body_error(kind: str, number: int, text: str) -> Exception:
+    if kind == "RESET":
+        return OSError(number or errno.ECONNRESET, os.strerror(number or errno.ECONNRESET))
+    counts = [int(digits) for digits in re.findall(r"\d+", text)]
+    if kind == "INCOMPLETE" and counts:
+        return urllib3.exceptions.IncompleteRead(counts[0], counts[1] if len(counts) > 1 else 0)
+    return http.client.HTTPException(text)
+
+
+def _first_number(text: str, default: int) -> int:
     match = re.search(r"\d+", text)
     return int(match[0]) if match else default
-
-
-def _strerror(number: int) -> str:
-    import os
-
-    return os.strerror(number)
 
 
 def outcome_exception(response: Any, name: str) -> Exception | None:
@@ -529,6 +509,8 @@ class _Original:
 
 
 def _headers(response: Any) -> CaseInsensitiveDict:
+    if response._core_failure() is not None:
+        return CaseInsensitiveDict()
     headers: CaseInsensitiveDict = CaseInsensitiveDict()
     for name, value in response._core_headers():
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
@@ -540,7 +522,8 @@ def _request(response: Any) -> PreparedRequest:
     head = response._core_sent_head() or b""
     lines = head.decode("latin1").split("\r\n")
     prepared.method = response._core_method()
-    prepared.url = response.url
+    failure = response._core_failure()
+    prepared.url = failure[3] if failure else response.url
     prepared.headers = CaseInsensitiveDict(
         line.partition(": ")[::2] for line in lines[1:] if line and not line.startswith("Host: ")
     )
@@ -565,6 +548,8 @@ def build_attribute(response: Any, name: str) -> Any:
     if name == "encoding":
         return get_encoding_from_headers(response.headers) if response.headers else None
     if name == "history":
+        if response._core_failure() is not None:
+            return []
         history = response._core_take_history()
         for place, hop in enumerate(history):
             hop.history = history[:place]
@@ -591,6 +576,10 @@ def build_attribute(response: Any, name: str) -> Any:
         return raw_response
     if name == "error":
         return _transport_error(response)[0]
+    if name == "_next":
+        if not response.is_redirect:
+            return None
+        return next(requests.Session().resolve_redirects(response, response.request, yield_requests=True), None)
     raise AttributeError(name)
 
 
@@ -629,24 +618,20 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
         made.status_code = 0
         made._content = None
         made._content_consumed = True
-        made.request = error.request or requests.Request(method, absolute_url(session, url)).prepare()
+        made.request = error.request or requests.Request(method, absolute_url(session, url)).prepare()  # type: ignore
     milliseconds = (time.perf_counter() - clock) * 1000
     response = session._response_class.__new__(session._response_class)
     for key, value in made.__dict__.items():
         setattr(response, key, value)
-    response._next = getattr(made, "_next", None)
     response.error = failure
     first = ((made.history and made.history[0]) or made).request
     if not name:
         name = session.request_name or first.path_url
-    if kwargs.get("stream"):
-        length = int(made.headers.get("content-length") or 0)
-    else:
-        length = len(made.content or b"")
+    is_streaming = bool(kwargs.get("stream") or session.stream)
+    length = int(made.headers.get("content-length") or 0) if is_streaming else len(made.content or b"")
     response._adopt(
-        method, name, session.request_event, session.user, context, milliseconds, length, start, is_catching
+        method, name, session.request_event, session.user, context, first.url, milliseconds, length, start, is_catching
     )
-    response._asked_url = first.url
     if not is_catching:
         response._report_request()
     return response

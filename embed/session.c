@@ -312,8 +312,17 @@ call_body(struct session_object *self, struct call *call)
         Py_DECREF(form);
     }
     if (is_set(call->json)) {
-        call->body_owner = call_helper(self->state, "dump_json", call->json, NULL, NULL);
-        call->content_type = call->body_owner == NULL ? NULL : PyBytes_FromString("application/json");
+        PyObject *body = call_helper(self->state, "dump_json", call->json, NULL, NULL);
+        if (body == NULL) {
+            return -1;
+        }
+        if (body == Py_None) {
+            call->is_general = true;
+            Py_DECREF(body);
+            return 0;
+        }
+        call->body_owner = body;
+        call->content_type = PyBytes_FromString("application/json");
         return call->content_type == NULL ? -1 : 0;
     }
     return 0;
@@ -678,11 +687,6 @@ session_call(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t
     struct lc_exchange *exchange = NULL;
     PyObject *result = NULL;
     int begun = call_begin(self, &call, &waiter, &exchange);
-    if (begun < 0 && PyErr_ExceptionMatches(PyExc_ValueError)) {
-        /* An argument that requests refuses: it counts as a failed request there, so let it do so. */
-        PyErr_Clear();
-        begun = 1;
-    }
     if (begun > 0) {
         result = call_general(self, &call, args, count, kwnames);
     } else if (begun == 0) {

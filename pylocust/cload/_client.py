@@ -50,11 +50,12 @@ _encode_json = json.JSONEncoder(allow_nan=False).encode
 # --- the body and the URL of a call ---
 
 
-def dump_json(value: Any) -> bytes:
+def dump_json(value: Any) -> bytes | None:
+    """The body of `json=`; None for what JSON cannot hold: requests complains about it."""
     try:
         return _encode_json(value).encode()
-    except ValueError as error:
-        raise requests.exceptions.InvalidJSONError(error) from error
+    except ValueError:
+        return None
 
 
 def encode_form(data: Any) -> bytes | None:

@@ -194,6 +194,10 @@ test_outside_of_a_fiber(void **state)
 {
     assert_int_equal(lc_fiber_sleep(0), LCE_INVALID);
     assert_false(lc_fiber_is_canceled());
+    const struct lc_request request = {0};
+    struct lc_response *response;
+    struct lc_error error;
+    assert_int_equal(lc_session_call(NULL, &request, &response, &error), LCE_INVALID);
     lc_fibers_free(NULL);
 }
 

@@ -453,7 +453,8 @@ test_bad_arguments(void **state)
     assert_int_equal(lc_runner_state(world.runner), LCORE_RUNNER_READY);
 }
 
-/* A server of its own thread that answers one connection after the other: /missing with 404, all else with 200. */
+/* A server of its own thread that answers one connection after the other: /missing with 404, /hang never, all else with
+ * 200. */
 struct server {
     int fd;
     atomic_int client; /* -1: none */
@@ -482,13 +483,16 @@ serve(void *arg)
             if (end == NULL || (body != NULL && end + 4 + strtol(body + 16, NULL, 10) > request + len)) {
                 continue;
             }
+            len = 0;
+            if (strstr(request, " /hang ") != NULL) {
+                continue;
+            }
             const char *answer = strstr(request, " /missing ") != NULL
                                      ? "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno\n"
                                      : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
             if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0) {
                 break;
             }
-            len = 0;
         }
         server->client = -1;
         close(fd);
@@ -584,6 +588,48 @@ test_calls(void **state)
     assert_int_equal(lc_runner_exception_count(world.runner), 1);
 }
 
+static int
+hang(struct lc_user *user)
+{
+    world.runs++;
+    int err = lc_user_get(user, "/hang", NULL, NULL);
+    world.canceled += err == LCE_CANCELED;
+    return err;
+}
+
+static int
+say_goodbye(struct lc_user *user)
+{
+    const struct lc_response *response;
+    world.stops++;
+    assert_int_equal(lc_user_get(user, "/bye", NULL, &response), 0);
+    assert_int_equal(response->status, 200);
+    return 0;
+}
+
+/* API-93: a call in flight is cut and not counted; on_stop can make calls. */
+static void
+test_stop_during_a_call(void **state)
+{
+    struct server server;
+    server_start(&server);
+    const struct lc_task tasks[] = {{.run = hang}};
+    const struct lc_user_class class = {.size = sizeof(struct lc_user_class),
+                                        .name = "Patient",
+                                        .host = server.url,
+                                        .set = {LCORE_TASKS(tasks), .on_stop = say_goodbye}};
+    const struct lc_user_class *const classes[] = {&class};
+    struct lc_runner_options options = options_for(classes, 1);
+    make_runner(&options);
+    run_for_ms(1, 1, 50);
+    server_stop(&server);
+    assert_int_equal(world.runs, 1);
+    assert_int_equal(world.canceled, 1);
+    assert_int_equal(world.stops, 1);
+    assert_int_equal(lc_stats_count(lc_runner_stats(world.runner)), 1);
+    assert_int_equal(lc_runner_exit_code(world.runner), 0);
+}
+
 int
 main(void)
 {
@@ -600,6 +646,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_busy_tasks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_arguments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_calls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stop_during_a_call, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("runner", tests, NULL, NULL);
 }

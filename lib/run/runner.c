@@ -25,7 +25,8 @@ struct lc_runner {
     struct lc_runner_shared shared; /* first: see lc__runner_shared() */
     struct lc_runner_options options;
     struct class_state *classes;
-    uint32_t *chosen; /* scratch for the class indices of a dispatch */
+    uint32_t *by_name; /* class indices in the order of names */
+    uint32_t *chosen;  /* scratch for the class indices of a dispatch */
     struct lc_dispatcher *dispatcher;
     enum lc_runner_state state;
     struct lc_list leaving; /* users that finish their task or on_stop */
@@ -243,7 +244,8 @@ static void
 apply_counts(struct lc_runner *runner)
 {
     const uint32_t *counts = lc_dispatcher_counts(runner->dispatcher, 0);
-    for (size_t i = 0; i < runner->options.class_count; i++) {
+    for (size_t place = 0; place < runner->options.class_count; place++) {
+        uint32_t i = runner->by_name[place];
         int err = 0;
         while (err == 0 && runner->classes[i].count < counts[i]) {
             err = spawn(runner, i);
@@ -558,6 +560,20 @@ lc_runner_exit_code(const struct lc_runner *runner)
     return total.failure_count > 0 || runner->exception_count > 0 ? 1 : 0;
 }
 
+static void
+sort_by_name(struct lc_runner *runner)
+{
+    const struct lc_user_class *const *classes = runner->options.classes;
+    for (uint32_t i = 0; i < runner->options.class_count; i++) {
+        uint32_t place = i;
+        while (place > 0 && strcmp(classes[runner->by_name[place - 1]]->name, classes[i]->name) > 0) {
+            runner->by_name[place] = runner->by_name[place - 1];
+            place--;
+        }
+        runner->by_name[place] = i;
+    }
+}
+
 static int
 check_options(const struct lc_runner_options *options, struct lc_error *error)
 {
@@ -598,19 +614,21 @@ lc_runner_new(struct lc_loop *loop, struct lc_http *http, const struct lc_runner
     runner->shared.fibers = lc_fibers_new(loop, 0);
     runner->shared.stats = lc_stats_new();
     runner->classes = lc__calloc(options->class_count, sizeof(struct class_state));
+    runner->by_name = lc__calloc(options->class_count, sizeof(uint32_t));
     runner->chosen = lc__calloc(options->class_count, sizeof(uint32_t));
     lc_list_init(&runner->leaving);
     lc_list_init(&runner->gone);
     lc_random_init(&runner->shared.random,
                    options->seed != 0 ? options->seed : (uint64_t)lc_clock_realtime_ns() ^ (uintptr_t)runner);
     if (runner->shared.fibers == NULL || runner->shared.stats == NULL || runner->classes == NULL ||
-        runner->chosen == NULL) {
+        runner->by_name == NULL || runner->chosen == NULL) {
         lc_error_set(error, LCE_NOMEM, "%s", lc_error_text(LCE_NOMEM));
         goto fail;
     }
     for (size_t i = 0; i < options->class_count; i++) {
         lc_list_init(&runner->classes[i].users);
     }
+    sort_by_name(runner);
     runner->dispatcher = make_dispatcher(runner, error);
     if (runner->dispatcher == NULL) {
         goto fail;
@@ -639,6 +657,7 @@ lc_runner_free(struct lc_runner *runner)
     lc_fibers_free(runner->shared.fibers);
     lc_stats_free(runner->shared.stats);
     lc__free(runner->classes);
+    lc__free(runner->by_name);
     lc__free(runner->chosen);
     lc__free(runner);
 }

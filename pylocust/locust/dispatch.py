@@ -40,7 +40,7 @@ class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
         self._classes = sorted(user_classes, key=_name_of)
         self._indices = {user_class.__name__: index for index, user_class in enumerate(self._classes)}
         self._core = _cload.Dispatcher(
-            tuple((c.__name__, float(c.weight), int(c.fixed_count)) for c in self._classes),
+            tuple((c.__name__, float(c.weight), int(c.fixed_count or 0)) for c in self._classes),
             tuple(worker.id for worker in worker_nodes),
         )
         self._durations: list[float] = []
@@ -103,7 +103,7 @@ class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
     def _read_classes(self) -> None:
         # Weights and fixed counts are plain class attributes that the web interface and listeners may change.
         for index, user_class in enumerate(self._classes):
-            self._core.set_class(index, float(user_class.weight), int(user_class.fixed_count))
+            self._core.set_class(index, float(user_class.weight), int(user_class.fixed_count or 0))
 
 
 def _name_of(user_class: type[UserClass]) -> str:

@@ -1,5 +1,6 @@
 #include "report/writer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -57,18 +58,20 @@ void
 lc__write_double(struct lc_writer *writer, double number)
 {
     char text[40];
-    for (int digits = 15; digits <= 17; digits++) {
+    /* 15 digits are always told apart, but for numbers too small to be normal. */
+    for (int digits = fabs(number) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, number);
         if (strtod(text, NULL) == number) {
             break;
         }
     }
-    if (strpbrk(text, ".en") == NULL) {
-        if (fabs(number) >= 1e16) {
-            snprintf(text, sizeof(text), "%.16e", number);
-        } else {
-            strcat(text, ".0");
-        }
+    /* Python goes over to exponents at 1e16, whatever the number of digits. */
+    if (fabs(number) < 1e16 && strstr(text, "e+") != NULL) {
+        snprintf(text, sizeof(text), "%.1f", number);
+    } else if (strpbrk(text, ".en") == NULL && fabs(number) >= 1e16) {
+        snprintf(text, sizeof(text), "%.16e", number);
+    } else if (strpbrk(text, ".en") == NULL) {
+        strcat(text, ".0");
     }
     lc__write(writer, lc_str_from(text));
 }

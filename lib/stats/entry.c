@@ -5,6 +5,13 @@
 
 #include "base/alloc.h"
 
+uint64_t
+lc__stats_next_epoch(void)
+{
+    static uint64_t last;
+    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
 struct lc_stats_entry *
 lc__stats_entry_new(struct lc_str name, struct lc_str method, bool is_keeping_recent, double unix_s)
 {

@@ -43,6 +43,10 @@ struct lc_sample {
     uint32_t second;
 };
 
+/* A number that no table had before: what is remembered of a table that has gone fits no later one, even at the same
+ * address. */
+uint64_t lc__stats_next_epoch(void);
+
 /* NULL: out of memory. The caller has one reference. */
 struct lc_stats_entry *lc__stats_entry_new(struct lc_str name, struct lc_str method, bool is_keeping_recent,
                                            double unix_s);

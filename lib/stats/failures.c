@@ -7,18 +7,10 @@
 
 #define REST_TEXT LCORE_STR("(further errors, each with a text of its own)")
 
-/* No two epochs of any table are the same: an entry that moves to another table takes no row number along. */
-static uint64_t
-next_epoch(void)
-{
-    static uint64_t last;
-    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-}
-
 void
 lc__failures_init(struct lc_failures *failures)
 {
-    *failures = (struct lc_failures){.epoch = next_epoch()};
+    *failures = (struct lc_failures){.epoch = lc__stats_next_epoch()};
 }
 
 void
@@ -184,6 +176,6 @@ lc__failures_remove(struct lc_failures *failures, size_t row)
     lc__free((char *)failures->rows[row].text.data);
     failures->count--;
     memmove(&failures->rows[row], &failures->rows[row + 1], (failures->count - row) * sizeof(*failures->rows));
-    failures->epoch = next_epoch();
+    failures->epoch = lc__stats_next_epoch();
     index_rebuild(failures);
 }

@@ -27,6 +27,7 @@ lc__stats_new(const struct lc_stats_config *config, bool is_keeping_recent)
         return NULL;
     }
     lc__failures_init(&stats->failures);
+    stats->generation = lc__stats_next_epoch();
     return stats;
 }
 
@@ -44,7 +45,7 @@ drop_entries(struct lc_stats *stats)
     }
     stats->count = 0;
     lc_map_fini(&stats->map);
-    stats->generation++;
+    stats->generation = lc__stats_next_epoch();
 }
 
 void
@@ -116,7 +117,7 @@ lc__stats_remove(struct lc_stats *stats, struct lc_stats_entry *entry)
     }
     lc_map_fini(&stats->map);
     stats->map = map;
-    stats->generation++;
+    stats->generation = lc__stats_next_epoch();
     if (place < stats->count) {
         stats->count--;
         memmove(&stats->entries[place], &stats->entries[place + 1], (stats->count - place) * sizeof(stats->entries[0]));

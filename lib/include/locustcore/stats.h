@@ -22,7 +22,7 @@ LCORE_API void lc_stats_free(struct lc_stats *stats);
 /* The entry of (name, method), made if missing; NULL: out of memory. Stays valid until lc_stats_clear() or _free(),
  * so callers look it up once and keep it; lc_stats_generation() tells them when to look again. */
 LCORE_API struct lc_stats_entry *lc_stats_entry(struct lc_stats *stats, struct lc_str name, struct lc_str method);
-/* Grows with every lc_stats_clear(). */
+/* Grows with every lc_stats_clear(); no two tables of a process ever have the same. */
 LCORE_API uint64_t lc_stats_generation(const struct lc_stats *stats);
 LCORE_API struct lc_stats_entry *lc_stats_total(struct lc_stats *stats);
 /* Entries in order of first use: index 0 .. count-1. */

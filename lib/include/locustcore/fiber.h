@@ -22,7 +22,8 @@ struct lc_fiber;
 typedef int lc_fiber_fn(void *arg);
 
 /* stack_bytes 0: 256 KB, of which only what is touched costs memory; rounded up to whole pages, at least 16 KB. A guard
- * page below each stack turns an overflow into a crash. NULL: out of memory. */
+ * page below each stack turns an overflow into a crash. With it a stack is two mappings, so Linux's usual limit of
+ * 65530 (vm.max_map_count) allows some 32,000 fibers at a time. NULL: out of memory. */
 LCORE_API struct lc_fibers *lc_fibers_new(struct lc_loop *loop, size_t stack_bytes);
 /* Every fiber must have ended, and those that can be joined must have been. */
 LCORE_API void lc_fibers_free(struct lc_fibers *fibers);

@@ -29,7 +29,8 @@ lc__buckets_round(double ms, uint32_t whole, uint32_t step)
 {
     uint32_t quotient = whole / step;
     double twice = 2 * ((double)(whole - quotient * step) + (ms - whole));
-    return quotient + (twice > step || (twice == step && quotient % 2 == 1));
+    /* Without a branch, for which way it goes is anyone's guess. */
+    return quotient + ((uint32_t)(twice > step) | ((uint32_t)(twice == step) & quotient & 1));
 }
 
 /* Locust's bucket. *near becomes the number of its near counter, or -1. */

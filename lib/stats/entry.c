@@ -77,34 +77,6 @@ lc__stats_entry_reset(struct lc_stats_entry *entry, double unix_s)
     }
 }
 
-int
-lc__sample_set_time(struct lc_sample *sample, double unix_s)
-{
-    if (!(unix_s >= 0 && unix_s < (double)UINT32_MAX)) {
-        return LCE_INVALID;
-    }
-    sample->unix_s = unix_s;
-    sample->second = (uint32_t)unix_s;
-    return 0;
-}
-
-int
-lc__sample_set_ms(struct lc_sample *sample, double ms, const struct lc_stats_config *config)
-{
-    sample->ms = ms;
-    if (isnan(ms)) {
-        return 0;
-    }
-    double us = ms * 1000 + 0.5;
-    sample->slot = lc__histogram_slot(us < 0 ? 0 : us < (double)LCORE_HISTOGRAM_MAX_US ? (uint64_t)us : UINT64_MAX);
-    if (config->bucket_fn != NULL) {
-        sample->near = -1;
-        return config->bucket_fn(ms, &sample->bucket_ms, config->arg);
-    }
-    sample->bucket_ms = lc__buckets_locust_ms(ms, &sample->near);
-    return 0;
-}
-
 static int
 take_moment(struct lc_stats_entry *entry, int64_t unix_s, const struct lc_stats_config *config)
 {

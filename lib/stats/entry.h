@@ -57,9 +57,36 @@ void lc__stats_entry_unref(struct lc_stats_entry *entry); /* NULL is fine */
 void lc__stats_entry_reset(struct lc_stats_entry *entry, double unix_s);
 
 /* Seconds outside of 1970..2106 are LCE_INVALID. */
-int lc__sample_set_time(struct lc_sample *sample, double unix_s);
+static inline int
+lc__sample_set_time(struct lc_sample *sample, double unix_s)
+{
+    if (!(unix_s >= 0 && unix_s < (double)UINT32_MAX)) {
+        return LCE_INVALID;
+    }
+    sample->unix_s = unix_s;
+    sample->second = (uint32_t)unix_s;
+    return 0;
+}
+
 /* slot and bucket of sample->ms. */
-int lc__sample_set_ms(struct lc_sample *sample, double ms, const struct lc_stats_config *config);
+static inline int
+lc__sample_set_ms(struct lc_sample *sample, double ms, const struct lc_stats_config *config)
+{
+    sample->ms = ms;
+    if (isnan(ms)) {
+        return 0;
+    }
+    double us = ms * 1000 + 0.5;
+    sample->slot = lc__histogram_slot(us < 0                                ? 0
+                                      : us < (double)LCORE_HISTOGRAM_MAX_US ? (uint64_t)(int64_t)us
+                                                                            : UINT64_MAX);
+    if (config->bucket_fn != NULL) {
+        sample->near = -1;
+        return config->bucket_fn(ms, &sample->bucket_ms, config->arg);
+    }
+    sample->bucket_ms = lc__buckets_locust_ms(ms, &sample->near);
+    return 0;
+}
 
 /* The slow way of _prepare(). */
 int lc__stats_entry_make_room(struct lc_stats_entry *entry, const struct lc_sample *sample,

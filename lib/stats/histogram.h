@@ -28,13 +28,10 @@ int lc__histogram_add_page(struct lc_histogram *histogram, uint32_t slot);
 static inline uint32_t
 lc__histogram_slot(uint64_t us)
 {
-    if (us < 2 * LCORE_HISTOGRAM_PARTS) {
-        return (uint32_t)us;
-    }
     if (us > LCORE_HISTOGRAM_MAX_US) {
         us = LCORE_HISTOGRAM_MAX_US;
     }
-    unsigned shift = 53 - (unsigned)__builtin_clzll(us);
+    unsigned shift = 53 - (unsigned)__builtin_clzll(us | LCORE_HISTOGRAM_PARTS); /* 0 below 2048 */
     return shift * LCORE_HISTOGRAM_PARTS + (uint32_t)(us >> shift);
 }
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
-from pathlib import Path
 from types import ModuleType
 
 
-def package_folder() -> Path:
+def package_folder() -> str:
     """Where our ``locust`` is: inside this package when installed, beside it in the source tree."""
-    here = Path(__file__).resolve().parent
-    installed = here / "_upstream" / "locust"
-    return installed if installed.is_dir() else here.parent / "locust"
+    here = os.path.dirname(os.path.realpath(__file__))
+    installed = os.path.join(here, "_upstream", "locust")
+    return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(here), "locust")
 
 
-class LocustFinder(MetaPathFinder):
+class LocustFinder:
     """Finds the package ``locust``. Its submodules are then found through its path, like anybody's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str) -> None:
         self.folder = folder
 
     def find_spec(
@@ -30,8 +29,8 @@ class LocustFinder(MetaPathFinder):
         """See importlib.abc.MetaPathFinder."""
         if fullname != "locust":
             return None
-        folder = str(self.folder)
-        return spec_from_file_location("locust", self.folder / "__init__.py", submodule_search_locations=[folder])
+        init = os.path.join(self.folder, "__init__.py")
+        return spec_from_file_location("locust", init, submodule_search_locations=[self.folder])
 
 
 def install() -> None:
@@ -40,7 +39,7 @@ def install() -> None:
     present = sys.modules.get("locust")
     if present is not None:
         file = getattr(present, "__file__", None)
-        if file is None or Path(file).resolve().parent != folder:
+        if file is None or os.path.dirname(os.path.realpath(file)) != folder:
             raise ImportError(
                 f"locust is imported already, from {file}. Write `import cload` before anything that imports locust:"
                 " from then on `import locust` means cload's package."

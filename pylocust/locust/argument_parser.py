@@ -424,6 +424,14 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
         help=argparse.SUPPRESS,
     )
 
+    option(
+        "--web-base-path",
+        type=str,
+        default="",
+        env_var="LOCUST_WEB_BASE_PATH",
+        help="What the paths of the web application begin with, as in /locust",
+    )
+
     group = parser.add_argument_group(
         "Master options", "For the process that directs others (workers), which do the work."
     )

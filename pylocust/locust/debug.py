@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import locust
@@ -64,7 +64,7 @@ class PrintListener:
         if self.include_length:
             fields.insert(3, response_length)
         if self.include_time:
-            fields.insert(0, datetime.fromtimestamp(start_time, timezone.utc) if start_time else datetime.now())
+            fields.insert(0, datetime.fromtimestamp(start_time, UTC) if start_time else datetime.now())
         if self.include_context:
             fields.append(context or "")
         if self.include_payload:

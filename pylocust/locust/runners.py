@@ -86,6 +86,12 @@ def locust_exception_handler(environment: Environment) -> Callable[[Any], None]:
     return handle
 
 
+def _end_soon(user: User | None) -> None:
+    """Kills a user when its greenlet next lets others run."""
+    if user is not None:
+        user.group.killone(user.greenlet, block=False)
+
+
 def _format_user_classes_count_for_log(user_classes_count: dict[str, int]) -> str:
     return f"{json.dumps(dict(sorted(user_classes_count.items())))} ({sum(user_classes_count.values())} total users)"
 
@@ -229,14 +235,17 @@ class Runner:
 
     def stop_users(self, user_classes_stop_count: dict[str, int]) -> None:
         """Stops so many users of the named classes, and returns when they have ended."""
+        _end_soon(self._stop_others(user_classes_stop_count))
+
+    def _stop_others(self, counts: dict[str, int]) -> User | None:
+        """Stops users, except the one whose task called this, which is returned: it cannot wait for its own end."""
         timeout = self.environment.stop_timeout
-        current = gevent.getcurrent()
+        caller = None
         stopping = Group()
         finishing = Group()
-        for user in self._choose_users(user_classes_stop_count):
-            if user.greenlet is current:
-                # A task stops its own user: it cannot wait for its own end.
-                user.group.killone(user.greenlet, block=False)
+        for user in self._choose_users(counts):
+            if user.greenlet is gevent.getcurrent():
+                caller = user
                 continue
             if timeout:
                 finishing.add(user.greenlet)
@@ -247,7 +256,8 @@ class Runner:
         if timeout and not finishing.join(timeout=timeout):
             logger.info("Some users are still in a task after %s seconds, and are stopped now", timeout)
             finishing.kill(block=True)
-        logger.debug("%d users were stopped, %d run", sum(user_classes_stop_count.values()), self.user_count)
+        logger.debug("%d users were stopped, %d run", sum(counts.values()), self.user_count)
+        return caller
 
     def _choose_users(self, counts: dict[str, int]) -> list[User]:
         missing = dict(counts)
@@ -344,16 +354,19 @@ class Runner:
                 self.shape_greenlet.kill(block=True)
                 self.shape_greenlet = None
             self.shape_last_tick = None
-        self.stop_users(self.user_classes_count)
+        caller = self._stop_others(self.user_classes_count)
         self._users_dispatcher = None
         self.update_state(STATE_STOPPED)
         self.cpu_log_warning()
         events.test_stop.fire(environment=self.environment)
+        _end_soon(caller)
 
     def quit(self) -> None:
         """Stops the test and ends the runner's own greenlets, so that ``runner.greenlet.join()`` returns."""
+        is_called_by_user = gevent.getcurrent() in self.user_greenlets
         self.stop()
-        self.greenlet.kill(block=True)
+        # A user that was told to end would do so in here, and leave the rest of its task undone.
+        self.greenlet.kill(block=not is_called_by_user)
 
     def log_exception(self, node_id: str, msg: str, formatted_tb: str) -> None:
         """Counts an exception of user code; those with equal tracebacks are one."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 
 def format_utc_timestamp(unix_timestamp: float) -> str:
     """ISO 8601 in UTC, to the second."""
-    return f"{datetime.fromtimestamp(int(unix_timestamp), timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.fromtimestamp(int(unix_timestamp), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def format_safe_timestamp(unix_timestamp: float) -> str:

@@ -1,0 +1,121 @@
+"""Runs the same snippet or command under cload and under real Locust, each in a process of its own.
+
+Real Locust is the one whose Python LOCUST_ORACLE names, or that of .venv-oracle, which `./dev test` sets up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What snippets can use. run() makes one test of some user classes; out() is the result.
+_PREAMBLE = """
+import json, logging, os, random, sys, time
+import gevent
+import locust
+from locust import *
+from locust.env import Environment
+from locust.exception import *
+from locust.runners import *
+log = []
+def note(*words):
+    log.append(" ".join(str(word) for word in words))
+def run(*classes, seconds=0.3, users=None, **options):
+    environment = Environment(user_classes=list(classes), **options)
+    def on_error(user_instance, exception, **_):
+        note("user_error", type(user_instance).__name__, repr(exception))
+    environment.events.user_error.add_listener(on_error)
+    runner = environment.create_local_runner()
+    runner.start(users or len(classes), 100)
+    gevent.sleep(seconds)
+    runner.quit()
+    return environment
+def out(value):
+    print("RESULT " + json.dumps(value), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One of the two; `python` is None where it is not installed."""
+
+    name: str
+    python: str | None
+
+    @property
+    def is_ours(self) -> bool:
+        return self.name == "cload"
+
+    def snippet(self, code: str, *args: str, timeout: float = 30) -> Any:
+        """What `code` gives to out()."""
+        first = "import cload\n" if self.is_ours else ""
+        done = self._run(["-c", first + _PREAMBLE + code, *args], None, {}, timeout)
+        results = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+        assert results, f"no result, status {done.status}\n{done.stdout}\n{done.stderr}"
+        return json.loads(results[-1].removeprefix("RESULT "))
+
+    def command(
+        self, *args: str, cwd: Path | None = None, env: dict[str, str] | None = None, timeout: float = 30
+    ) -> Finished:
+        """The command line program with these arguments."""
+        return self._run(["-m", self.name, *args], cwd, env or {}, timeout)
+
+    def start(self, *args: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+        """The command, still running."""
+        assert self.python is not None
+        return subprocess.Popen(
+            [self.python, "-m", self.name, *args],
+            cwd=cwd,
+            env=_environment({}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _run(self, args: list[str], cwd: Path | None, env: dict[str, str], timeout: float) -> Finished:
+        assert self.python is not None
+        done = subprocess.run(
+            [self.python, *args],
+            cwd=cwd,
+            env=_environment(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def _environment(extra: dict[str, str]) -> dict[str, str]:
+    """This process' variables, without what would change the outcome."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    return {**kept, **extra}
+
+
+def _find_locust() -> str | None:
+    named = os.environ.get("LOCUST_ORACLE")
+    if named:
+        return named
+    set_up = ROOT / ".venv-oracle" / "bin" / "python"
+    return str(set_up) if set_up.exists() else None
+
+
+ENGINES = (Engine("cload", sys.executable), Engine("locust", _find_locust()))

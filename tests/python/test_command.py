@@ -1,0 +1,339 @@
+"""The command: locustfiles, output, exit statuses, shutdown. locust.main and locust.util.load_locustfile."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from oracle import ENGINES, Engine
+
+LOCUSTFILE = """
+import os, sys, logging
+from locust import User, task, constant, events
+class A(User):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        events.request.fire(request_type="T", name="n", response_time=5, response_length=1)
+"""
+
+
+def write(folder: Path, content: str = LOCUSTFILE, name: str = "locustfile.py") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+RUN = ["--headless", "-u", "2", "-r", "2", "-t", "1", "--only-summary"]
+
+
+def test_headless_run(engine: Engine, tmp_path: Path) -> None:
+    """CLI-13, CLI-81, CLI-97, CLI-98, CLI-100, EVT-28, EVT-29."""
+    hooks = "init test_start spawning_complete test_stopping test_stop quitting quit"
+    listeners = f"""
+for hook in {hooks.split()!r}:
+    def listen(hook=hook, **kw):
+        print("EVENT", hook, *sorted(kw), *([kw["exit_code"]] if "exit_code" in kw else []), flush=True)
+    getattr(events, hook).add_listener(listen)
+"""
+    write(tmp_path, LOCUSTFILE + listeners)
+    done = engine.command(*RUN, cwd=tmp_path)
+    assert done.status == 0
+    seen = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("EVENT")]
+    assert seen == [
+        ["init", "environment", "runner", "web_ui"],
+        ["test_start", "environment"],
+        ["spawning_complete", "user_count"],
+        ["test_stopping", "environment"],
+        ["test_stop", "environment"],
+        ["quitting", "environment"],
+        ["quit", "exit_code", "0"],
+    ]
+    stamp = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\] [^/. ]+/INFO/"
+    for line in (
+        r"locust\.main: Starting .*2\.47\.0.*",
+        r"locust\.main: Run time limit set to 1 seconds",
+        r"locust\.runners: Ramping to 2 users at a rate of 2\.00 per second",
+        r'locust\.runners: All users spawned: \{"A": 2\} \(2 total users\)',
+        r"locust\.main: --run-time limit reached, shutting down",
+        r"locust\.main: Shutting down \(exit code 0\)",
+    ):
+        assert re.search(f"^{stamp}{line}$", done.stderr, re.MULTILINE), line
+    assert done.stderr.count("Aggregated") == 2
+
+
+@pytest.mark.parametrize(
+    ("addition", "args", "status"),
+    [
+        pytest.param(
+            "A.t = lambda s: 0\nA.tasks = [lambda s: events.request.fire("
+            "request_type='T', name='n', response_time=1, response_length=0, exception=ValueError('x'))]\n",
+            [],
+            1,
+            id="CLI-82-request",
+        ),
+        pytest.param("def bad(user): raise ValueError('x')\nA.tasks = [bad]\n", [], 1, id="CLI-82-task"),
+        pytest.param(
+            "def bad(user): raise ValueError('x')\nA.tasks = [bad]\n", ["--exit-code-on-error", "0"], 0, id="CLI-48"
+        ),
+        pytest.param(
+            "@events.test_start.add_listener\ndef bad(**_): raise ValueError('x')\n", [], 2, id="CLI-83-listener"
+        ),
+        pytest.param("@events.init.add_listener\ndef bad(**_): raise ValueError('x')\n", [], 1, id="CLI-84-init"),
+        pytest.param(
+            "@events.quitting.add_listener\ndef decide(environment, **_): environment.process_exit_code = 42\n",
+            [],
+            42,
+            id="CLI-86",
+        ),
+        pytest.param("def stop(user): sys.exit(7)\nA.tasks = [stop]\n", [], 7, id="API-90"),
+        pytest.param("def stop(user): raise KeyboardInterrupt\nA.tasks = [stop]\n", ["-u", "1"], 0, id="API-91"),
+        pytest.param("def init(self, env): raise ValueError('x')\nA.__init__ = init\n", [], 2, id="API-26"),
+        pytest.param(
+            "from locust.exception import StopTest\ndef init(self, env): raise StopTest('no host')\nA.__init__ = init\n",
+            [],
+            0,
+            id="API-86",
+        ),
+        pytest.param("A.weight = 0\n", [], 1, id="API-18"),
+        pytest.param("B = A\n", [], 1, id="API-107"),
+        pytest.param("", ["NoSuchClass"], 1, id="CLI-78"),
+        pytest.param("", ["--autoquit", "3"], 1, id="CLI-15"),
+        pytest.param("", ["--master", "--worker"], 255, id="CLI-24"),
+        pytest.param("", ["-f", "nothing.py"], 1, id="CLI-73"),
+        pytest.param("", ["-f", "locustfile"], 1, id="CLI-73-name"),
+        pytest.param("", ["-f", "-"], 1, id="CLI-74"),
+        pytest.param("import no_such_module\n", [], 1, id="CLI-75"),
+        pytest.param("def broken(:\n", [], 1, id="CLI-75-syntax"),
+        pytest.param("del A\n", [], 1, id="CLI-77"),
+    ],
+)
+def test_exit_status(engine: Engine, tmp_path: Path, addition: str, args: list[str], status: int) -> None:
+    write(tmp_path, LOCUSTFILE + addition)
+    done = engine.command(*RUN, *args, cwd=tmp_path)
+    assert done.status == status, done.stderr
+    if engine.is_ours:
+        assert len(done.stderr.splitlines()) > 0
+        assert "site-packages/cload" not in done.stderr
+
+
+def test_import_errors_show_only_the_locustfile(tmp_path: Path) -> None:
+    """CLI-75."""
+    path = write(tmp_path, "def f():\n    return 1 / 0\nf()\n")
+    lines = ENGINES[0].command(cwd=tmp_path).stderr.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert [line for line in lines if line.startswith("  File")] == [
+        f'  File "{path}", line 3, in <module>',
+        f'  File "{path}", line 2, in f',
+    ]
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+    write(tmp_path, "def f(:\n")
+    text = ENGINES[0].command(cwd=tmp_path).stderr
+    assert "Traceback" not in text
+    assert "SyntaxError" in text
+
+
+def test_which_files_and_classes(engine: Engine, tmp_path: Path) -> None:
+    """CLI-69, CLI-70, CLI-71, CLI-76, CLI-77, CLI-105, API-20, API-228."""
+    write(
+        tmp_path, "import helper\nfrom locust import User\nclass A(User): pass\nclass B(A): abstract = True\n", "d/a.py"
+    )
+    write(tmp_path, "from a import A\nfrom locust import User\nclass C(User): pass\n", "d/_c.py")
+    write(tmp_path, "x = 1\n", "d/helper.py")
+    write(tmp_path, "from locust import User\nclass A(User): pass\n", "other.py")
+    write(tmp_path, "", "empty.py")
+    (tmp_path / "nothing").mkdir()
+
+    def listed(files: str) -> object:
+        done = engine.command("-f", files, "--list", cwd=tmp_path)
+        return done.stdout if done.status == 0 else done.status
+
+    head = "Available Users:\n"
+    assert listed("d/a.py, other.py") == 1
+    assert listed("d/a.py,d/_c.py") == head + "    A\n    C\n"
+    assert listed("d") == head + "    A\n"
+    assert listed("nothing") == 1
+    assert listed("empty.py") == head
+    if engine.is_ours:
+        # Real Locust cannot be started as a module in a folder with a locust.py.
+        write(tmp_path, "from locust import User\nclass D(User): pass\nE = D\n", "locust.py")
+        assert listed("locust.py") == head + "    D\n    E\n"
+
+
+def test_task_ratio(engine: Engine, tmp_path: Path) -> None:
+    """CLI-46, CLI-106, CLI-107, API-226."""
+    write(
+        tmp_path,
+        """
+from locust import User, TaskSet, task
+class A(User):
+    weight = 3
+    @task(3)
+    def ok(self): pass
+    @task
+    class Sub(TaskSet):
+        @task(2)
+        def s1(self): pass
+        @task
+        def s2(self): pass
+    @task
+    def last(self): pass
+class B(User):
+    @task
+    def b(self): pass
+class C(User):
+    fixed_count = 2
+    @task
+    def c(self): pass
+""",
+    )
+    done = engine.command("--show-task-ratio", "-u", "10", cwd=tmp_path)
+    assert done.status == 0
+    assert [line.rstrip() for line in done.stdout.splitlines()] == [
+        "",
+        " Task ratio per User class",
+        "-" * 80,
+        " 60.0       A",
+        "   60.0       ok",
+        "   20.0       Sub",
+        "     66.7       s1",
+        "     33.3       s2",
+        "   20.0       last",
+        " 20.0       B",
+        "   100.0      b",
+        " 20.0       C",
+        "   100.0      c",
+        "",
+        " Total task ratio",
+        "-" * 80,
+        " 60.0       A",
+        "   36.0       ok",
+        "   12.0       Sub",
+        "     8.0        s1",
+        "     4.0        s2",
+        "   12.0       last",
+        " 20.0       B",
+        "   20.0       b",
+        " 20.0       C",
+        "   20.0       c",
+    ]
+    shown = json.loads(engine.command("--show-task-ratio-json", "A", cwd=tmp_path).stdout)
+    leaf = {"s1": {"ratio": 2 / 3}, "s2": {"ratio": 1 / 3}}
+    assert shown["per_class"]["A"]["tasks"]["Sub"] == {"ratio": 0.2, "tasks": leaf}
+    assert sorted(shown) == ["per_class", "total"]
+
+
+def test_signals(engine: Engine, tmp_path: Path) -> None:
+    """CLI-89, CLI-90, EVT-30."""
+    hooks = """
+for hook in ("quitting", "test_stopping", "test_stop", "quit"):
+    getattr(events, hook).add_listener(lambda hook=hook, **_: print(hook, flush=True))
+A.on_stop = lambda self: print("on_stop", flush=True)
+events.spawning_complete.add_listener(lambda **_: print("ready", flush=True))
+"""
+    write(tmp_path, LOCUSTFILE + hooks)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = engine.start("--headless", "--only-summary", cwd=tmp_path)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=10)
+        assert stdout.split() == ["quitting", "test_stopping", "on_stop", "test_stop", "quit"]
+        assert process.returncode == 0, stderr
+        assert stderr.count("Aggregated") == 2
+        assert ("SIGTERM" in stderr) == (number == signal.SIGTERM)
+
+
+def test_shape(engine: Engine, tmp_path: Path) -> None:
+    """CLI-80, API-146, API-148, API-149."""
+    shape = """
+from locust import LoadTestShape
+class S(LoadTestShape):
+    def tick(self):
+        if self.get_run_time() < 1.5: return (2, 2)
+        FAIL
+"""
+    for fail, status in (("return None", 0), ("raise ValueError('tick')", 2)):
+        write(tmp_path, LOCUSTFILE + shape.replace("FAIL", fail))
+        done = engine.command("--headless", "-u", "5", "--only-summary", cwd=tmp_path)
+        assert done.status == status, done.stderr
+        assert done.stderr.count("/WARNING/") == 2
+        assert '{"A": 2}' in done.stderr
+
+
+def test_files_and_json(engine: Engine, tmp_path: Path) -> None:
+    """CLI-35, CLI-41, CLI-42, CLI-45."""
+    write(tmp_path)
+    done = engine.command(
+        *RUN, "--csv", "out/run", "--logfile", "logs/x.log", "--json-file", "out/x.json", cwd=tmp_path
+    )
+    assert done.status == 0, done.stderr
+    names = ["run_exceptions.csv", "run_failures.csv", "run_stats.csv", "run_stats_history.csv", "x.json.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert "Ramping to 2 users" in (tmp_path / "logs" / "x.log").read_text()
+    assert "Ramping" not in done.stderr
+    shown = json.loads(engine.command(*RUN, "--json", cwd=tmp_path).stdout)
+    assert [entry["name"] for entry in shown] == ["n"]
+
+
+def test_tags_and_classes(engine: Engine, tmp_path: Path) -> None:
+    """CLI-34, CLI-50, CLI-53, API-47."""
+    write(
+        tmp_path,
+        LOCUSTFILE
+        + """
+from locust import tag
+class B(A):
+    @tag("x")
+    @task
+    def u(self):
+        events.request.fire(request_type="T", name="u", response_time=5, response_length=1)
+""",
+    )
+    done = engine.command(*RUN, "B", "-T", "x", cwd=tmp_path)
+    assert '{"B": 2}' in done.stderr
+    table = done.stderr.split("Response time percentiles")[0]
+    assert [line.split()[1] for line in table.splitlines() if line.startswith("T ")] == ["u"]
+
+
+def test_pytest_style(engine: Engine, tmp_path: Path) -> None:
+    """API-229."""
+    write(
+        tmp_path,
+        "def test_a(session):\n    session.get('/x')\n"
+        "def test_b(fastsession):\n    fastsession.get('/y').raise_for_status()\n"
+        "import time\n"
+        "from locust import events\n"
+        "events.request.add_listener(lambda **_: time.sleep(0.05))\n",
+    )
+    done = engine.command(*RUN, "-H", "http://127.0.0.1:9", cwd=tmp_path)
+    assert '{"test_a": 1, "test_b": 1}' in done.stderr
+    if engine.is_ours:
+        # Real Locust's users do not survive a refused connection.
+        assert done.status == 1
+        assert {line.split()[1] for line in done.stderr.splitlines() if line.startswith("GET ")} == {"/x", "/y"}
+    assert engine.command("--list", cwd=tmp_path).stdout == "Available Users:\n    test_a\n    test_b\n"
+
+
+@pytest.mark.parametrize("args", [[], ["--headless", "--master"], ["--headless", "--processes", "2"]])
+def test_what_this_release_does_not_have(tmp_path: Path, args: list[str]) -> None:
+    """One line says so, and what to do."""
+    write(tmp_path)
+    done = ENGINES[0].command(*args, cwd=tmp_path)
+    assert done.status == 1
+    assert [line for line in done.stderr.splitlines() if "/ERROR/" in line and "This release" in line]
+
+
+def test_host_without_scheme_is_explained(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "from locust import HttpUser, task\nclass A(HttpUser):\n    @task\n    def t(self): self.client.get('/')\n",
+    )
+    done = ENGINES[0].command(*RUN, "-H", "localhost:1", cwd=tmp_path)
+    assert "'localhost:1': without http:// or https://" in done.stderr

@@ -1,0 +1,381 @@
+"""The life of a user: locust.user.users, and what the runner does with it."""
+
+from __future__ import annotations
+
+import pytest
+from oracle import ENGINES, Engine
+
+
+def test_class_attributes(engine: Engine) -> None:
+    """API-2, API-17, API-18, API-19, API-25, API-33, API-34, API-35, API-36."""
+    code = """
+class U(User):
+    @task
+    def t(self): pass
+def local():
+    class Hidden(User): pass
+    return Hidden
+user = U(Environment())
+out([U.host, U.weight, U.fixed_count, U.min_wait, U.max_wait, U.wait_function, U.json(), U.fullname(),
+     local().fullname(), user.context(), user.greenlet, U.wait_time(None), HttpUser.abstract, HttpUser.pool_manager])
+"""
+    json = {"host": None, "weight": 1, "fixed_count": 0, "tasks": ["t"]}
+    expected = [None, 1, 0, None, None, None, json, "__main__.U", "__main__.local.Hidden", {}, None, 0, True, None]
+    assert engine.snippet(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param("raise ValueError('x')", ["start", "user_error U ValueError('x')"], id="API-81"),
+        pytest.param("raise StopUser()", ["start", "stop"], id="API-82-user"),
+        pytest.param("raise StopTest()", ["start", "stop"], id="API-82-test"),
+        pytest.param("raise RescheduleTask()", ["start", "user_error U RescheduleTask()"], id="API-83"),
+    ],
+)
+def test_exception_in_on_start(engine: Engine, body: str, expected: list[str]) -> None:
+    code = f"""
+class U(User):
+    def on_start(self):
+        note("start")
+        {body}
+    def on_stop(self): note("stop")
+    @task
+    def t(self): note("task")
+environment = run(U, seconds=0.1)
+out(log)
+"""
+    assert engine.snippet(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param("raise StopUser()", ["task", "stop"], id="API-84"),
+        pytest.param("raise StopTest()", ["task", "stop"], id="API-85"),
+        pytest.param("raise RescheduleTask()", ["task", "waits", "task", "waits", "task", "stop"], id="API-87"),
+        pytest.param("raise RescheduleTaskImmediately()", ["task", "task", "task", "stop"], id="API-88"),
+        pytest.param(
+            "raise KeyError('k')",
+            ["task", "user_error DefaultTaskSet KeyError('k')", "waits"] * 2 + ["task", "stop"],
+            id="API-89",
+        ),
+    ],
+)
+def test_exception_in_a_task(engine: Engine, body: str, expected: list[str]) -> None:
+    code = f"""
+class U(User):
+    def wait_time(self):
+        note("waits")
+        return 0.01
+    def on_stop(self): note("stop")
+    @task
+    def t(self):
+        note("task")
+        if log.count("task") == 3: raise StopUser()
+        {body}
+run(U, seconds=0.2)
+out(log)
+"""
+    assert engine.snippet(code) == expected
+
+
+def test_uncaught_exceptions(engine: Engine) -> None:
+    """API-89 (catch_exceptions=False), API-61."""
+    code = """
+class U(User):
+    wait_time = constant(0)
+    def on_stop(self): note("stop")
+    @task
+    def t(self): raise KeyError("k")
+environment = run(U, seconds=0.1, catch_exceptions=False)
+out(log)
+"""
+    assert engine.snippet(code) == ["user_error DefaultTaskSet KeyError('k')"]
+
+
+def test_exceptions_are_counted(engine: Engine) -> None:
+    """API-144, EVT-16."""
+    code = """
+class U(User):
+    wait_time = constant(0.01)
+    @task
+    def t(self):
+        note("task")
+        if log.count("task") == 4: raise StopUser()
+        raise KeyError(log.count("task"))
+runner = run(U, seconds=0.2).runner
+row, = runner.exceptions.values()
+out([row["count"], row["msg"], sorted(row["nodes"]), "in t\\n" in row["traceback"], sorted(row)])
+"""
+    assert engine.snippet(code) == [3, "1", ["local"], True, ["count", "msg", "nodes", "traceback"]]
+
+
+def test_stop_without_timeout(engine: Engine) -> None:
+    """API-93, API-95: a task is cut, its finally runs, then on_stop; on_start is cut, too."""
+    code = """
+class U(User):
+    wait_time = constant(0)
+    def on_stop(self):
+        gevent.sleep(0.2)
+        note("stop")
+    @task
+    def t(self):
+        try:
+            note("begin")
+            gevent.sleep(30)
+            note("end")
+        finally:
+            note("finally")
+class S(User):
+    def on_start(self):
+        gevent.sleep(30)
+        note("started")
+    def on_stop(self): note("S stop")
+    @task
+    def t(self): note("S task")
+run(U, S)
+out([log.index("finally") < log.index("stop"), sorted(log)])
+"""
+    assert engine.snippet(code) == [True, ["S stop", "begin", "finally", "stop"]]
+
+
+def test_stop_with_timeout(engine: Engine) -> None:
+    """API-94, API-95, API-114."""
+    code = """
+class Waiting(User):
+    wait_time = constant(30)
+    def on_stop(self): note("waiting stop")
+    @task
+    def t(self): pass
+class Quick(User):
+    wait_time = constant(0)
+    def on_stop(self): note("quick stop")
+    @task
+    def t(self):
+        gevent.sleep(0.6)
+        note("quick end")
+class Slow(User):
+    def on_stop(self): note("slow stop")
+    @task
+    def t(self):
+        gevent.sleep(30)
+        note("slow end")
+class Starting(User):
+    def on_start(self):
+        gevent.sleep(0.7)
+        note("started")
+    def on_stop(self): note("starting stop")
+    @task
+    def t(self): note("starting task")
+begin = time.time()
+environment = run(Waiting, Quick, Slow, Starting, stop_timeout=1, seconds=0.3)
+out([log, 1.2 < time.time() - begin < 1.8, environment.runner.user_count])
+"""
+    order = ["waiting stop", "quick end", "quick stop", "started", "starting stop", "slow stop"]
+    assert engine.snippet(code) == [order, True, 0]
+
+
+def test_kill_during_the_wait_after_a_failure(engine: Engine) -> None:
+    """API-62, API-60, API-63."""
+    code = """
+class U(User):
+    wait_time = constant(30)
+    def on_stop(self): note("user stop")
+    @task
+    class Outer(TaskSet):
+        def on_stop(self):
+            note("outer stop")
+            raise ValueError("ignored")
+        @task
+        class Inner(TaskSet):
+            def on_stop(self): note("inner stop")
+            @task
+            def t(self): raise KeyError("k")
+run(U)
+out(log)
+"""
+    assert engine.snippet(code) == ["user_error Inner KeyError('k')", "outer stop", "user stop"]
+
+
+def test_exception_in_a_sets_on_start(engine: Engine) -> None:
+    """API-59."""
+    code = """
+class U(User):
+    def wait_time(self):
+        note("waits")
+        if len(log) > 3: raise StopUser()
+        return 0
+    @task
+    class Inner(TaskSet):
+        def on_start(self): raise KeyError("k")
+run(U)
+out(log)
+"""
+    code = code.replace('raise KeyError("k")', 'raise KeyError("k")\n        @task\n        def t(self): pass')
+    assert engine.snippet(code)[:4] == ["user_error DefaultTaskSet KeyError('k')", "waits"] * 2
+
+
+def test_broken_wait_time_kills_silently(engine: Engine) -> None:
+    """API-24, API-78."""
+    code = """
+class U(User):
+    wait_time = 5
+    def on_stop(self): note("stop")
+    @task
+    def t(self): note("task")
+environment = run(U, seconds=0.1)
+out([log[0], [line.split("(")[0] for line in log[1:]]])
+"""
+    assert engine.snippet(code) == ["task", ["user_error DefaultTaskSet TypeError"]]
+
+
+def test_stop_of_a_user(engine: Engine) -> None:
+    """API-31, API-32."""
+    code = """
+from gevent.pool import Group
+class U(User):
+    wait_time = constant(30)
+    def on_stop(self): note("stop", self.name)
+    @task
+    def t(self):
+        if self.name == "busy": gevent.sleep(0.3)
+def make(name):
+    user = U(Environment())
+    user.name = name
+    return user
+group = Group()
+waiting, busy, fresh, forced = [make(n) for n in ("waiting", "busy", "fresh", "busy")]
+greenlets = [u.start(group) for u in (waiting, busy, forced)]
+gevent.sleep(0.1)
+same = greenlets[0].args[0] is waiting
+late = fresh.start(group)
+results = [fresh.stop(), waiting.stop(), busy.stop(), forced.stop(force=True)]
+try:
+    busy.stop()
+except Exception as error:
+    results.append(type(error).__name__)
+group.join()
+out([results, same, sorted(log), late.dead])
+"""
+    stops = ["stop busy", "stop busy", "stop waiting"]
+    assert engine.snippet(code) == [[True, True, False, True, "Exception"], True, stops, True]
+
+
+def test_wait_in_a_task_ends_at_a_graceful_stop(engine: Engine) -> None:
+    """API-30."""
+    code = """
+class U(User):
+    wait_time = constant(0.4)
+    def on_stop(self): note("stop")
+    @task
+    def t(self):
+        note("begin")
+        self.wait()
+        note("after")
+run(U, stop_timeout=5, seconds=0.2)
+out(log)
+"""
+    assert engine.snippet(code) == ["begin", "stop"]
+
+
+QUIT_IN_A_TASK = """
+class U(User):
+    wait_time = constant(1)
+    def on_stop(self): note("stop")
+    @task
+    def t(self):
+        self.environment.runner.quit()
+        note("returned")
+class V(User):
+    wait_time = constant(30)
+    def on_stop(self): note("other stop")
+    @task
+    def t(self): pass
+environment = Environment(user_classes=CLASSES)
+runner = environment.create_local_runner()
+environment.events.test_stop.add_listener(lambda **_: note("test stop"))
+runner.start(len(CLASSES), len(CLASSES))
+with gevent.Timeout(5):
+    runner.greenlet.join()
+gevent.sleep(0.1)
+out([sorted(log), runner.state, runner.user_count])
+"""
+
+
+def test_quit_called_by_the_only_user(engine: Engine) -> None:
+    """API-92."""
+    result = engine.snippet(QUIT_IN_A_TASK.replace("CLASSES", "[U]"))
+    assert result[1:] == ["stopped", 0]
+    assert {"stop", "test stop"} <= set(result[0])
+
+
+def test_quit_called_by_one_of_several_users() -> None:
+    """API-92: real Locust ends that user in the middle of quit(), and hangs."""
+    result = ENGINES[0].snippet(QUIT_IN_A_TASK.replace("CLASSES", "[U, V]"))
+    assert result == [["other stop", "returned", "stop", "test stop"], "stopped", 0]
+
+
+def test_order_of_spawning(engine: Engine) -> None:
+    """API-80: all users of a step are made before the first one runs."""
+    code = """
+class U(User):
+    wait_time = constant(1)
+    def __init__(self, environment):
+        super().__init__(environment)
+        note("made")
+    def on_start(self): note("start")
+    @task
+    def t(self): pass
+environment = Environment(user_classes=[U])
+environment.events.spawning_complete.add_listener(lambda **_: note("complete"))
+runner = environment.create_local_runner()
+runner.start(3, 3)
+gevent.sleep(0.2)
+runner.quit()
+out(log)
+"""
+    assert engine.snippet(code) == ["made"] * 3 + ["complete"] + ["start"] * 3
+
+
+def test_constructor_that_fails(engine: Engine) -> None:
+    """API-26, API-27, API-86."""
+    code = """
+logging.disable()
+from locust import log as locust_log
+def result(init):
+    class U(User):
+        __init__ = init
+        @task
+        def t(self): pass
+    environment = Environment(user_classes=[U])
+    runner = environment.create_local_runner()
+    locust_log.unhandled_greenlet_exception = False
+    runner.start(2, 2)
+    gevent.sleep(0.2)
+    return [runner.state, runner.user_count, locust_log.unhandled_greenlet_exception]
+def raises(self, environment): raise ValueError("x")
+def forgets(self, environment): pass
+def stops(self, environment): raise StopTest("no host")
+out([result(raises), result(forgets), result(stops)])
+"""
+    assert engine.snippet(code) == [["spawning", 0, True], ["spawning", 0, True], ["stopped", 0, False]]
+
+
+def test_users_that_interrupt_at_once_do_not_starve_the_others() -> None:
+    """API-58, where real Locust hangs."""
+    code = """
+class U(User):
+    wait_time = constant(0)
+    @task
+    class Inner(TaskSet):
+        @task
+        def t(self): self.interrupt()
+class V(User):
+    wait_time = constant(0.05)
+    @task
+    def t(self): note("other")
+run(U, V, seconds=0.3)
+out(len(log) > 2)
+"""
+    assert ENGINES[0].snippet(code) is True

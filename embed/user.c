@@ -1101,6 +1101,13 @@ greenlet_bool(PyObject *object)
 }
 
 static PyObject *
+greenlet_get_carrier(PyObject *object, void *Py_UNUSED(closure))
+{
+    struct worker *worker = ((struct user_greenlet *)object)->worker;
+    return Py_NewRef(worker == NULL ? Py_None : worker->greenlet);
+}
+
+static PyObject *
 greenlet_get_args(PyObject *object, void *Py_UNUSED(closure))
 {
     return PyTuple_Pack(1, ((struct user_greenlet *)object)->user);
@@ -1172,6 +1179,7 @@ static PyMethodDef greenlet_methods[] = {
 
 static PyGetSetDef greenlet_getset[] = {
     {"args", greenlet_get_args, NULL, PyDoc_STR("A tuple of one: the user."), NULL},
+    {"carrier", greenlet_get_carrier, NULL, PyDoc_STR("The greenlet the user's code runs in, or None."), NULL},
     {"value", greenlet_get_none, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -11,6 +11,7 @@ import math
 import os
 import sys
 import tempfile
+import tomllib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple, NoReturn
@@ -24,11 +25,6 @@ import locust
 from .util.directory import get_abspaths_in
 from .util.timespan import parse_timespan
 from .util.url import is_url
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PROGRAM = "cload"
 version = locust.__version__

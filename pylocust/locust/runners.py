@@ -86,6 +86,11 @@ def locust_exception_handler(environment: Environment) -> Callable[[Any], None]:
     return handle
 
 
+def _is_current(greenlet: Any) -> bool:
+    """Whether the caller runs in this user's greenlet, or in the one that lends it its stack."""
+    return gevent.getcurrent() is getattr(greenlet, "carrier", greenlet)
+
+
 def _end_soon(user: User | None) -> None:
     """Kills a user when its greenlet next lets others run."""
     if user is not None:
@@ -244,7 +249,7 @@ class Runner:
         stopping = Group()
         finishing = Group()
         for user in self._choose_users(counts):
-            if user.greenlet is gevent.getcurrent():
+            if _is_current(user.greenlet):
                 caller = user
                 continue
             if timeout:
@@ -363,7 +368,7 @@ class Runner:
 
     def quit(self) -> None:
         """Stops the test and ends the runner's own greenlets, so that ``runner.greenlet.join()`` returns."""
-        is_called_by_user = gevent.getcurrent() in self.user_greenlets
+        is_called_by_user = any(_is_current(greenlet) for greenlet in self.user_greenlets)
         self.stop()
         # A user that was told to end would do so in here, and leave the rest of its task undone.
         self.greenlet.kill(block=not is_called_by_user)

@@ -95,7 +95,7 @@ for hook in {hooks.split()!r}:
         pytest.param("def stop(user): raise KeyboardInterrupt\nA.tasks = [stop]\n", ["-u", "1"], 0, id="API-91"),
         pytest.param("def init(self, env): raise ValueError('x')\nA.__init__ = init\n", [], 2, id="API-26"),
         pytest.param(
-            "from locust.exception import StopTest\ndef init(self, env): raise StopTest('no host')\nA.__init__ = init\n",
+            "from locust.exception import StopTest\ndef init(self, env): raise StopTest('x')\nA.__init__ = init\n",
             [],
             0,
             id="API-86",

@@ -36,8 +36,10 @@ def test_defaults(engine: Engine) -> None:
     """CLI-2 to CLI-53: names and defaults of all options."""
     code = """
 from locust.argument_parser import default_args_dict, get_parser
-actions = {a.dest: [sorted(a.option_strings), getattr(a, "env_var", None), a.nargs, bool(getattr(a, "include_in_web_ui", None))]
-           for a in get_parser()._actions}
+actions = {
+    a.dest: [sorted(a.option_strings), getattr(a, "env_var", None), a.nargs, getattr(a, "include_in_web_ui", None)]
+    for a in get_parser()._actions
+}
 out([default_args_dict(), actions])
 """
     defaults, actions = engine.snippet(code)
@@ -111,7 +113,7 @@ def test_precedence_of_configuration(engine: Engine, tmp_path: Path) -> None:
         "users = 1\nspawn-rate = 1\nhost = home\nprofile = home\ncsv = home\nlogfile = home"
     )
     (tmp_path / "locust.conf").write_text(
-        "# note\n[ignored]\nspawn-rate: 2\nhost local\nprofile = local  # note\n--csv local\nlogfile = local\nonly-summary\n"
+        "# note\n[ignored]\nspawn-rate: 2\nhost l\nprofile = l  # note\n--csv l\nlogfile = l\nonly-summary\n"
     )
     (tmp_path / "pyproject.toml").write_text(
         '[tool.locust]\nhost = "toml"\nprofile = "toml"\ncsv = "toml"\nlogfile = "t"\n'

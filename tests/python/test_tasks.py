@@ -317,8 +317,9 @@ class Missing(User):
 def waits(c):
     from locust.user.task import DefaultTaskSet
     return DefaultTaskSet(c(Environment())).wait_time()
-out([all(1 <= v <= 5 for v in values), constant(-3)(None), 0.4 < first <= 0.5, second > 0.9, kind(lambda: constant_throughput(0)),
-     kind(lambda: poisson(0)), poisson(5)(None) > 0, locust.wait_time.__name__, waits(Legacy), kind(lambda: waits(Missing))])
+out([all(1 <= v <= 5 for v in values), constant(-3)(None), 0.4 < first <= 0.5, second > 0.9,
+     kind(lambda: constant_throughput(0)), kind(lambda: poisson(0)), poisson(5)(None) > 0, locust.wait_time.__name__,
+     waits(Legacy), kind(lambda: waits(Missing))])
 """
     expected = [
         True,

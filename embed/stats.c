@@ -152,7 +152,7 @@ wrap_entry(struct stats_object *self, struct lc_stats_entry *entry)
     if (type == NULL) {
         return NULL;
     }
-    PyObject *object = cload__stats_entry_wrap((PyTypeObject *)type, (PyObject *)self, entry);
+    PyObject *object = cload__stats_entry_wrap(type, (PyObject *)self, entry);
     Py_DECREF(type);
     return object;
 }

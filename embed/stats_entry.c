@@ -127,33 +127,44 @@ entry_dealloc(struct entry_object *self)
     Py_DECREF(type);
 }
 
-PyObject *
-cload__stats_entry_wrap(PyTypeObject *type, PyObject *stats, struct lc_stats_entry *entry)
+/* Entry types are told by this file's deallocator, which every type below them inherits from. */
+static bool
+is_entry_type(PyTypeObject *type)
 {
+    while (type != NULL && type->tp_dealloc != (destructor)entry_dealloc) {
+        type = type->tp_base;
+    }
+    return type != NULL;
+}
+
+struct lc_stats_entry *
+cload__stats_entry_get(PyObject *object)
+{
+    if (!is_entry_type(Py_TYPE(object))) {
+        PyErr_Format(PyExc_TypeError, "a StatsEntry is needed, not %s", Py_TYPE(object)->tp_name);
+        return NULL;
+    }
+    return ((struct entry_object *)object)->entry;
+}
+
+PyObject *
+cload__stats_entry_wrap(PyObject *type, PyObject *stats, struct lc_stats_entry *entry)
+{
+    if (!PyType_Check(type) || !is_entry_type((PyTypeObject *)type)) {
+        PyErr_Format(PyExc_TypeError, "entries cannot be of type %R", type);
+        return NULL;
+    }
     /* Callbacks of weak references may ask for a row while its object is going. */
     if (entry->peer != NULL && Py_REFCNT(entry->peer) > 0) {
         return Py_NewRef(entry->peer);
     }
-    struct entry_object *self = (struct entry_object *)type->tp_alloc(type, 0);
+    struct entry_object *self = (struct entry_object *)((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
     if (self != NULL) {
         self->stats = Py_NewRef(stats);
         self->entry = lc__stats_entry_ref(entry);
         entry->peer = self;
     }
     return (PyObject *)self;
-}
-
-/* Entries are told by this file's deallocator, which every type below them inherits from. */
-struct lc_stats_entry *
-cload__stats_entry_get(PyObject *object)
-{
-    for (PyTypeObject *type = Py_TYPE(object); type != NULL; type = type->tp_base) {
-        if (type->tp_dealloc == (destructor)entry_dealloc) {
-            return ((struct entry_object *)object)->entry;
-        }
-    }
-    PyErr_Format(PyExc_TypeError, "a StatsEntry is needed, not %s", Py_TYPE(object)->tp_name);
-    return NULL;
 }
 
 static PyObject *
@@ -181,7 +192,7 @@ entry_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (entry == NULL) {
         return PyErr_NoMemory();
     }
-    PyObject *self = cload__stats_entry_wrap(type, stats, entry);
+    PyObject *self = cload__stats_entry_wrap((PyObject *)type, stats, entry);
     lc__stats_entry_unref(entry);
     return self;
 }
@@ -336,6 +347,10 @@ read_clock(struct entry_object *self, double *start_unix_s, double *last_unix_s)
         *start_unix_s = stats->total->start_unix_s;
         *last_unix_s = stats->total->last_request_unix_s;
         return 0;
+    }
+    if (self->stats == NULL) {
+        PyErr_SetString(PyExc_ReferenceError, "the statistics of this entry are gone");
+        return -1;
     }
     static const char *const names[] = {"start_time", "last_request_timestamp"};
     double *const out[] = {start_unix_s, last_unix_s};

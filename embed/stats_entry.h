@@ -10,8 +10,9 @@
 
 /* The base of all entry types; a new reference. */
 PyObject *cload__stats_entry_type(PyObject *module);
-/* The one object of a row, made if there is none; `type` is its class, `stats` what it says it belongs to. */
-PyObject *cload__stats_entry_wrap(PyTypeObject *type, PyObject *stats, struct lc_stats_entry *entry);
+/* The one object of a row, made if there is none; `type` is its class (TypeError if that is none for entries), `stats`
+ * what it says it belongs to. */
+PyObject *cload__stats_entry_wrap(PyObject *type, PyObject *stats, struct lc_stats_entry *entry);
 /* The row of an entry object; NULL with TypeError set for any other. */
 struct lc_stats_entry *cload__stats_entry_get(PyObject *object);
 

@@ -253,9 +253,9 @@ begin_request(struct lc_conn *conn)
     exchange->timings.sent_ns = now_ns;
     exchange->active_ns = now_ns;
     send_more(conn);
-    if (exchange->read_timeout_ns > 0) {
-        lc_timer_start(conn->session->http->loop, &exchange->timer, now_ns + exchange->read_timeout_ns,
-                       on_read_timeout);
+    if (exchange->read_timeout_ns > 0 && lc_timer_start(conn->session->http->loop, &exchange->timer,
+                                                        now_ns + exchange->read_timeout_ns, on_read_timeout) < 0) {
+        lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
     }
 }
 

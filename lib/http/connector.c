@@ -56,9 +56,9 @@ struct lc_connector {
     struct lc_list queued;
     struct lc_list resolving;
     struct lc_list waiting;
-    struct lc_list failed;   /* about to be reported */
-    bool is_name_known;      /* or its lookup is over otherwise: those that wait may try */
-    struct lc_timer release; /* lets the queued and the waiting go: libcurl's callbacks must not add handles */
+    struct lc_list failed;      /* about to be reported */
+    bool is_name_known;         /* or its lookup is over otherwise: those that wait may try */
+    struct lc_deferred release; /* lets the queued and the waiting go: libcurl's callbacks must not add handles */
     struct lc_timer slow;
     CURL *idle[IDLE_HANDLES_MAX];
     int idle_count;
@@ -75,14 +75,13 @@ handle_put(struct lc_connector *connector, CURL *easy)
     }
 }
 
-static void on_release(struct lc_timer *timer);
+static void on_release(struct lc_deferred *deferred);
 
 static void
 release(struct lc_connector *connector)
 {
     if (connector->is_name_known || !lc_list_is_empty(&connector->queued)) {
-        lc_timer_start(connector->loop, &connector->release, 0, on_release);
-        lc__loop_kick(connector->loop);
+        lc__loop_defer(connector->loop, &connector->release, on_release);
     }
 }
 
@@ -168,9 +167,9 @@ on_slow(struct lc_timer *timer)
 }
 
 static void
-on_release(struct lc_timer *timer)
+on_release(struct lc_deferred *deferred)
 {
-    struct lc_connector *connector = LCORE_CONTAINER(timer, struct lc_connector, release);
+    struct lc_connector *connector = LCORE_CONTAINER(deferred, struct lc_connector, release);
     if (connector->is_name_known) {
         connector->is_name_known = false;
         /* Each once: behind a new leader they wait again. */
@@ -431,7 +430,7 @@ lc_connector_free(struct lc_connector *connector)
         curl_easy_cleanup(connector->idle[--connector->idle_count]);
     }
     lc_multi_fini(&connector->multi);
-    lc_timer_stop(connector->loop, &connector->release);
+    lc_list_remove(&connector->release.link);
     lc_timer_stop(connector->loop, &connector->slow);
     lc__free(connector);
 }

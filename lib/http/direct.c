@@ -65,9 +65,10 @@ connect_anew(struct lc_exchange *exchange)
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
         return;
     }
-    if (exchange->connect_timeout_ns > 0) {
+    if (exchange->connect_timeout_ns > 0 &&
         lc_timer_start(http->loop, &exchange->timer, lc_clock_monotonic_ns() + exchange->connect_timeout_ns,
-                       on_connect_timeout);
+                       on_connect_timeout) < 0) {
+        lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
     }
 }
 

@@ -81,6 +81,7 @@ lc__exchange_free_idle(struct lc_http *http)
 void
 lc__exchange_reset_response(struct lc_exchange *exchange)
 {
+    lc_list_remove(&exchange->late.link);
     exchange->sent = 0;
     exchange->send_errno = 0;
     exchange->has_received = false;
@@ -137,19 +138,18 @@ lc__exchange_end_body(struct lc_exchange *exchange)
 }
 
 static void
-on_late(struct lc_timer *timer)
+on_late(struct lc_deferred *deferred)
 {
-    struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
-    lc__exchange_finish(exchange,
-                        &(struct lc_hop){.fail = exchange->late_fail, .text = lc_str_from(exchange->late_text)});
+    struct lc_exchange *exchange = LCORE_CONTAINER(deferred, struct lc_exchange, late);
+    exchange->transport->cancel(exchange);
+    struct lc_hop hop = {.fail = exchange->late_fail, .text = lc_str_from(exchange->late_text)};
+    lc__exchange_finish(exchange, &hop);
 }
 
 void
 lc__exchange_fail_later(struct lc_exchange *exchange, enum lc_fail fail, const char *text)
 {
-    struct lc_loop *loop = exchange->session->http->loop;
     exchange->late_fail = fail;
     exchange->late_text = text;
-    lc_timer_start(loop, &exchange->timer, 0, on_late);
-    lc__loop_kick(loop);
+    lc__loop_defer(exchange->session->http->loop, &exchange->late, on_late);
 }

@@ -10,6 +10,7 @@
 #include "http/origin.h"
 #include "http/response.h"
 #include "http/transport.h"
+#include "loop/loop.h"
 
 struct lc_conn;
 struct lc_transfer;
@@ -45,15 +46,16 @@ struct lc_exchange {
     struct lc_conn *conn;
     struct lc_connect *connect;
     struct lc_transfer *transfer;
-    ev_io write_io;         /* active while the kernel takes no more */
-    size_t sent;            /* of head and body */
-    int64_t active_ns;      /* last time bytes moved */
-    int send_errno;         /* sending failed; the response may have come all the same */
-    bool is_retried;        /* the second try, on a fresh connection */
-    bool has_received;      /* bytes came */
-    bool has_head;          /* in_head is complete */
-    bool is_decoding;       /* decoder is at work */
-    enum lc_fail late_fail; /* see lc__exchange_fail_later() */
+    ev_io write_io;          /* active while the kernel takes no more */
+    size_t sent;             /* of head and body */
+    int64_t active_ns;       /* last time bytes moved */
+    int send_errno;          /* sending failed; the response may have come all the same */
+    bool is_retried;         /* the second try, on a fresh connection */
+    bool has_received;       /* bytes came */
+    bool has_head;           /* in_head is complete */
+    bool is_decoding;        /* decoder is at work */
+    struct lc_deferred late; /* see lc__exchange_fail_later() */
+    enum lc_fail late_fail;
     const char *late_text;
     struct lc_h1_head in_head;
     struct lc_h1_body in_body;

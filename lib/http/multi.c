@@ -54,6 +54,47 @@ on_timer(struct lc_timer *timer)
     act(LCORE_CONTAINER(timer, struct lc_multi, timer), CURL_SOCKET_TIMEOUT, 0);
 }
 
+/* A callback that tells libcurl of a failure makes the multi handle unusable for good. So it is told that all is well,
+ * and the transfers, which would never hear of their sockets again, end here. */
+static void
+fail_all(struct lc_multi *multi)
+{
+    bool is_gone = false;
+    multi->is_gone = &is_gone;
+    multi->is_short_of_memory = false;
+    /* Those that are started meanwhile have a chance of their own. */
+    size_t count = 0;
+    for (struct lc_list *link = multi->jobs.next; link != &multi->jobs; link = link->next) {
+        count++;
+    }
+    while (count-- > 0 && !lc_list_is_empty(&multi->jobs)) {
+        struct lc_multi_job *job = LCORE_CONTAINER(multi->jobs.next, struct lc_multi_job, link);
+        job->done(job, CURLE_OUT_OF_MEMORY);
+        if (is_gone) {
+            return;
+        }
+    }
+    multi->is_gone = NULL;
+}
+
+static void
+on_soon(struct lc_deferred *deferred)
+{
+    struct lc_multi *multi = LCORE_CONTAINER(deferred, struct lc_multi, soon);
+    if (multi->is_short_of_memory) {
+        fail_all(multi);
+    } else {
+        act(multi, CURL_SOCKET_TIMEOUT, 0);
+    }
+}
+
+static void
+give_up(struct lc_multi *multi)
+{
+    multi->is_short_of_memory = true;
+    lc__loop_defer(multi->loop, &multi->soon, on_soon);
+}
+
 static int
 on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data)
 {
@@ -70,7 +111,8 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_d
     if (io == NULL) {
         io = lc__calloc(1, sizeof(*io));
         if (io == NULL) {
-            return -1;
+            give_up(multi);
+            return 0;
         }
         curl_multi_assign(multi->handle, fd, io);
     } else {
@@ -86,14 +128,24 @@ static int
 on_curl_timer(CURLM *handle, long timeout_ms, void *arg)
 {
     struct lc_multi *multi = arg;
-    if (timeout_ms < 0) {
-        lc_timer_stop(multi->loop, &multi->timer);
+    lc_timer_stop(multi->loop, &multi->timer);
+    if (multi->is_short_of_memory) {
         return 0;
     }
-    int64_t deadline_ns = timeout_ms == 0 ? 0 : lc_clock_monotonic_ns() + timeout_ms * LCORE_NS_PER_MS;
-    int err = lc_timer_start(multi->loop, &multi->timer, deadline_ns, on_timer);
-    lc__loop_kick(multi->loop);
-    return err < 0 ? -1 : 0;
+    lc_list_remove(&multi->soon.link);
+    if (timeout_ms < 0) {
+        return 0;
+    }
+    if (timeout_ms == 0) {
+        lc__loop_defer(multi->loop, &multi->soon, on_soon);
+        return 0;
+    }
+    /* A wait needs no kick: it begins in a round of the loop, or beside something that is deferred. */
+    int64_t deadline_ns = lc_clock_monotonic_ns() + timeout_ms * LCORE_NS_PER_MS;
+    if (lc_timer_start(multi->loop, &multi->timer, deadline_ns, on_timer) < 0) {
+        give_up(multi);
+    }
+    return 0;
 }
 
 int
@@ -103,6 +155,7 @@ lc_multi_init(struct lc_multi *multi, struct lc_loop *loop)
     if (multi->handle == NULL) {
         return LCE_NOMEM;
     }
+    lc_list_init(&multi->jobs);
     curl_multi_setopt(multi->handle, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
     curl_multi_setopt(multi->handle, CURLMOPT_SOCKETDATA, multi);
     curl_multi_setopt(multi->handle, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -121,26 +174,27 @@ lc_multi_fini(struct lc_multi *multi)
     }
     curl_multi_cleanup(multi->handle);
     lc_timer_stop(multi->loop, &multi->timer);
+    lc_list_remove(&multi->soon.link);
     multi->handle = NULL;
 }
 
 int
 lc_multi_add(struct lc_multi *multi, struct lc_multi_job *job)
 {
-    assert(!job->is_added);
+    assert(!lc_list_is_linked(&job->link));
     if (curl_easy_setopt(job->easy, CURLOPT_PRIVATE, job) != CURLE_OK ||
         curl_multi_add_handle(multi->handle, job->easy) != CURLM_OK) {
         return LCE_NOMEM;
     }
-    job->is_added = true;
+    lc_list_append(&multi->jobs, &job->link);
     return 0;
 }
 
 void
 lc_multi_remove(struct lc_multi *multi, struct lc_multi_job *job)
 {
-    if (job->is_added) {
-        job->is_added = false;
+    if (lc_list_is_linked(&job->link)) {
+        lc_list_remove(&job->link);
         curl_multi_remove_handle(multi->handle, job->easy);
     }
 }

@@ -5,21 +5,25 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-#include "locustcore/loop.h"
+#include "base/list.h"
+#include "loop/loop.h"
 
 /* Embedded in whoever owns an easy handle; uses CURLOPT_PRIVATE. */
 struct lc_multi_job {
+    struct lc_list link; /* in multi->jobs while added */
     CURL *easy;
     /* The transfer is over; the handle is still added. May call anything of this file, lc_multi_fini() too. */
     void (*done)(struct lc_multi_job *job, CURLcode code);
-    bool is_added;
 };
 
 struct lc_multi {
     struct lc_loop *loop;
     CURLM *handle;
+    struct lc_list jobs;
     struct lc_timer timer;
-    bool *is_gone; /* set to true by lc_multi_fini() while the loop is inside of this multi handle */
+    struct lc_deferred soon; /* instead of the timer when libcurl wants to be called at once */
+    bool is_short_of_memory; /* a callback of libcurl's could not do its work */
+    bool *is_gone;           /* set to true by lc_multi_fini() while the loop is inside of this multi handle */
 };
 
 /* LCE_NOMEM. */

@@ -27,6 +27,8 @@ struct call {
 struct lc_loop {
     struct ev_loop *ev;
     struct lc_heap timers;
+    struct lc_list deferred;
+    struct lc_list due; /* deferred ones of this round */
     int64_t now_ns;
     int callbacks;
     bool is_in_round;
@@ -119,6 +121,20 @@ on_timer(struct ev_loop *ev, ev_timer *timer, int events)
 }
 
 static void
+run_deferred(struct lc_loop *loop)
+{
+    struct lc_list *link;
+    while ((link = lc_list_pop(&loop->deferred)) != NULL) {
+        lc_list_append(&loop->due, link);
+    }
+    while ((link = lc_list_pop(&loop->due)) != NULL) {
+        struct lc_deferred *deferred = LCORE_CONTAINER(link, struct lc_deferred, link);
+        loop->callbacks++;
+        deferred->fn(deferred);
+    }
+}
+
+static void
 run_timers(struct lc_loop *loop)
 {
     /* The count bounds the round: a timer that starts itself anew with a past deadline waits for the next one. */
@@ -141,6 +157,8 @@ lc_loop_new(void)
     if (loop == NULL) {
         return NULL;
     }
+    lc_list_init(&loop->deferred);
+    lc_list_init(&loop->due);
     loop->calls_end = &loop->calls_first;
     loop->backend_fd = -1;
     loop->now_ns = lc_clock_monotonic_ns();
@@ -214,6 +232,7 @@ run_round(struct lc_loop *loop, int flags)
 {
     loop->is_dirty = false;
     ev_run(loop->ev, flags);
+    run_deferred(loop);
     run_timers(loop);
 }
 
@@ -279,6 +298,9 @@ lc_loop_fd(struct lc_loop *loop)
 int64_t
 lc_loop_next_deadline_ns(const struct lc_loop *loop)
 {
+    if (!lc_list_is_empty(&loop->deferred)) {
+        return 0;
+    }
     const struct lc_timer *first = lc_heap_first(&loop->timers);
     return first == NULL ? INT64_MAX : first->deadline_ns;
 }
@@ -312,6 +334,16 @@ struct ev_loop *
 lc__loop_ev(struct lc_loop *loop)
 {
     return loop->ev;
+}
+
+void
+lc__loop_defer(struct lc_loop *loop, struct lc_deferred *deferred, void (*fn)(struct lc_deferred *deferred))
+{
+    deferred->fn = fn;
+    if (!lc_list_is_linked(&deferred->link)) {
+        lc_list_append(&loop->deferred, &deferred->link);
+        lc__loop_kick(loop);
+    }
 }
 
 void

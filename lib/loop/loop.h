@@ -2,12 +2,22 @@
 #ifndef LCORE_LOOP_LOOP_H
 #define LCORE_LOOP_LOOP_H
 
+#include "base/list.h"
 #include "locustcore/loop.h"
 
 struct ev_loop;
 
+/* Something to do in the next round. The memory is the caller's; zero-initialise. */
+struct lc_deferred {
+    struct lc_list link;
+    void (*fn)(struct lc_deferred *deferred);
+};
+
 /* The libev loop underneath; borrowed. */
 struct ev_loop *lc__loop_ev(struct lc_loop *loop);
+/* Calls fn in the next round, after descriptors and before deadlines; needs no memory. Fine on one that is deferred
+ * already. lc_list_remove(&deferred->link) takes it back, at any time. */
+void lc__loop_defer(struct lc_loop *loop, struct lc_deferred *deferred, void (*fn)(struct lc_deferred *deferred));
 /* Makes sure that a round follows soon, also when a foreign loop hosts this one and waits for lc_loop_fd(). One
  * system call at most between two rounds, none from inside a round. On the loop's thread only. */
 void lc__loop_kick(struct lc_loop *loop);

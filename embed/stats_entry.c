@@ -721,6 +721,68 @@ set_buckets(struct entry_object *self, PyObject *value, void *unused)
     return err;
 }
 
+/* The exact histogram as [slot, count, slot, count, ...], which travels between nodes of our own. */
+static PyObject *
+get_histogram(struct entry_object *self, void *unused)
+{
+    PyObject *list = PyList_New(0);
+    uint32_t slot = 0;
+    uint32_t count;
+    while (list != NULL && lc__histogram_next(&self->entry->histogram, &slot, &count)) {
+        const uint32_t pair[] = {slot - 1, count};
+        for (size_t i = 0; list != NULL && i < 2; i++) {
+            PyObject *number = PyLong_FromUnsignedLong(pair[i]);
+            if (number == NULL || PyList_Append(list, number) < 0) {
+                Py_CLEAR(list);
+            }
+            Py_XDECREF(number);
+        }
+    }
+    return list;
+}
+
+static int
+read_histogram(PyObject *list, struct lc_histogram *histogram)
+{
+    Py_ssize_t length = PyList_GET_SIZE(list);
+    for (Py_ssize_t i = 0; i + 1 < length; i += 2) {
+        unsigned long slot = PyLong_AsUnsignedLong(PyList_GET_ITEM(list, i));
+        unsigned long long count =
+            PyErr_Occurred() != NULL ? 0 : PyLong_AsUnsignedLongLong(PyList_GET_ITEM(list, i + 1));
+        if (PyErr_Occurred() != NULL) {
+            return -1;
+        }
+        if (slot >= LCORE_HISTOGRAM_SLOTS) {
+            PyErr_Format(PyExc_ValueError, "a histogram has no slot %lu", slot);
+            return -1;
+        }
+        uint32_t *counter = lc__histogram_at(histogram, (uint32_t)slot);
+        if (counter == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        lc__histogram_raise(counter, count);
+    }
+    return 0;
+}
+
+static int
+set_histogram(struct entry_object *self, PyObject *value, void *unused)
+{
+    if (value == NULL || !PyList_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "a list of slots and counts is needed");
+        return -1;
+    }
+    struct lc_histogram histogram = {0};
+    if (read_histogram(value, &histogram) < 0) {
+        lc__histogram_fini(&histogram);
+        return -1;
+    }
+    lc__histogram_fini(&self->entry->histogram);
+    self->entry->histogram = histogram;
+    return 0;
+}
+
 static int
 set_seconds(struct entry_object *self, PyObject *value, void *which)
 {
@@ -795,6 +857,8 @@ static PyGetSetDef entry_getset[] = {
     {"num_fail_per_sec", (getter)get_seconds, (setter)set_seconds, "A copy of the failures of each second.",
      (void *)FAILURES},
     {"total_content_length", (getter)get_content_length, (setter)set_content_length, "Bytes received.", NULL},
+    {"_histogram", (getter)get_histogram, (setter)set_histogram, "A copy of the exact histogram: slot, count, ...",
+     NULL},
     {"start_time", (getter)get_start, (setter)set_start, "When the entry was made or reset.", NULL},
     {"last_request_timestamp", (getter)get_last_request, (setter)set_last_request, "Newest request, or None.", NULL},
     {"fail_ratio", (getter)get_fail_ratio, NULL, "Failures per request.", NULL},

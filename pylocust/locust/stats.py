@@ -118,6 +118,10 @@ _ENTRY_KEYS = (
 )
 
 
+# With it percentiles that a master tells exactly are those of all workers' requests.
+_HISTOGRAM_KEY = "cload_histogram"
+
+
 class StatsHolder(Protocol):
     @property
     def name(self) -> str: ...
@@ -230,7 +234,17 @@ class StatsEntry(_cload.StatsEntry):
         for key in _ENTRY_KEYS[2:]:
             if key in data:
                 setattr(entry, key, data[key])  # type: ignore[literal-required]
+        if _HISTOGRAM_KEY in data:
+            entry._histogram = data[_HISTOGRAM_KEY]
         return entry
+
+    def _report_to_master(self) -> StatsEntryDict:
+        """A stripped report that also has the exact times; real Locust's master ignores them."""
+        histogram = {_HISTOGRAM_KEY: self._histogram}
+        return self.get_stripped_report() | histogram  # type: ignore[return-value, operator]
+
+    def _is_used(self) -> bool:
+        return bool(self.num_requests or self.num_failures)
 
     def get_stripped_report(self) -> StatsEntryDict:
         """What happened since the last report."""
@@ -560,9 +574,7 @@ class RequestStats(_cload.Stats):
 
     def serialize_stats(self) -> list[StatsEntryDict]:
         """Reports of all entries in use, which are zeroed by that."""
-        return [
-            entry.get_stripped_report() for entry in self._entries.values() if entry.num_requests or entry.num_failures
-        ]
+        return [entry.get_stripped_report() for entry in self._entries.values() if entry._is_used()]
 
     def serialize_errors(self) -> dict[str, StatsErrorDict]:
         return {key: error.serialize() for key, error in self._errors.items()}
@@ -572,8 +584,8 @@ def setup_distributed_stats_event_listeners(events: Events, stats: RequestStats)
     """Makes workers put their statistics into reports, and masters take them out."""
 
     def on_report_to_master(client_id: str, data: dict[str, Any]) -> None:
-        data["stats"] = stats.serialize_stats()
-        data["stats_total"] = stats.total.get_stripped_report()
+        data["stats"] = [entry._report_to_master() for entry in stats.entries.values() if entry._is_used()]
+        data["stats_total"] = stats.total._report_to_master()
         data["errors"] = stats.serialize_errors()
         stats.errors.clear()
 

@@ -121,6 +121,15 @@ def test_rep10_percentiles_of_ten_values(stats: st.RequestStats) -> None:
     assert stats.total.get_response_time_percentile(percent=0.95) == 10
 
 
+def test_exact_percentiles(stats: st.RequestStats) -> None:
+    for ms in range(1, 10001):
+        stats.log_request("GET", "/a", ms + 0.3, 0)
+    for percent in (0.01, 0.5, 0.9, 0.99, 0.999):
+        exact = 10000 * percent + 0.3
+        assert abs(stats.total.get_exact_response_time_percentile(percent) - exact) <= exact * 0.001
+    assert stats.total.get_exact_response_time_percentile(1.0) == 10000.3
+
+
 def test_rep11_unequal_buckets() -> None:
     times = {5: 3, 10: 1}
     assert [st.calculate_response_time_percentile(times, 4, p) for p in (0.5, 0.75, 0.9)] == [5, 10, 10]
@@ -333,7 +342,7 @@ def test_dst34_to_dst36_reports_of_workers() -> None:
     worker, worker_events = node()
     master, master_events = node()
     for occurrences in (1, 2):
-        worker.log_request("GET", "/a", 5, 10)
+        worker.log_request("GET", "/a", 20047 * occurrences, 10)
         for _ in range(occurrences):
             worker.log_error("GET", "/a", CatchResponseError("no"))
         data: dict[str, Any] = {}
@@ -342,6 +351,9 @@ def test_dst34_to_dst36_reports_of_workers() -> None:
         assert (worker.num_requests, len(worker.errors)) == (0, 0)
         master_events.worker_report.listeners[0]("id", data)
     assert (master.num_requests, master.num_failures, master.get("/a", "GET").num_requests) == (2, 3, 2)
+    for entry in (master.total, master.get("/a", "GET")):
+        assert entry.get_response_time_percentile(0.4) == 20000
+        assert abs(entry.get_exact_response_time_percentile(0.4) - 20047) < 20, "the histogram came along"
     (error,) = master.errors.values()
     assert (error.occurrences, error.error) == (3, "CatchResponseError('no')")
     assert error.to_name() == "GET /a: 'no'", "CLI-104: quotes stay in distributed mode"
@@ -363,6 +375,10 @@ def test_bad_response_times_are_refused(stats: st.RequestStats, bad: Any) -> Non
         ("response_times", {1: "x"}),
         ("num_reqs_per_sec", {2**40: 1}),
         ("num_reqs_per_sec", []),
+        ("_histogram", [2**20, 1]),
+        ("_histogram", [1, -1]),
+        ("_histogram", ["x", 1]),
+        ("_histogram", {}),
         ("start_time", float("nan")),
         ("last_request_timestamp", -5.0),
         ("max_response_time", float("inf")),

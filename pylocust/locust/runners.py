@@ -369,6 +369,9 @@ class Runner:
     def quit(self) -> None:
         """Stops the test and ends the runner's own greenlets, so that ``runner.greenlet.join()`` returns."""
         is_called_by_user = any(_is_current(greenlet) for greenlet in self.user_greenlets)
+        if is_called_by_user and self.state == STATE_CLEANUP:
+            # Another user's task came first and waits for this one to end; stopping it in turn would cut it off.
+            return
         self.stop()
         # A user that was told to end would do so in here, and leave the rest of its task undone.
         self.greenlet.kill(block=not is_called_by_user)

@@ -34,6 +34,9 @@ struct cload_hub {
     bool is_polling;         /* a batch is under way */
     uint64_t switch_count;   /* grows when a greenlet is parked */
     struct lc_list idle_workers;
+    size_t idle_count, busy_count, busy_peak; /* pooled greenlets; the most at once since the last trim */
+    struct lc_timer trim_timer;
+    struct cload_ready trim_ready;
     struct lc_list free_waiters;
 };
 

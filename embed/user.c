@@ -9,6 +9,7 @@
  * means depends on where it arises (enum place); frame_settle() is the table. */
 #include "state.h"
 
+#include <malloc.h>
 #include <structmember.h>
 
 #include "base/alloc.h"
@@ -781,6 +782,9 @@ user_finish(struct user_greenlet *self, bool has_failed)
 }
 
 static void user_resume(struct cload_ready *ready);
+static struct worker *worker_new(struct cload_hub *hub);
+static void worker_returned(struct worker *worker, PyObject *result);
+static void pool_watch(struct cload_hub *hub);
 
 static void
 user_wait_is_over(struct lc_timer *timer)
@@ -807,6 +811,75 @@ user_park(struct user_greenlet *self)
     }
 }
 
+/* A greenlet that ran Python code keeps pages of its own. The pool holds no more of them than were in use at once
+ * lately. */
+#define POOL_LEAST 64
+#define POOL_TRIM_NS LCORE_NS_PER_S
+
+static void
+pool_trim(struct cload_ready *ready)
+{
+    struct cload_hub *hub = LCORE_CONTAINER(ready, struct cload_hub, trim_ready);
+    size_t wanted = hub->busy_peak > POOL_LEAST ? hub->busy_peak : POOL_LEAST;
+    size_t ended_count = 0;
+    while (hub->idle_count > 0 && hub->idle_count + hub->busy_count > wanted) {
+        struct worker *worker = LCORE_CONTAINER(lc_list_pop(&hub->idle_workers), struct worker, idle_link);
+        hub->idle_count--;
+        ended_count++;
+        PyObject *result = cload_greenlet_switch(worker->greenlet); /* it sees that it has no user */
+        worker_returned(worker, result);
+    }
+    if (ended_count > 1000) {
+        malloc_trim(0);
+    }
+    hub->busy_peak = hub->busy_count;
+    pool_watch(hub);
+}
+
+static void
+pool_trim_is_due(struct lc_timer *timer)
+{
+    struct cload_hub *hub = LCORE_CONTAINER(timer, struct cload_hub, trim_timer);
+    cload_hub_put(hub, &hub->trim_ready);
+}
+
+/* Has the pool trimmed later on, while there is something to trim. */
+static void
+pool_watch(struct cload_hub *hub)
+{
+    if (hub->trim_timer.index == 0 && hub->idle_count > POOL_LEAST) {
+        hub->trim_ready.fn = pool_trim;
+        /* Without memory for the timer the pool just stays as it is. */
+        lc_timer_start(hub->loop, &hub->trim_timer, lc_loop_now_ns(hub->loop) + POOL_TRIM_NS, pool_trim_is_due);
+    }
+}
+
+static void
+pool_put(struct cload_hub *hub, struct worker *worker)
+{
+    worker->user = NULL;
+    hub->busy_count--;
+    hub->idle_count++;
+    lc_list_prepend(&hub->idle_workers, &worker->idle_link); /* the last one used is the warmest */
+    pool_watch(hub);
+}
+
+/* An idle greenlet, or a new one. */
+static struct worker *
+pool_get(struct cload_hub *hub)
+{
+    struct lc_list *idle = lc_list_pop(&hub->idle_workers);
+    struct worker *worker = idle == NULL ? worker_new(hub) : LCORE_CONTAINER(idle, struct worker, idle_link);
+    if (worker != NULL) {
+        hub->idle_count -= idle != NULL;
+        hub->busy_count++;
+        if (hub->busy_count > hub->busy_peak) {
+            hub->busy_peak = hub->busy_count;
+        }
+    }
+    return worker;
+}
+
 /* Runs users, one after the other, until it is told to end. */
 static PyObject *
 worker_main(PyObject *capsule, PyObject *Py_UNUSED(args))
@@ -827,14 +900,14 @@ worker_main(PyObject *capsule, PyObject *Py_UNUSED(args))
             user_finish(user, outcome == LOOP_ERROR);
             if (was_pinned || cload_greenlet_has_state(worker->greenlet)) {
                 /* What user code left on this greenlet must not reach another user. */
+                hub->busy_count--;
                 cload_hub_put(hub, &worker->reap);
                 Py_RETURN_NONE;
             }
             user = NULL;
         }
         if (user == NULL || !user->is_pinned) {
-            worker->user = NULL;
-            lc_list_append(&hub->idle_workers, &worker->idle_link);
+            pool_put(hub, worker);
         }
         PyObject *result = cload_greenlet_switch(hub->greenlet);
         if (result == NULL) {
@@ -843,6 +916,10 @@ worker_main(PyObject *capsule, PyObject *Py_UNUSED(args))
             return NULL;
         }
         Py_DECREF(result);
+        if (worker->user == NULL) {
+            cload_hub_put(hub, &worker->reap);
+            Py_RETURN_NONE;
+        }
     }
 }
 
@@ -895,8 +972,7 @@ user_resume(struct cload_ready *ready)
     struct cload_hub *hub = self->loop.hub;
     struct worker *worker = self->worker;
     if (worker == NULL) {
-        struct lc_list *idle = lc_list_pop(&hub->idle_workers);
-        worker = idle == NULL ? worker_new(hub) : LCORE_CONTAINER(idle, struct worker, idle_link);
+        worker = pool_get(hub);
         if (worker == NULL) {
             user_finish(self, true);
             return;

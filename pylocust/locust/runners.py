@@ -21,13 +21,13 @@ from gevent.pool import Group
 from .exception import RPCError, StopTest
 from .log import greenlet_exception_logger
 from .user.task import LOCUST_STATE_STOPPING
+from .user.users import User
 from .util.process import CpuMeter, resident_bytes
 
 if TYPE_CHECKING:
     from .dispatch import UsersDispatcher
     from .env import Environment
     from .stats import RequestStats, StatsError
-    from .user.users import User
 
 logger = logging.getLogger(__name__)
 
@@ -246,21 +246,23 @@ class Runner:
         """Stops users, except the one whose task called this, which is returned: it cannot wait for its own end."""
         timeout = self.environment.stop_timeout
         caller = None
-        stopping = Group()
-        finishing = Group()
+        ending: list[Any] = []
         for user in self._choose_users(counts):
             if _is_current(user.greenlet):
                 caller = user
                 continue
-            if timeout:
-                finishing.add(user.greenlet)
-                if user._state == LOCUST_STATE_STOPPING:
-                    continue
-            stopping.spawn(user.stop, force=not timeout)
-        stopping.join()
-        if timeout and not finishing.join(timeout=timeout):
+            if user._state != LOCUST_STATE_STOPPING or not timeout:
+                if type(user).stop is User.stop:
+                    user._ask_to_stop(force=not timeout)
+                else:
+                    ending.append(gevent.spawn(user.stop, force=not timeout))
+            ending.append(user.greenlet)
+        late = set(ending).difference(gevent.joinall(ending, timeout=timeout or None))
+        if late:
             logger.info("Some users are still in a task after %s seconds, and are stopped now", timeout)
-            finishing.kill(block=True)
+            for greenlet in late:
+                greenlet.kill(block=False)
+            gevent.joinall(late)
         logger.debug("%d users were stopped, %d run", sum(counts.values()), self.user_count)
         return caller
 

@@ -143,8 +143,16 @@ copy_path(const char *path, char **copy)
 }
 
 struct lc_tls *
-lc_tls_new(const struct lc_tls_options *options, struct lc_error *error)
+lc_tls_new(const struct lc_tls_options *given, struct lc_error *error)
 {
+    if (given->size == 0) {
+        lc_error_set(error, LCE_INVALID, "TLS options without their size");
+        return NULL;
+    }
+    /* A caller built against an older header knows fewer options. */
+    struct lc_tls_options full = {0};
+    memcpy(&full, given, given->size < sizeof(full) ? given->size : sizeof(full));
+    const struct lc_tls_options *options = &full;
     struct lc_tls *tls = lc__calloc(1, sizeof(*tls));
     if (tls == NULL) {
         lc_error_set(error, LCE_NOMEM, "%s", lc_error_text(LCE_NOMEM));

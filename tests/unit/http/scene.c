@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,9 @@ void
 server_start(struct server *server, SSL_CTX *tls, server_fn *fn, void *arg)
 {
     *server = (struct server){.fn = fn, .arg = arg, .tls = tls};
+    if (tls != NULL) {
+        signal(SIGPIPE, SIG_IGN); /* OpenSSL's own socket writes with write() */
+    }
     server->fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof(address);

@@ -1,4 +1,4 @@
-"""The live table, CSV, JSON and HTML: what is written at the end is what happened."""
+"""The live table, CSV and JSON: what is written at the end is what happened."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ HISTORY_HEADER = (
 def result(engine: Engine, target: Target) -> Result:
     return engine.load(
         engine.locustfile(MIXED),
-        *("--csv-full-history", "--html", engine.folder / "deep" / "report-{u}.html"),
+        "--csv-full-history",
         host=target.url,
         users=4,
         run_time="4s",
@@ -91,14 +91,6 @@ def test_csv_history(result: Result) -> None:
     counts = [int(row["Total Request Count"]) for row in total]
     assert counts == sorted(counts) and counts[0] == 0 and counts[-1] > 0
     assert "4" in {row["User Count"] for row in total}
-
-
-def test_html_report(engine: Engine, result: Result) -> None:
-    """CLI-40, REP-42"""
-    text = (engine.folder / "deep" / "report-4.html").read_text()
-    assert text.lstrip().lower().startswith("<!doctype html>")
-    assert "/missing" in text
-    assert "404 Client Error" in text
 
 
 def test_exit_code_on_error(engine: Engine, target: Target) -> None:

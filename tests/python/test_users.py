@@ -285,6 +285,7 @@ class U(User):
     def on_stop(self): note("stop")
     @task
     def t(self):
+        gevent.sleep(0.05)
         self.environment.runner.quit()
         note("returned")
 class V(User):

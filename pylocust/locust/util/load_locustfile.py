@@ -100,7 +100,10 @@ def load_locustfile_pytest(path: str) -> dict[str, type[User]]:
 
     collector = _Collector()
     plugins = [collector, pytest_plugin]
-    pytest.main(["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:locust", path], plugins)
+    pytest.main(
+        ["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:locust", "-p", "no:cload", path],
+        plugins,
+    )
     classes: dict[str, type[PytestUser]] = {}
     for item in collector.items:
         if item.name not in classes:

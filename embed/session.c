@@ -251,13 +251,21 @@ find_tls(struct cload_state *state, PyObject *verify, PyObject *cert)
 static int
 call_settings(struct session_object *self, struct call *call)
 {
-    PyObject *verify = is_set(call->verify) ? call->verify : self->slots[CLOAD_SESSION_verify];
-    PyObject *cert = is_set(call->cert) ? call->cert : self->slots[CLOAD_SESSION_cert];
-    if ((verify != NULL && verify != Py_True) || is_set(cert)) {
-        call->tls_owner = find_tls(self->state, verify, cert);
+    if (is_set(call->verify) || is_set(call->cert)) {
+        call->tls_owner = find_tls(self->state, is_set(call->verify) ? call->verify : self->slots[CLOAD_SESSION_verify],
+                                   is_set(call->cert) ? call->cert : self->slots[CLOAD_SESSION_cert]);
         if (call->tls_owner == NULL) {
             return -1;
         }
+    } else if (self->slots[CLOAD_SESSION_verify] != NULL || self->slots[CLOAD_SESSION_cert] != NULL) {
+        if (self->tls_owner == NULL) {
+            self->tls_owner =
+                find_tls(self->state, self->slots[CLOAD_SESSION_verify], self->slots[CLOAD_SESSION_cert]);
+            if (self->tls_owner == NULL) {
+                return -1;
+            }
+        }
+        call->tls_owner = Py_NewRef(self->tls_owner);
     }
     PyObject *proxies = is_filled(call->proxies) ? call->proxies : self->slots[CLOAD_SESSION_proxies];
     if (is_filled(proxies)) {
@@ -983,6 +991,8 @@ session_set_slot(PyObject *object, PyObject *value, void *closure)
             return -1;
         }
         self->max_redirects = most <= 0 ? -1 : most > INT_MAX ? INT_MAX : (int)most;
+    } else if (slot == CLOAD_SESSION_verify || slot == CLOAD_SESSION_cert) {
+        Py_CLEAR(self->tls_owner);
     } else if (slot == CLOAD_SESSION_adapters) {
         self->is_mounted = true;
     }
@@ -1152,6 +1162,7 @@ session_clear(PyObject *object)
     Py_CLEAR(self->request_name);
     Py_CLEAR(self->pool_manager);
     Py_CLEAR(self->auth_value);
+    Py_CLEAR(self->tls_owner);
     Py_CLEAR(self->response_class);
     Py_CLEAR(self->dict);
     for (int i = 0; i < CLOAD_SESSION_SLOT_COUNT; i++) {

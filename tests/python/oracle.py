@@ -20,7 +20,8 @@ _PREAMBLE = """
 import json, logging, os, random, sys, time
 import gevent
 import locust
-from locust import *
+from locust import (HttpLocust, HttpUser, LoadTestShape, Locust, MarkovTaskSet, SequentialTaskSet, TaskSet, User,
+    between, constant, constant_pacing, constant_throughput, events, poisson, tag, task, transition, transitions)
 from locust.env import Environment
 from locust.exception import *
 from locust.runners import *

@@ -89,7 +89,7 @@ out(found)
     different = {
         name
         for name in theirs
-        if theirs[name] != ours.get(name)
+        if ours.get(name) not in (theirs[name], "in C")
         and not name.startswith(("locust.runners.MasterRunner", "locust.runners.WorkerRunner"))
     }
     assert different == {

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import traceback
+import webbrowser
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -167,10 +168,8 @@ def _check_scheme(environment: Environment) -> None:
 def _refuse_what_is_missing(options: argparse.Namespace) -> None:
     if options.master or options.worker or options.processes:
         _stop_with_error(NOT_DISTRIBUTED)
-    if options.html_file:
-        _stop_with_error("This release writes no HTML report: use --csv or --json-file")
-    if not options.headless:
-        _stop_with_error("This release has no web application: add --headless (with --users and --run-time)")
+    if options.web_base_path and not options.web_base_path.startswith("/"):
+        _stop_with_error(f"--web-base-path has to begin with a slash, unlike {options.web_base_path}")
 
 
 def _apply_user_config(environment: Environment, config: list[list[dict[str, Any]]]) -> None:
@@ -201,6 +200,7 @@ class TestRun:
         self.options = options
         self.runner: Any = environment.create_local_runner()
         self.csv_writer = self._make_csv_writer()
+        self.web_url = None if options.headless or options.worker else self._make_web_ui()
         self.helpers: list[gevent.Greenlet[..., Any]] = []
         self._log_failure = greenlet_exception_logger(logger)
 
@@ -214,6 +214,27 @@ class TestRun:
         return stats.StatsCSVFileWriter(
             self.environment, stats.PERCENTILES_TO_REPORT, prefix, self.options.stats_history_enabled
         )
+
+    def _make_web_ui(self) -> str:
+        """Has the web application serve once it is started, and returns its URL."""
+        options = self.options
+        host = "" if options.web_host == "*" else options.web_host
+        self.environment.create_web_ui(
+            host=host,
+            port=options.web_port,
+            web_base_path=options.web_base_path,
+            web_login=options.web_login,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+            stats_csv_writer=self.csv_writer,
+            delayed_start=True,
+            userclass_picker_is_active=options.class_picker,
+            build_path=options.build_path,
+        )
+        if options.web_host_display_name and not host:
+            return str(options.web_host_display_name)
+        scheme = "https" if options.tls_cert and options.tls_key else "http"
+        return f"{scheme}://{host or '0.0.0.0'}:{options.web_port}{options.web_base_path}"
 
     def _spawn(self, function: Callable[..., Any], *args: Any) -> gevent.Greenlet[..., Any]:
         greenlet = gevent.spawn(function, *args)
@@ -237,11 +258,29 @@ class TestRun:
             if options.csv_prefix:
                 self._spawn(self.csv_writer.stats_writer)
             self._listen_to_keys()
-            self._start_test()
-            self.runner.greenlet.join()
+            main_greenlet = self.runner.greenlet
+            if environment.web_ui:
+                logger.info("Starting web interface at %s", self.web_url)
+                environment.web_ui.start()
+                main_greenlet = environment.web_ui.greenlet
+            if options.headless or options.autostart:
+                self._start_test()
+            main_greenlet.join()
         except KeyboardInterrupt:
             logger.debug("Interrupted")
+        self._write_report()
         self.shutdown()
+
+    def _write_report(self) -> None:
+        if not self.options.html_file:
+            return
+        from .html import ReportError, process_html_filename, write_html_report
+
+        process_html_filename(self.options)
+        try:
+            write_html_report(self.environment, self.options.html_file)
+        except ReportError as error:
+            logger.error("The HTML report was not written: %s", error)
 
     def _start_test(self) -> None:
         options, runner = self.options, self.runner
@@ -296,7 +335,11 @@ class TestRun:
 
             return apply
 
-        listener = self._spawn(input_listener({"w": change(1), "W": change(10), "s": change(-1), "S": change(-10)}))
+        keys: dict[str, Callable[[], Any]] = {"w": change(1), "W": change(10), "s": change(-1), "S": change(-10)}
+        if self.web_url:
+            page = self.web_url.replace("//0.0.0.0", "//localhost")
+            keys["\n"] = lambda: webbrowser.open_new_tab(page)
+        listener = self._spawn(input_listener(keys))
         self.helpers.append(listener)
         # However the process ends, the terminal is to be as it was.
         atexit.register(listener.kill)
@@ -402,7 +445,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if options.master and options.worker:
         _stop_with_error("--master and --worker are for different processes", 255)
     _refuse_what_is_missing(options)
-    if options.autostart:
+    if options.autostart and options.headless:
         logger.info("--autostart adds nothing to --headless")
     _check_scheme(environment)
     TestRun(environment, options).execute()

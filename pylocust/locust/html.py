@@ -1,0 +1,157 @@
+"""The HTML report: one file that holds the page, its code and the numbers."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from . import __version__, argument_parser, stats
+from .runners import STATE_STOPPED, STATE_STOPPING, MasterRunner
+from .user.inspectuser import get_ratio
+from .util.date import format_duration, format_utc_timestamp
+
+if TYPE_CHECKING:
+    from .env import Environment
+    from .runners import Runner
+
+# What user code may assign to.
+PERCENTILES_FOR_HTML_REPORT = [0.50, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0]
+
+# The built browser application: beside this package in a checkout and in an installation alike.
+DEFAULT_BUILD_PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "webui", "dist")
+
+NO_PAGES = "The pages of the web application have not been built. In a checkout, run: ./dev build"
+
+# Where in a file name which option goes.
+_PLACEHOLDERS = {"{u}": "num_users", "{r}": "spawn_rate", "{t}": "run_time"}
+
+_HIDDEN_OPTIONS = {"tls_key", "tls_cert", "config", "html_file", "list_commands"}
+
+
+class ReportError(Exception):
+    """A report that could not be made or written."""
+
+
+def process_html_filename(options: Namespace) -> None:
+    """Puts users, rate and seconds into ``options.html_file``; what has no value stays as it is."""
+    for placeholder, option in _PLACEHOLDERS.items():
+        value = getattr(options, option)
+        if value is not None:
+            text = str(int(value)) if float(value).is_integer() else str(value)
+            options.html_file = options.html_file.replace(placeholder, text)
+
+
+@lru_cache(maxsize=8)
+def _templates(build_path: str) -> jinja2.Environment:
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(build_path))
+
+
+def render_template_from(file: str, build_path: str = DEFAULT_BUILD_PATH, **kwargs: Any) -> str:
+    """A page of a built application with these variables."""
+    return _templates(build_path).get_template(file).render(**kwargs)
+
+
+def running_users(runner: Runner) -> dict[str, int]:
+    """Users that are running now, on whatever node, by the name of their class."""
+    if isinstance(runner, MasterRunner):
+        counts: dict[str, int] = runner.reported_user_classes_count  # type: ignore[attr-defined,unused-ignore]
+        return counts
+    return runner.user_classes_count
+
+
+def task_ratios(environment: Environment, users: dict[str, int]) -> dict[str, Any]:
+    """The shares of all tasks, within their class and of everything."""
+    return {
+        "per_class": get_ratio(environment.user_classes, users, False),
+        "total": get_ratio(environment.user_classes, users, True),
+    }
+
+
+def common_host(environment: Environment) -> str | None:
+    """The environment's host, or else the one that all user classes have."""
+    if environment.host:
+        return environment.host
+    hosts = {user_class.host for user_class in environment.user_classes}
+    return hosts.pop() if len(hosts) == 1 else None
+
+
+def options_of_run(environment: Environment) -> dict[str, str]:
+    """The options that differ from their defaults, as text; without those that are secret."""
+    options = environment.parsed_options
+    if options is None:
+        return {}
+    defaults = argument_parser.default_args_dict()
+    secret = argument_parser.get_parser().secret_args_included_in_web_ui
+    return {
+        name: ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+        for name, value in sorted(vars(options).items())
+        if value not in (None, "", [], False)
+        and value != defaults.get(name)
+        and name not in secret
+        and name not in _HIDDEN_OPTIONS
+    }
+
+
+def get_html_report(environment: Environment, show_download_link: bool = True, theme: str = "") -> str:
+    """The report as it stands now."""
+    runner = environment.runner
+    if runner is None:
+        raise ValueError("There is no report without a runner")
+    numbers = runner.stats
+    started = numbers.start_time
+    ended = numbers.last_request_timestamp or started
+    end_time = format_utc_timestamp(ended)
+    if numbers.history and numbers.history[-1]["time"] < end_time:
+        stats.update_stats_history(runner, end_time)
+    entries = [*stats.sort_stats(numbers.entries), numbers.total]
+    is_over = runner.state in (STATE_STOPPED, STATE_STOPPING)
+    users = runner.final_user_classes_count if is_over else running_users(runner)
+    template_args = {
+        "is_report": True,
+        "requests_statistics": [entry.to_dict() for entry in entries],
+        "response_time_statistics": [
+            {
+                "name": entry.name,
+                "method": entry.method or "",
+                **{str(part): entry.get_response_time_percentile(part) for part in PERCENTILES_FOR_HTML_REPORT},
+            }
+            for entry in entries
+        ],
+        "failures_statistics": [error.to_dict() for error in stats.sort_stats(numbers.errors)],
+        "exceptions_statistics": [{**row, "nodes": ", ".join(row["nodes"])} for row in runner.exceptions.values()],
+        "history": numbers.history,
+        "tasks": task_ratios(environment, users),
+        "start_time": format_utc_timestamp(started),
+        "end_time": end_time,
+        "duration": format_duration(started, ended),
+        "host": str(common_host(environment)),
+        "locustfile": str(environment.locustfile),
+        "profile": str(environment.profile) if environment.profile else None,
+        "percentiles_to_chart": stats.PERCENTILES_TO_CHART,
+        "show_download_link": show_download_link,
+    }
+    return render_template_from(
+        "report.html",
+        template_args=template_args,
+        report_extras={"options": options_of_run(environment), "version": __version__},
+        theme="dark" if theme == "dark" else "light",
+    )
+
+
+def write_html_report(environment: Environment, path: str) -> None:
+    """Writes the report to a file, whose folder is made if it is missing. ``ReportError`` if that cannot be done."""
+    try:
+        report = get_html_report(environment, show_download_link=False)
+        folder = os.path.dirname(path)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(report)
+    except jinja2.TemplateNotFound as error:
+        raise ReportError(NO_PAGES) from error
+    except OSError as error:
+        raise ReportError(f"{path}: {error}") from error

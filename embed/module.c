@@ -85,6 +85,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     struct cload_state *state = cload_state_of_module(module);
     Py_VISIT(state->session_type);
     Py_VISIT(state->response_type);
+    Py_VISIT(state->fast_response_type);
     Py_VISIT(state->user_type);
     Py_VISIT(state->taskset_type);
     Py_VISIT(state->user_greenlet_type);
@@ -110,6 +111,7 @@ module_clear(PyObject *module)
     struct cload_state *state = cload_state_of_module(module);
     Py_CLEAR(state->session_type);
     Py_CLEAR(state->response_type);
+    Py_CLEAR(state->fast_response_type);
     Py_CLEAR(state->user_type);
     Py_CLEAR(state->taskset_type);
     Py_CLEAR(state->user_greenlet_type);

@@ -43,6 +43,8 @@ call_helper(struct cload_response *self, const char *name, PyObject *first, PyOb
     return result;
 }
 
+static PyObject *response_get(PyObject *object, void *closure);
+
 static PyObject *
 text_from(struct lc_str text)
 {
@@ -68,6 +70,25 @@ static PyObject *
 response_time_ms(const struct cload_response *self)
 {
     return PyFloat_FromDouble((double)self->response_time_ns / 1e6);
+}
+
+static PyObject *
+text_of_base(struct cload_response *self)
+{
+    if (self->asked_url == NULL || self->base_url == NULL) {
+        Py_RETURN_NONE;
+    }
+    Py_ssize_t len;
+    const char *text = PyUnicode_AsUTF8AndSize(self->asked_url, &len);
+    if (text == NULL) {
+        return NULL;
+    }
+    struct lc_str asked = {text, (size_t)len};
+    if (lc_str_starts_nocase(asked, LCORE_STR("http://")) ||
+        lc_str_starts_nocase(asked, LCORE_STR("https://"))) {
+        return Py_NewRef(self->asked_url);
+    }
+    return PyUnicode_Concat(self->base_url, self->asked_url);
 }
 
 /* The URL that was asked for: that of the first hop, or of the hop that failed. */
@@ -117,6 +138,25 @@ put_new(PyObject *dict, PyObject *key, PyObject *value)
 }
 
 static PyObject *
+meta_url(struct cload_response *self)
+{
+    if (self->is_fast) {
+        return text_of_base(self);
+    }
+    return self->core == NULL ? Py_XNewRef(self->asked_url) : text_from(first_url(self));
+}
+
+/* A caught response of a FastHttpSession is a shell around the one that listeners get. New reference. */
+static PyObject *
+meta_response(struct cload_response *self)
+{
+    if (!self->is_fast || !self->is_catching) {
+        return Py_NewRef((PyObject *)self);
+    }
+    return PyObject_CallMethod((PyObject *)self, "_plain", NULL);
+}
+
+static PyObject *
 build_meta(struct cload_response *self)
 {
     struct cload_state *state = self->state;
@@ -125,15 +165,31 @@ build_meta(struct cload_response *self)
         put_new(meta, state->str_response_time, response_time_ms(self)) < 0 ||
         PyDict_SetItem(meta, state->str_name, self->name) < 0 ||
         put_new(meta, state->str_context, merged_context(self)) < 0 ||
-        PyDict_SetItem(meta, state->str_response, (PyObject *)self) < 0 ||
-        PyDict_SetItem(meta, state->str_exception, Py_None) < 0 ||
+        put_new(meta, state->str_response, meta_response(self)) < 0 ||
+        put_new(meta, state->str_exception,
+                self->is_fast && self->is_catching ? response_get((PyObject *)self, (void *)CLOAD_SLOT_error)
+                                                   : Py_NewRef(Py_None)) < 0 ||
         put_new(meta, state->str_start_time, PyFloat_FromDouble(start_unix_s(self))) < 0 ||
-        put_new(meta, state->str_url, self->core == NULL ? Py_XNewRef(self->asked_url) : text_from(first_url(self))) <
-            0 ||
+        put_new(meta, state->str_url, meta_url(self)) < 0 ||
         put_new(meta, state->str_response_length, PyLong_FromUnsignedLongLong(self->response_length)) < 0) {
         Py_CLEAR(meta);
     }
     return meta;
+}
+
+/* What is built in Python. */
+static PyObject *
+build_by_name(struct cload_response *self, const char *name)
+{
+    PyObject *text = PyUnicode_InternFromString(name);
+    if (text == NULL) {
+        return NULL;
+    }
+    PyObject *value = self->is_fast
+                          ? PyObject_CallMethodOneArg((PyObject *)self, self->state->str__build_attribute, text)
+                          : call_helper(self, "build_attribute", (PyObject *)self, text);
+    Py_DECREF(text);
+    return value;
 }
 
 static PyObject *
@@ -142,10 +198,16 @@ build_slot(struct cload_response *self, enum cload_response_slot slot, const cha
     const struct lc_response *core = self->core;
     /* What failed looks like a response that never came, as with requests; core_failure() tells more. */
     bool has_head = core != NULL && core->fail == LCORE_FAIL_NONE;
+    if (self->owner != NULL && slot != CLOAD_SLOT_request_meta) {
+        return PyObject_GetAttrString(self->owner, name);
+    }
     switch (slot) {
     case CLOAD_SLOT_status_code:
         return PyLong_FromLong(has_head ? core->status : 0);
     case CLOAD_SLOT_url:
+        if (self->is_fast && !self->is_history && (core == NULL || !has_head || core->redirect_count == 0)) {
+            return text_of_base(self);
+        }
         return has_head ? text_from(core->url) : Py_NewRef(Py_None);
     case CLOAD_SLOT_reason:
         return has_head ? text_from(core->reason) : Py_NewRef(Py_None);
@@ -159,7 +221,7 @@ build_slot(struct cload_response *self, enum cload_response_slot slot, const cha
     case CLOAD_SLOT_connection:
         Py_RETURN_NONE;
     case CLOAD_SLOT_error:
-        if (core == NULL || core->fail == LCORE_FAIL_NONE) {
+        if (core == NULL || (core->fail == LCORE_FAIL_NONE && !self->is_bad_status)) {
             Py_RETURN_NONE;
         }
         break;
@@ -168,13 +230,7 @@ build_slot(struct cload_response *self, enum cload_response_slot slot, const cha
     default:
         break;
     }
-    PyObject *text = PyUnicode_InternFromString(name);
-    if (text == NULL) {
-        return NULL;
-    }
-    PyObject *value = call_helper(self, "build_attribute", (PyObject *)self, text);
-    Py_DECREF(text);
-    return value;
+    return build_by_name(self, name);
 }
 
 static const char *const slot_names[] = {
@@ -196,6 +252,15 @@ response_get(PyObject *object, void *closure)
         Py_XSETREF(self->slots[slot], value);
     }
     return Py_NewRef(self->slots[slot]);
+}
+
+/* Without building it. */
+static PyObject *
+response_get_known(PyObject *object, void *closure)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    PyObject *value = self->slots[(intptr_t)closure];
+    return Py_NewRef(value == NULL ? Py_None : value);
 }
 
 static int
@@ -221,6 +286,9 @@ is_repr_plain(struct lc_str text)
 static PyObject *
 outcome_exception(struct cload_response *self, PyObject *name)
 {
+    if (self->is_fast) {
+        return response_get((PyObject *)self, (void *)CLOAD_SLOT_error);
+    }
     return call_helper(self, "outcome_exception", (PyObject *)self, name);
 }
 
@@ -230,6 +298,11 @@ static bool
 status_error_text(struct cload_response *self, char *text, size_t size, struct lc_str *out)
 {
     int status = self->core->status;
+    if (self->is_fast) {
+        int bad_len = snprintf(text, size, "LocustBadStatusCode(code=%d)", status);
+        *out = (struct lc_str){text, (size_t)bad_len};
+        return true;
+    }
     Py_ssize_t name_len;
     const char *name = PyUnicode_AsUTF8AndSize(self->name, &name_len);
     if (name == NULL) {
@@ -308,12 +381,25 @@ report_by_event(struct cload_response *self, PyObject *exception)
     empty = fire == NULL ? NULL : PyTuple_New(0);
     result = empty == NULL ? NULL : PyObject_Call(fire, empty, meta);
     err = result == NULL ? -1 : 0;
+    if (self->is_fast && !self->is_catching) {
+        /* It holds this response, and nobody can ask for it any more. */
+        Py_CLEAR(self->slots[CLOAD_SLOT_request_meta]);
+    }
 out:
     Py_XDECREF(result);
     Py_XDECREF(empty);
     Py_XDECREF(fire);
     Py_DECREF(meta);
     return err;
+}
+
+static bool
+is_good(const struct cload_response *self)
+{
+    if (self->core == NULL || self->core->fail != LCORE_FAIL_NONE) {
+        return false;
+    }
+    return self->is_fast ? !self->is_bad_status : self->core->status < 400 || self->core->status >= 600;
 }
 
 int
@@ -329,8 +415,7 @@ cload_response_report(struct cload_response *self)
     PyObject *exception;
     if (self->manual != NULL) {
         exception = Py_NewRef(self->manual == Py_True ? Py_None : self->manual);
-    } else if (self->core != NULL && self->core->fail == LCORE_FAIL_NONE &&
-               (self->core->status < 400 || self->core->status >= 600)) {
+    } else if (is_good(self)) {
         exception = Py_NewRef(Py_None);
     } else {
         if (is_direct && self->core != NULL && self->core->fail == LCORE_FAIL_NONE) {
@@ -392,6 +477,9 @@ response_enter(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     struct cload_response *self = (struct cload_response *)object;
     self->is_entered = true;
+    if (self->is_fast && !self->is_catching) {
+        return Py_NewRef(object);
+    }
     if (!self->is_catching && check_catching(self) < 0) {
         return NULL;
     }
@@ -405,6 +493,9 @@ response_exit(PyObject *object, PyObject *const *args, Py_ssize_t count)
     if (count != 3) {
         PyErr_SetString(PyExc_TypeError, "__exit__ takes an exception's type, value and traceback");
         return NULL;
+    }
+    if (self->is_fast && !self->is_catching) {
+        Py_RETURN_NONE;
     }
     bool has_raised = args[0] != Py_None;
     if (has_raised && self->manual == NULL) {
@@ -509,7 +600,8 @@ core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
         struct lc_response *hop = self->core->previous;
         self->core->previous = hop->previous;
         hop->previous = NULL;
-        PyObject *response = cload_response_new(self->state, Py_TYPE(self), hop, self->request_type, self->name,
+        PyTypeObject *type = self->is_fast && self->is_catching ? Py_TYPE(self)->tp_base : Py_TYPE(self);
+        PyObject *response = cload_response_new(self->state, type, hop, self->request_type, self->name,
                                                 self->request_event, self->user, self->context);
         if (response == NULL || PyList_Append(list, response) < 0) {
             Py_XDECREF(response);
@@ -517,6 +609,7 @@ core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
             return NULL;
         }
         ((struct cload_response *)response)->is_history = true;
+        ((struct cload_response *)response)->is_fast = self->is_fast;
         Py_DECREF(response);
     }
     if (PyList_Reverse(list) < 0) {
@@ -549,6 +642,29 @@ response_adopt(PyObject *object, PyObject *args)
     self->response_length = length;
     self->start_unix_s = start;
     self->is_catching = is_catching;
+    Py_RETURN_NONE;
+}
+
+/* _show(owner): of a FastHttpSession; shows what the other response received. */
+static PyObject *
+response_show(PyObject *object, PyObject *owner)
+{
+    struct cload_response *self = (struct cload_response *)object;
+    if (self->core != NULL || self->owner != NULL || !PyObject_TypeCheck(owner, self->state->fast_response_type)) {
+        PyErr_SetString(PyExc_TypeError, "_show() takes the response to show");
+        return NULL;
+    }
+    struct cload_response *shown = (struct cload_response *)owner;
+    self->owner = Py_NewRef(owner);
+    self->core = shown->core;
+    self->is_fast = shown->is_fast;
+    self->is_bad_status = shown->is_bad_status;
+    self->request_type = Py_XNewRef(shown->request_type);
+    self->name = Py_XNewRef(shown->name);
+    self->asked_url = Py_XNewRef(shown->asked_url);
+    self->base_url = Py_XNewRef(shown->base_url);
+    self->body = Py_XNewRef(shown->body);
+    self->user = Py_XNewRef(shown->user);
     Py_RETURN_NONE;
 }
 
@@ -585,6 +701,7 @@ response_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->request_event);
     Py_VISIT(self->user);
     Py_VISIT(self->context);
+    Py_VISIT(self->owner);
     Py_VISIT(self->manual);
     Py_VISIT(self->dict);
     for (int i = 0; i < CLOAD_SLOT_COUNT; i++) {
@@ -605,6 +722,11 @@ response_clear(PyObject *object)
     Py_CLEAR(self->manual);
     Py_CLEAR(self->body);
     Py_CLEAR(self->asked_url);
+    Py_CLEAR(self->base_url);
+    if (self->owner != NULL) {
+        self->core = NULL;
+        Py_CLEAR(self->owner);
+    }
     Py_CLEAR(self->dict);
     for (int i = 0; i < CLOAD_SLOT_COUNT; i++) {
         Py_CLEAR(self->slots[i]);
@@ -646,6 +768,7 @@ static PyMethodDef response_methods[] = {
     {"_core_method", core_method, METH_NOARGS, PyDoc_STR("_core_method() -> str | None\n\nMethod of the last hop.")},
     {"_core_take_history", core_take_history, METH_NOARGS,
      PyDoc_STR("_core_take_history() -> list\n\nThe redirects on the way, oldest first; empty at the second call.")},
+    {"_show", response_show, METH_O, NULL},
     {"_adopt", response_adopt, METH_VARARGS, PyDoc_STR("_adopt(...)\n\nMakes a response of requests' own code ours.")},
     {"_report_request", response_report, METH_NOARGS,
      PyDoc_STR("_report_request()\n\nReports the request to the listeners of events.request.")},
@@ -660,11 +783,34 @@ static PyGetSetDef response_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+#define FAST_GETSET(name)                                                                                              \
+    {                                                                                                                  \
+#name, response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_##name                                   \
+    }
+static PyGetSetDef fast_getset[] = {
+    FAST_GETSET(status_code),
+    FAST_GETSET(url),
+    FAST_GETSET(_content),
+    FAST_GETSET(headers),
+    FAST_GETSET(history),
+    FAST_GETSET(elapsed),
+    FAST_GETSET(request),
+    FAST_GETSET(error),
+    {"_meta", response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_request_meta},
+    {"encoding", response_get_known, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_encoding},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyMemberDef response_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(struct cload_response, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(struct cload_response, weakrefs), READONLY, NULL},
     {"_sent_body", T_OBJECT, offsetof(struct cload_response, body), READONLY, NULL},
     {"_user", T_OBJECT, offsetof(struct cload_response, user), READONLY, NULL},
+    {"_manual", T_OBJECT, offsetof(struct cload_response, manual), READONLY, NULL},
+    {"_max_retries", T_INT, offsetof(struct cload_response, max_retries), READONLY, NULL},
+    {"_is_fast", T_BOOL, offsetof(struct cload_response, is_fast), 0, NULL},
+    {"_base_url", T_OBJECT, offsetof(struct cload_response, base_url), 0, NULL},
     {"_is_catching", T_BOOL, offsetof(struct cload_response, is_catching), READONLY, NULL},
     {"_is_history", T_BOOL, offsetof(struct cload_response, is_history), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
@@ -690,10 +836,35 @@ static PyType_Spec response_spec = {
     .slots = response_slots,
 };
 
+static PyType_Slot fast_slots[] = {
+    {Py_tp_doc, (void *)PyDoc_STR("Base of FastHttpUser's responses, see locust.contrib.fasthttp.")},
+    {Py_tp_new, response_new},
+    {Py_tp_init, response_init},
+    {Py_tp_traverse, response_traverse},
+    {Py_tp_clear, response_clear},
+    {Py_tp_dealloc, response_dealloc},
+    {Py_tp_methods, response_methods},
+    {Py_tp_getset, fast_getset},
+    {Py_tp_members, response_members},
+    {0, NULL},
+};
+
+static PyType_Spec fast_spec = {
+    .name = "_cload.FastResponse",
+    .basicsize = sizeof(struct cload_response),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = fast_slots,
+};
+
 int
 cload__response_add_types(PyObject *module)
 {
     struct cload_state *state = cload_state_of_module(module);
     state->response_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &response_spec, NULL);
-    return state->response_type == NULL ? -1 : PyModule_AddType(module, state->response_type);
+    state->fast_response_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &fast_spec, NULL);
+    if (state->response_type == NULL || state->fast_response_type == NULL ||
+        PyModule_AddType(module, state->response_type) < 0) {
+        return -1;
+    }
+    return PyModule_AddType(module, state->fast_response_type);
 }

@@ -39,7 +39,9 @@ struct cload_response {
     PyObject *context;   /* the call's own, or NULL */
     PyObject *manual;    /* NULL: the status decides; Py_True: success(); else what failure() was given */
     PyObject *body;      /* bytes that were sent, or NULL */
-    PyObject *asked_url; /* where requests' own code made it */
+    PyObject *asked_url; /* where requests' own code made it; fast: the url argument */
+    PyObject *base_url;  /* fast: what is put before asked_url unless that is absolute */
+    PyObject *owner;     /* fast: the response whose `core` this one shows, or NULL */
     PyObject *slots[CLOAD_SLOT_COUNT];
     PyObject *dict, *weakrefs;
     int64_t response_time_ns;
@@ -47,7 +49,10 @@ struct cload_response {
     double start_unix_s; /* 0: not known yet */
     bool is_catching;    /* catch_response=True: the with-block reports */
     bool is_entered;
-    bool is_history; /* a redirect on the way: never reported */
+    bool is_history;    /* a redirect on the way: never reported */
+    bool is_fast;       /* of a FastHttpSession */
+    bool is_bad_status; /* fast: the status is a failure */
+    int max_retries;    /* fast: how often a call that ran into a timeout was tried again */
 };
 
 /* Makes the response of a finished call. Takes `core`. request_type and name are referenced. */

@@ -6,9 +6,14 @@
  *   call_wait()    parks the greenlet
  *   call_finish()  makes the response object and reports the request
  *
+ * The sessions of FastHttpUser (`is_fast`) go the same way; they differ in what the arguments mean, in the name, and in
+ * which statuses are failures. Their general calls are done by Python code that says them again in plain terms.
+ *
  * Each is a function of its own so that what they need on the C stack is gone before the greenlet is parked: greenlet
  * copies that part of the stack at each switch. */
 #include "session.h"
+
+#include <strings.h>
 
 #include <structmember.h>
 
@@ -20,6 +25,8 @@
 #include "response.h"
 
 #define MOST_HEADERS 48
+#define MOST_ADDED_HEADERS 3 /* Authorization, Content-Type, Accept */
+#define STATUS_LIMIT 1024
 
 struct session_object {
     PyObject_HEAD
@@ -30,21 +37,32 @@ struct session_object {
     PyObject *auth_value; /* bytes of the Authorization header, or NULL */
     PyObject *tls_owner;  /* capsule of the struct lc_tls in use, or NULL */
     PyTypeObject *response_class;
+    PyTypeObject *catching_class, *error_class; /* fast: of calls with catch_response, of those without an answer */
+    PyObject *options;                          /* fast: the tuple that fast_setup() was given */
+    PyObject *valid_statuses;                   /* fast: bytes, one for each status: 1 where it is a success */
     PyObject *slots[CLOAD_SESSION_SLOT_COUNT];
     PyObject *dict, *weakrefs;
     bool are_headers_changed;
     bool is_general;            /* a setting that only requests' own code can follow */
     bool is_request_overridden; /* the class has a request() of its own: the verbs go through it */
     bool is_mounted, is_auth_general;
+    bool is_fast;        /* a FastHttpSession */
     int max_redirects;   /* as struct lc_request has it */
+    int max_retries;     /* fast */
+    bool has_slash_base; /* the base URL's path is a slash, so that a path behind it would begin with two */
     bool has_plain_base; /* the base URL has no path, so that a clean relative URL is its own name */
 };
 
 struct call {
     PyObject *method, *url;
     PyObject *name, *context, *data, *json, *params, *headers, *cookies, *timeout, *verify, *cert, *auth, *proxies;
-    PyObject *body_owner, *content_type, *full_url, *auth_value, *tls_owner, *proxy; /* made on the way, owned */
+    PyObject *body_owner, *full_url, *auth_value, *tls_owner, *proxy; /* made on the way, owned */
+    const char *content_type;
+    int64_t first_start_ns; /* of a call that is tried again */
+    int max_redirects, max_retries;
     bool is_catching, is_redirecting, is_general;
+    bool is_json;  /* fast: the body came from json= */
+    bool is_plain; /* fast: cannot be general, Python has looked at it */
 };
 
 static PyObject *
@@ -73,7 +91,6 @@ static void
 call_release(struct call *call)
 {
     Py_CLEAR(call->body_owner);
-    Py_CLEAR(call->content_type);
     Py_CLEAR(call->full_url);
     Py_CLEAR(call->auth_value);
     Py_CLEAR(call->tls_owner);
@@ -97,8 +114,68 @@ is_set(PyObject *value)
 }
 
 static int
-call_keyword(struct cload_state *state, struct call *call, PyObject *key, PyObject *value)
+set_call_url(struct call *call, PyObject *value)
 {
+    if (call->url != NULL) {
+        PyErr_SetString(PyExc_TypeError, "url was given twice");
+        return -1;
+    }
+    call->url = value;
+    return 0;
+}
+
+static int
+read_limit(PyObject *value, int *out)
+{
+    long limit = PyLong_AsLong(value);
+    *out = limit < 0 ? 0 : limit > INT_MAX ? INT_MAX : (int)limit;
+    return limit == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
+/* Of a FastHttpSession. What it does not know becomes a part of the query or the form, which is Python's work. */
+static int
+fast_keyword(struct cload_state *state, struct call *call, PyObject *key, PyObject *value)
+{
+    struct {
+        PyObject *name;
+        PyObject **place;
+    } const places[] = {
+        {state->str_name, &call->name},       {state->str_json, &call->json},     {state->str_data, &call->data},
+        {state->str_headers, &call->headers}, {state->str_params, &call->params}, {state->str_context, &call->context},
+        {state->str_auth, &call->auth},
+    };
+    if (key == state->str_catch_response) {
+        return read_bool(value, &call->is_catching);
+    }
+    if (key == state->str_allow_redirects) {
+        return read_bool(value, &call->is_redirecting);
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (key == places[i].name) {
+            *places[i].place = value;
+            return 0;
+        }
+    }
+    if (key == state->str_url) {
+        return set_call_url(call, value);
+    }
+    if (call->is_plain && key == state->str_max_redirects) {
+        return read_limit(value, &call->max_redirects);
+    }
+    if (call->is_plain && key == state->str_max_retries) {
+        return read_limit(value, &call->max_retries);
+    }
+    call->is_general |= key != state->str_stream || (value != Py_None && value != Py_False);
+    return 0;
+}
+
+static int
+call_keyword(struct session_object *self, struct call *call, PyObject *key, PyObject *value)
+{
+    struct cload_state *state = self->state;
+    if (self->is_fast) {
+        return fast_keyword(state, call, key, value);
+    }
     struct {
         PyObject *name;
         PyObject **place;
@@ -121,12 +198,7 @@ call_keyword(struct cload_state *state, struct call *call, PyObject *key, PyObje
         }
     }
     if (key == state->str_url) {
-        if (call->url != NULL) {
-            PyErr_SetString(PyExc_TypeError, "url was given twice");
-            return -1;
-        }
-        call->url = value;
-        return 0;
+        return set_call_url(call, value);
     }
     if ((key == state->str_stream && (value == Py_None || value == Py_False)) ||
         ((key == state->str_files || key == state->str_hooks) && value == Py_None)) {
@@ -136,15 +208,40 @@ call_keyword(struct cload_state *state, struct call *call, PyObject *key, PyObje
     return 0;
 }
 
+/* As Python itself says it, with the verb's name. */
+static void
+complain_of_count(struct session_object *self, PyObject *method, Py_ssize_t most, Py_ssize_t count)
+{
+    const char *type = self->is_fast ? "FastHttpSession" : "HttpSession";
+    PyObject *verb = PyObject_CallMethod(method, "lower", NULL);
+    if (verb != NULL && most > 1) {
+        PyErr_Format(PyExc_TypeError, "%s.%U() takes from 2 to %zd positional arguments but %zd were given", type, verb,
+                     most + 1, count + 1);
+    } else if (verb != NULL) {
+        PyErr_Format(PyExc_TypeError, "%s.%U() takes 2 positional arguments but %zd were given", type, verb, count + 1);
+    }
+    Py_XDECREF(verb);
+}
+
+static void
+complain_of_url(struct session_object *self, PyObject *method)
+{
+    PyObject *verb = PyObject_CallMethod(method, "lower", NULL);
+    if (verb != NULL) {
+        PyErr_Format(PyExc_TypeError, "%s.%U() missing 1 required positional argument: 'url'",
+                     self->is_fast ? "FastHttpSession" : "HttpSession", verb);
+    }
+    Py_XDECREF(verb);
+}
+
 /* positional: url [, data [, json]] up to `most`. The strings of keywords in code are interned, as ours are; one that
  * is not is interned first. */
 static int
-call_parse(struct cload_state *state, struct call *call, PyObject *const *args, Py_ssize_t count, Py_ssize_t most,
+call_parse(struct session_object *self, struct call *call, PyObject *const *args, Py_ssize_t count, Py_ssize_t most,
            PyObject *kwnames)
 {
     if (count > most) {
-        PyErr_Format(PyExc_TypeError, "HttpSession.%U() takes %zd positional arguments but %zd were given",
-                     call->method, most + 1, count + 1);
+        complain_of_count(self, call->method, most, count);
         return -1;
     }
     call->url = count > 0 ? args[0] : NULL;
@@ -155,11 +252,11 @@ call_parse(struct cload_state *state, struct call *call, PyObject *const *args, 
         PyObject *key = PyTuple_GET_ITEM(kwnames, i);
         int err;
         if (PyUnicode_CHECK_INTERNED(key)) {
-            err = call_keyword(state, call, key, args[count + i]);
+            err = call_keyword(self, call, key, args[count + i]);
         } else {
             PyObject *interned = Py_NewRef(key);
             PyUnicode_InternInPlace(&interned);
-            err = call_keyword(state, call, interned, args[count + i]);
+            err = call_keyword(self, call, interned, args[count + i]);
             Py_DECREF(interned);
         }
         if (err < 0) {
@@ -167,13 +264,36 @@ call_parse(struct cload_state *state, struct call *call, PyObject *const *args, 
         }
     }
     if (call->url == NULL) {
-        PyErr_SetString(PyExc_TypeError, "missing argument: url");
+        complain_of_url(self, call->method);
         return -1;
     }
     return 0;
 }
 
 /* --- what the session's own attributes ask for --- */
+
+/* Makes a list of (name, value), bytes, the session's default headers. */
+static int
+send_pairs(struct lc_session *core, PyObject *pairs)
+{
+    lc_session_clear_headers(core);
+    int err = 0;
+    for (Py_ssize_t i = 0; err == 0 && i < PyList_GET_SIZE(pairs); i++) {
+        PyObject *pair = PyList_GET_ITEM(pairs, i);
+        char *name, *value;
+        Py_ssize_t name_len, value_len;
+        if (PyBytes_AsStringAndSize(PyTuple_GET_ITEM(pair, 0), &name, &name_len) < 0 ||
+            PyBytes_AsStringAndSize(PyTuple_GET_ITEM(pair, 1), &value, &value_len) < 0) {
+            return -1;
+        }
+        err = lc_session_set_header(core, (struct lc_str){name, (size_t)name_len},
+                                    (struct lc_str){value, (size_t)value_len});
+    }
+    if (err < 0) {
+        cload_raise(err, NULL);
+    }
+    return err;
+}
 
 static int
 session_send_headers(struct session_object *self)
@@ -182,27 +302,10 @@ session_send_headers(struct session_object *self)
     if (pairs == NULL) {
         return -1;
     }
-    lc_session_clear_headers(self->core);
-    int err = 0;
-    for (Py_ssize_t i = 0; err == 0 && i < PyList_GET_SIZE(pairs); i++) {
-        PyObject *pair = PyList_GET_ITEM(pairs, i);
-        char *name, *value;
-        Py_ssize_t name_len, value_len;
-        if (PyBytes_AsStringAndSize(PyTuple_GET_ITEM(pair, 0), &name, &name_len) < 0 ||
-            PyBytes_AsStringAndSize(PyTuple_GET_ITEM(pair, 1), &value, &value_len) < 0) {
-            Py_DECREF(pairs);
-            return -1;
-        }
-        err = lc_session_set_header(self->core, (struct lc_str){name, (size_t)name_len},
-                                    (struct lc_str){value, (size_t)value_len});
-    }
+    int err = send_pairs(self->core, pairs);
     Py_DECREF(pairs);
-    if (err < 0) {
-        cload_raise(err, NULL);
-        return -1;
-    }
-    self->are_headers_changed = false;
-    return 0;
+    self->are_headers_changed = err < 0;
+    return err;
 }
 
 static bool
@@ -314,8 +417,8 @@ call_body(struct session_object *self, struct call *call)
         bool is_empty = PyBytes_GET_SIZE(form) == 0;
         if (!is_empty) {
             call->body_owner = form;
-            call->content_type = PyBytes_FromString("application/x-www-form-urlencoded");
-            return call->content_type == NULL ? -1 : 0;
+            call->content_type = "application/x-www-form-urlencoded";
+            return 0;
         }
         Py_DECREF(form);
     }
@@ -330,8 +433,58 @@ call_body(struct session_object *self, struct call *call)
             return 0;
         }
         call->body_owner = body;
-        call->content_type = PyBytes_FromString("application/json");
-        return call->content_type == NULL ? -1 : 0;
+        call->content_type = "application/json";
+        return 0;
+    }
+    return 0;
+}
+
+static bool
+has_content_type(PyObject *headers)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (is_set(headers) && PyDict_CheckExact(headers) && PyDict_Next(headers, &position, &key, &value)) {
+        if (PyUnicode_Check(key) && PyUnicode_GET_LENGTH(key) == 12) {
+            const char *name = PyUnicode_AsUTF8(key);
+            if (name != NULL && strcasecmp(name, "Content-Type") == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What response.request.body shows is what is sent: str where the caller (or json=) says what type it is. */
+static int
+fast_body(struct session_object *self, struct call *call)
+{
+    PyObject *data = call->data;
+    if (is_set(data)) {
+        if (PyBytes_CheckExact(data) && PyBytes_GET_SIZE(data) > 0) {
+            call->body_owner = Py_NewRef(data);
+            call->content_type = "application/octet-stream";
+            return 0;
+        }
+        if (PyUnicode_CheckExact(data) && PyUnicode_GET_LENGTH(data) > 0) {
+            call->body_owner = has_content_type(call->headers) ? Py_NewRef(data) : PyUnicode_AsUTF8String(data);
+            call->content_type = "text/plain; charset=utf-8";
+            return call->body_owner == NULL ? -1 : 0;
+        }
+        if (PyDict_CheckExact(data) && PyDict_GET_SIZE(data) > 0) {
+            call->body_owner = call_helper(self->state, "encode_fast_form", data, NULL, NULL);
+            call->content_type = "application/x-www-form-urlencoded; charset=utf-8";
+            return call->body_owner == NULL ? -1 : 0;
+        }
+        if (!PyBytes_CheckExact(data) && !PyUnicode_CheckExact(data) && !PyDict_CheckExact(data)) {
+            call->is_general = true;
+            return 0;
+        }
+    }
+    if (is_set(call->json)) {
+        call->body_owner = call_helper(self->state, "dump_fast_json", call->json, NULL, NULL);
+        call->is_json = true;
+        return call->body_owner == NULL ? -1 : 0;
     }
     return 0;
 }
@@ -339,6 +492,21 @@ call_body(struct session_object *self, struct call *call)
 static int
 call_url(struct session_object *self, struct call *call)
 {
+    if (self->is_fast) {
+        if (!PyUnicode_CheckExact(call->url)) {
+            call->is_general = true;
+        } else if (is_set(call->params)) {
+            call->full_url = call_helper(self->state, "add_params", call->url, call->params, Py_None);
+        } else {
+            call->full_url = Py_NewRef(call->url);
+        }
+        if (call->full_url != NULL && PyUnicode_GET_LENGTH(call->url) > 1 && PyUnicode_READ_CHAR(call->url, 0) == '/' &&
+            (self->has_slash_base || PyUnicode_READ_CHAR(call->url, 1) == '/')) {
+            PyErr_Format(PyExc_ValueError, "the path of %U%U begins with two slashes", self->base_url, call->url);
+            return -1;
+        }
+        return call->full_url == NULL && !call->is_general ? -1 : 0;
+    }
     PyObject *own = self->slots[CLOAD_SESSION_params];
     if (is_set(call->params) || is_filled(own)) {
         call->full_url = call_helper(self->state, "add_params", call->url,
@@ -461,12 +629,39 @@ upper_method(struct lc_str *method, char *buffer, size_t size)
     method->data = buffer;
 }
 
+static bool
+has_header(const struct lc_request *request, struct lc_str name)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (lc_str_equal_nocase(request->headers[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* json= says so itself, above what the session's default headers say. */
+static void
+add_json_headers(struct lc_request *request, struct lc_header *headers)
+{
+    const struct lc_header added[] = {
+        {LCORE_STR("Content-Type"), LCORE_STR("application/json")},
+        {LCORE_STR("Accept"), LCORE_STR("application/json")},
+    };
+    bool is_missing[2] = {!has_header(request, added[0].name), !has_header(request, added[1].name)};
+    for (int i = 0; i < 2; i++) {
+        if (is_missing[i]) {
+            headers[request->header_count++] = added[i];
+        }
+    }
+}
+
 /* Starts the exchange; NULL with an exception, or NULL without one when the call turned out to be general. */
 static __attribute__((noinline)) struct lc_exchange *
 call_start(struct session_object *self, struct call *call, int64_t start_ns, struct cload_waiter *waiter)
 {
     struct lc_request request = {0};
-    struct lc_header headers[MOST_HEADERS + 1];
+    struct lc_header headers[MOST_HEADERS + MOST_ADDED_HEADERS];
     struct lc_header cookies[MOST_HEADERS];
     request.headers = headers;
     request.cookies = cookies;
@@ -493,11 +688,14 @@ call_start(struct session_object *self, struct call *call, int64_t start_ns, str
             {PyBytes_AS_STRING(call->auth_value), (size_t)PyBytes_GET_SIZE(call->auth_value)},
         };
     }
-    if (call->body_owner != NULL) {
-        request.body = (struct lc_str){PyBytes_AS_STRING(call->body_owner), (size_t)PyBytes_GET_SIZE(call->body_owner)};
+    if (call->is_json) {
+        add_json_headers(&request, headers);
+    }
+    if (call->body_owner != NULL && !text_of(call->body_owner, &request.body)) {
+        return NULL;
     }
     if (call->content_type != NULL) {
-        text_of(call->content_type, &request.content_type);
+        request.content_type = lc_str_from(call->content_type);
     }
     if (call->tls_owner != NULL) {
         request.tls = PyCapsule_GetPointer(call->tls_owner, "cload.tls");
@@ -508,13 +706,16 @@ call_start(struct session_object *self, struct call *call, int64_t start_ns, str
             return NULL;
         }
     }
-    request.max_redirects = self->max_redirects;
-    request.flags = call->is_redirecting ? 0 : LCORE_REQUEST_NO_REDIRECT;
+    request.max_redirects = call->max_redirects;
+    request.flags =
+        call->is_redirecting && !(self->is_fast && call->max_redirects == 0) ? 0 : LCORE_REQUEST_NO_REDIRECT;
     struct lc_error error = {0};
     struct lc_exchange *exchange = NULL;
     int err = lc_session_start(self->core, &request, start_ns, on_done, waiter, &exchange, &error);
     if (err == LCE_NOMEM) {
         PyErr_NoMemory();
+    } else if (err < 0 && call->is_plain) {
+        PyErr_SetString(PyExc_ValueError, error.text);
     } else if (err < 0) {
         /* A URL or header that cannot be used: requests knows which exception says so. */
         call->is_general = true;
@@ -568,6 +769,9 @@ call_name(struct session_object *self, const struct call *call, const struct lc_
     if (is_set(self->request_name)) {
         return Py_NewRef(self->request_name);
     }
+    if (self->is_fast) {
+        return Py_NewRef(call->url);
+    }
     struct lc_str target;
     bool is_first_hop = response->fail == LCORE_FAIL_NONE || response->previous == NULL;
     if (is_first_hop && self->has_plain_base && call->full_url == call->url && text_of(call->url, &target) &&
@@ -585,8 +789,15 @@ call_finish(struct session_object *self, const struct call *call, struct lc_resp
         lc_response_free(core);
         return NULL;
     }
-    PyObject *response = cload_response_new(self->state, self->response_class, core, call->method, name,
-                                            self->request_event, self->user, call->context);
+    if (call->first_start_ns != 0) {
+        core->timings.start_ns = call->first_start_ns;
+    }
+    PyTypeObject *type = !self->is_fast                  ? self->response_class
+                         : call->is_catching             ? self->catching_class
+                         : core->fail != LCORE_FAIL_NONE ? self->error_class
+                                                         : self->response_class;
+    PyObject *response =
+        cload_response_new(self->state, type, core, call->method, name, self->request_event, self->user, call->context);
     Py_DECREF(name);
     if (response == NULL) {
         return NULL;
@@ -594,6 +805,14 @@ call_finish(struct session_object *self, const struct call *call, struct lc_resp
     struct cload_response *made = (struct cload_response *)response;
     made->is_catching = call->is_catching;
     made->body = Py_XNewRef(call->body_owner);
+    if (self->is_fast) {
+        made->is_fast = true;
+        made->asked_url = Py_NewRef(call->url);
+        made->base_url = Py_NewRef(self->base_url);
+        made->max_retries = call->max_retries;
+        made->is_bad_status = core->status < 0 || core->status >= STATUS_LIMIT ||
+                              PyBytes_AS_STRING(self->valid_statuses)[core->status] == 0;
+    }
     if (!call->is_catching && cload_response_report(made) < 0) {
         Py_CLEAR(response);
     }
@@ -635,10 +854,17 @@ call_general(struct session_object *self, const struct call *call, PyObject *con
              PyObject *kwnames)
 {
     PyObject *kwargs = call_kwargs(self, call, args, count, kwnames);
-    PyObject *function = kwargs == NULL ? NULL : helper(self->state, "request_general");
-    PyObject *result =
-        function == NULL ? NULL : PyObject_CallFunctionObjArgs(function, self, call->method, call->url, kwargs, NULL);
-    Py_XDECREF(function);
+    PyObject *result = NULL;
+    if (call->is_plain) {
+        PyErr_SetString(PyExc_ValueError, "the request cannot be sent as it is");
+    } else if (kwargs != NULL && self->is_fast) {
+        result = PyObject_CallMethod((PyObject *)self, "_request_general", "OOO", call->method, call->url, kwargs);
+    } else if (kwargs != NULL) {
+        PyObject *function = helper(self->state, "request_general");
+        result = function == NULL ? NULL
+                                  : PyObject_CallFunctionObjArgs(function, self, call->method, call->url, kwargs, NULL);
+        Py_XDECREF(function);
+    }
     Py_XDECREF(kwargs);
     return result;
 }
@@ -659,12 +885,12 @@ call_begin(struct session_object *self, struct call *call, struct cload_waiter *
     if (hub == NULL) {
         return PyErr_Occurred() ? -1 : 1;
     }
-    int is_general = call->is_general ? 1 : session_is_general(self);
+    int is_general = call->is_general ? 1 : call->is_plain ? 0 : session_is_general(self);
     if (is_general != 0) {
         return is_general;
     }
     if ((self->are_headers_changed && session_send_headers(self) < 0) || call_url(self, call) < 0 ||
-        call_body(self, call) < 0 || call_settings(self, call) < 0) {
+        (self->is_fast ? fast_body(self, call) : call_body(self, call)) < 0 || call_settings(self, call) < 0) {
         return -1;
     }
     if (call->is_general) {
@@ -682,29 +908,64 @@ call_begin(struct session_object *self, struct call *call, struct cload_waiter *
     return 0;
 }
 
+/* As geventhttpclient: what ran into a timeout or a broken pipe is tried again, if twice does no more than once. */
+static bool
+is_retried(const struct call *call, const struct lc_response *core)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    bool is_temporary = core->fail == LCORE_FAIL_CONNECT_TIMEOUT || core->fail == LCORE_FAIL_READ_TIMEOUT ||
+                        core->fail == LCORE_FAIL_SEND;
+    for (size_t i = 0; is_temporary && i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (PyUnicode_CompareWithASCIIString(call->method, methods[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static PyObject *
+call_run(struct session_object *self, struct call *call, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+{
+    struct cload_waiter *waiter = NULL;
+    struct lc_exchange *exchange = NULL;
+    PyObject *result = NULL;
+    int tries_left = call->max_retries;
+    for (;;) {
+        int begun = call_begin(self, call, &waiter, &exchange);
+        if (begun > 0) {
+            result = call_general(self, call, args, count, kwnames);
+        }
+        struct lc_response *core = begun == 0 ? call_wait(waiter, exchange) : NULL;
+        if (core != NULL && tries_left > 0 && is_retried(call, core)) {
+            tries_left--;
+            call->first_start_ns = call->first_start_ns == 0 ? core->timings.start_ns : call->first_start_ns;
+            lc_response_free(core);
+            call_release(call);
+            continue;
+        }
+        if (core != NULL) {
+            result = call_finish(self, call, core);
+        }
+        call_release(call);
+        return result;
+    }
+}
+
 static PyObject *
 session_call(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t most, PyObject *const *args,
              Py_ssize_t count, PyObject *kwnames)
 {
     struct session_object *self = (struct session_object *)object;
-    struct call call = {.method = method, .is_redirecting = is_redirecting};
-    if (call_parse(self->state, &call, args, count, most, kwnames) < 0) {
+    struct call call = {
+        .method = method,
+        .is_redirecting = is_redirecting,
+        .max_redirects = self->max_redirects,
+        .max_retries = self->max_retries,
+    };
+    if (call_parse(self, &call, args, count, most, kwnames) < 0) {
         return NULL;
     }
-    struct cload_waiter *waiter = NULL;
-    struct lc_exchange *exchange = NULL;
-    PyObject *result = NULL;
-    int begun = call_begin(self, &call, &waiter, &exchange);
-    if (begun > 0) {
-        result = call_general(self, &call, args, count, kwnames);
-    } else if (begun == 0) {
-        struct lc_response *core = call_wait(waiter, exchange);
-        if (core != NULL) {
-            result = call_finish(self, &call, core);
-        }
-    }
-    call_release(&call);
-    return result;
+    return call_run(self, &call, args, count, kwnames);
 }
 
 /* --- methods --- */
@@ -720,7 +981,7 @@ session_verb(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t
         return session_call(object, method, is_redirecting, most, args, count, kwnames);
     }
     struct call call = {.method = method, .is_redirecting = is_redirecting};
-    if (call_parse(self->state, &call, args, count, most, kwnames) < 0) {
+    if (call_parse(self, &call, args, count, most, kwnames) < 0) {
         return NULL;
     }
     PyObject *kwargs = call_kwargs(self, &call, args, count, kwnames);
@@ -784,6 +1045,51 @@ session_request(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObj
         }
     }
     Py_XDECREF(kwargs);
+    return result;
+}
+
+/* The verbs of a FastHttpSession: HEAD follows redirects, DELETE takes its body by keyword. */
+#define FAST_VERB(verb, METHOD, most)                                                                                  \
+    static PyObject *fast_##verb(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)           \
+    {                                                                                                                  \
+        return session_verb(self, ((struct session_object *)self)->state->str_##METHOD, true, most, args, count,       \
+                            kwnames);                                                                                  \
+    }
+FAST_VERB(head, HEAD, 1)
+FAST_VERB(delete, DELETE, 1)
+
+/* _request_plain(method, url, **kwargs): request() with nothing in it that is Python's work. */
+static PyObject *
+fast_request_plain(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+{
+    struct session_object *self = (struct session_object *)object;
+    if (count != 2 || !PyUnicode_CheckExact(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "_request_plain() takes method and url");
+        return NULL;
+    }
+    struct call call = {
+        .method = args[0],
+        .is_redirecting = true,
+        .is_plain = true,
+        .max_redirects = self->max_redirects,
+        .max_retries = self->max_retries,
+    };
+    if (call_parse(self, &call, args + 1, 1, 1, kwnames) < 0) {
+        return NULL;
+    }
+    return call_run(self, &call, args + 1, 1, kwnames);
+}
+
+/* request(method, url, name=None, data=None, ...): two arguments are the usual way, more are Python's work. */
+static PyObject *
+fast_request(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+{
+    if (count == 2 && PyUnicode_CheckExact(args[0])) {
+        return session_call(object, args[0], true, 1, args + 1, 1, kwnames);
+    }
+    PyObject *function = PyObject_GetAttrString(object, "_request_by_keywords");
+    PyObject *result = function == NULL ? NULL : PyObject_Vectorcall(function, args, (size_t)count, kwnames);
+    Py_XDECREF(function);
     return result;
 }
 
@@ -1009,6 +1315,65 @@ session_get_base_url(PyObject *object, void *Py_UNUSED(closure))
     return Py_NewRef(self->base_url == NULL ? Py_None : self->base_url);
 }
 
+/* What requests would use. tls_owner: a new reference that keeps options->tls. */
+static int
+default_options(struct session_object *self, struct lc_session_options *options, PyObject **tls_owner)
+{
+    PyObject *defaults = helper(self->state, "session_defaults");
+    if (defaults == NULL) {
+        return -1;
+    }
+    PyObject *agent;
+    int accepts_br, accepts_zstd;
+    int err = -1;
+    if (PyArg_ParseTuple(defaults, "Upp", &agent, &accepts_br, &accepts_zstd)) {
+        options->user_agent = PyUnicode_AsUTF8(agent);
+        options->is_accepting_br = accepts_br;
+        options->is_accepting_zstd = accepts_zstd;
+        *tls_owner = find_tls(self->state, NULL, NULL);
+        err = options->user_agent == NULL || *tls_owner == NULL ? -1 : 0;
+    }
+    Py_DECREF(defaults);
+    return err;
+}
+
+/* Timeouts in seconds; none where it is 0. */
+static int64_t
+timeout_ns(double seconds)
+{
+    return seconds > 0 && seconds < 9e9 ? (int64_t)(seconds * 1e9) : -1;
+}
+
+/* What the tuple of _setup() says; `options` borrows from it. */
+static int
+fast_options(struct session_object *self, struct lc_session_options *options, PyObject **headers)
+{
+    PyObject *tls, *statuses, *response_class, *error_class, *catching_class;
+    double connect_timeout, read_timeout;
+    int is_general;
+    if (!PyArg_ParseTuple(self->options, "OddzO!iiSO!O!O!p", &tls, &connect_timeout, &read_timeout, &options->proxy,
+                          &PyList_Type, headers, &self->max_redirects, &self->max_retries, &statuses, &PyType_Type,
+                          &response_class, &PyType_Type, &error_class, &PyType_Type, &catching_class, &is_general)) {
+        return -1;
+    }
+    options->tls = PyCapsule_GetPointer(tls, "cload.tls");
+    if (options->tls == NULL) {
+        return -1;
+    }
+    if (PyBytes_GET_SIZE(statuses) != STATUS_LIMIT) {
+        PyErr_SetString(PyExc_ValueError, "one byte for each status is needed");
+        return -1;
+    }
+    options->connect_timeout_ns = timeout_ns(connect_timeout);
+    options->read_timeout_ns = timeout_ns(read_timeout);
+    Py_XSETREF(self->valid_statuses, Py_NewRef(statuses));
+    Py_XSETREF(self->response_class, (PyTypeObject *)Py_NewRef(response_class));
+    Py_XSETREF(self->error_class, (PyTypeObject *)Py_NewRef(error_class));
+    Py_XSETREF(self->catching_class, (PyTypeObject *)Py_NewRef(catching_class));
+    self->is_general = is_general;
+    return 0;
+}
+
 static int
 session_make_core(struct session_object *self, PyObject *base_url)
 {
@@ -1020,36 +1385,33 @@ session_make_core(struct session_object *self, PyObject *base_url)
     }
     self->hub = cload_hub_get(self->state);
     if (self->hub == NULL) {
-        if (!PyErr_Occurred()) {
+        if (!PyErr_Occurred() && !self->is_fast) {
             /* A session of another thread: requests' own code serves it. */
             self->is_general = self->is_mounted = true;
             return 0;
         }
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_RuntimeError, "a FastHttpSession belongs to the thread the users run in");
+        }
         return -1;
     }
-    PyObject *defaults = helper(self->state, "session_defaults");
-    if (defaults == NULL) {
-        return -1;
+    PyObject *tls_owner = NULL, *headers = NULL;
+    struct lc_session *core = NULL;
+    if ((self->is_fast ? fast_options(self, &options, &headers) : default_options(self, &options, &tls_owner)) == 0) {
+        options.tls = tls_owner == NULL ? options.tls : PyCapsule_GetPointer(tls_owner, "cload.tls");
+        struct lc_error error = {0};
+        core = lc_session_new(self->hub->http, &options, &error);
+        if (core == NULL) {
+            cload_raise(error.code, &error);
+        }
     }
-    PyObject *tls_owner = NULL, *agent;
-    int accepts_br, accepts_zstd;
-    int err = -1;
-    if (!PyArg_ParseTuple(defaults, "Upp", &agent, &accepts_br, &accepts_zstd)) {
-        goto out;
-    }
-    options.user_agent = PyUnicode_AsUTF8(agent);
-    options.is_accepting_br = accepts_br;
-    options.is_accepting_zstd = accepts_zstd;
-    tls_owner = find_tls(self->state, NULL, NULL);
-    if (options.user_agent == NULL || tls_owner == NULL) {
-        goto out;
-    }
-    options.tls = PyCapsule_GetPointer(tls_owner, "cload.tls");
-    struct lc_error error = {0};
-    struct lc_session *core = lc_session_new(self->hub->http, &options, &error);
+    Py_XDECREF(tls_owner);
     if (core == NULL) {
-        cload_raise(error.code, &error);
-        goto out;
+        return -1;
+    }
+    if (headers != NULL && send_pairs(core, headers) < 0) {
+        lc_session_free(core);
+        return -1;
     }
     if (self->core != NULL) {
         lc_session_free(self->core);
@@ -1057,14 +1419,11 @@ session_make_core(struct session_object *self, PyObject *base_url)
     self->core = core;
     self->are_headers_changed = self->slots[CLOAD_SESSION_headers] != NULL;
     struct lc_url url;
-    self->has_plain_base =
-        lc_url_parse(options.base_url, &url, NULL) == 0 && url.target.len == 0 && url.fragment.data == NULL;
+    bool is_parsed = lc_url_parse(options.base_url, &url, NULL) == 0 && url.fragment.data == NULL;
+    self->has_plain_base = is_parsed && url.target.len == 0;
+    self->has_slash_base = is_parsed && lc_str_equal(url.target, LCORE_STR("/"));
     Py_XSETREF(self->base_url, Py_NewRef(base_url));
-    err = 0;
-out:
-    Py_XDECREF(tls_owner);
-    Py_DECREF(defaults);
-    return err;
+    return 0;
 }
 
 static int
@@ -1123,6 +1482,83 @@ session_init(PyObject *object, PyObject *args, PyObject *kwargs)
     return err;
 }
 
+/* _setup(base_url, request_event, user, auth_header, options): see fast_options(). */
+static PyObject *
+fast_setup(PyObject *object, PyObject *args)
+{
+    struct session_object *self = (struct session_object *)object;
+    PyObject *base_url, *request_event, *user, *auth_header, *options;
+    if (!PyArg_ParseTuple(args, "UOOOO!", &base_url, &request_event, &user, &auth_header, &PyTuple_Type, &options)) {
+        return NULL;
+    }
+    self->is_fast = true;
+    Py_XSETREF(self->request_event, Py_NewRef(request_event));
+    Py_XSETREF(self->user, Py_NewRef(user));
+    Py_XSETREF(self->options, Py_NewRef(options));
+    Py_CLEAR(self->auth_value);
+    self->auth_value = is_set(auth_header) ? Py_NewRef(auth_header) : NULL;
+    return session_make_core(self, base_url) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* _set_headers(pairs): other default headers from now on. */
+static PyObject *
+fast_set_headers(PyObject *object, PyObject *pairs)
+{
+    struct session_object *self = (struct session_object *)object;
+    if (!PyList_CheckExact(pairs) || self->core == NULL) {
+        PyErr_SetString(PyExc_TypeError, "a list of pairs is needed");
+        return NULL;
+    }
+    return send_pairs(self->core, pairs) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+fast_get_auth_header(PyObject *object, void *Py_UNUSED(closure))
+{
+    struct session_object *self = (struct session_object *)object;
+    if (self->auth_value == NULL) {
+        Py_RETURN_NONE;
+    }
+    return PyUnicode_DecodeLatin1(PyBytes_AS_STRING(self->auth_value), PyBytes_GET_SIZE(self->auth_value), NULL);
+}
+
+static int
+fast_set_auth_header(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
+{
+    struct session_object *self = (struct session_object *)object;
+    PyObject *bytes = NULL;
+    if (value != NULL && PyUnicode_Check(value) && PyUnicode_GET_LENGTH(value) > 0) {
+        bytes = PyUnicode_AsLatin1String(value);
+        if (bytes == NULL) {
+            return -1;
+        }
+    } else if (value != NULL && value != Py_None && !PyUnicode_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "auth_header must be a str or None");
+        return -1;
+    }
+    Py_XSETREF(self->auth_value, bytes);
+    return 0;
+}
+
+static PyObject *
+fast_get_statuses(PyObject *object, void *Py_UNUSED(closure))
+{
+    struct session_object *self = (struct session_object *)object;
+    return Py_NewRef(self->valid_statuses == NULL ? Py_None : self->valid_statuses);
+}
+
+static int
+fast_set_statuses(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
+{
+    struct session_object *self = (struct session_object *)object;
+    if (value == NULL || !PyBytes_CheckExact(value) || PyBytes_GET_SIZE(value) != STATUS_LIMIT) {
+        PyErr_SetString(PyExc_ValueError, "one byte for each status is needed");
+        return -1;
+    }
+    Py_XSETREF(self->valid_statuses, Py_NewRef(value));
+    return 0;
+}
+
 static PyObject *
 session_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
@@ -1145,6 +1581,9 @@ session_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->user);
     Py_VISIT(self->pool_manager);
     Py_VISIT(self->response_class);
+    Py_VISIT(self->catching_class);
+    Py_VISIT(self->error_class);
+    Py_VISIT(self->options);
     Py_VISIT(self->dict);
     for (int i = 0; i < CLOAD_SESSION_SLOT_COUNT; i++) {
         Py_VISIT(self->slots[i]);
@@ -1164,6 +1603,10 @@ session_clear(PyObject *object)
     Py_CLEAR(self->auth_value);
     Py_CLEAR(self->tls_owner);
     Py_CLEAR(self->response_class);
+    Py_CLEAR(self->catching_class);
+    Py_CLEAR(self->error_class);
+    Py_CLEAR(self->options);
+    Py_CLEAR(self->valid_statuses);
     Py_CLEAR(self->dict);
     for (int i = 0; i < CLOAD_SESSION_SLOT_COUNT; i++) {
         Py_CLEAR(self->slots[i]);
@@ -1281,6 +1724,69 @@ static PyType_Spec session_spec = {
     .slots = session_slots,
 };
 
+static PyMethodDef fast_methods[] = {
+    {"get", FAST_METHOD(session_get), PyDoc_STR("get(url, **kwargs)")},
+    {"options", FAST_METHOD(session_options), PyDoc_STR("options(url, **kwargs)")},
+    {"head", FAST_METHOD(fast_head), PyDoc_STR("head(url, **kwargs)")},
+    {"post", FAST_METHOD(session_post), PyDoc_STR("post(url, data=None, json=None, **kwargs)")},
+    {"put", FAST_METHOD(session_put), PyDoc_STR("put(url, data=None, **kwargs)")},
+    {"patch", FAST_METHOD(session_patch), PyDoc_STR("patch(url, data=None, **kwargs)")},
+    {"delete", FAST_METHOD(fast_delete), PyDoc_STR("delete(url, **kwargs)")},
+    {"request", FAST_METHOD(fast_request),
+     PyDoc_STR("request(method, url, name=None, data=None, catch_response=False, stream=False, headers=None,\n"
+               "        auth=None, json=None, allow_redirects=True, context={}, **kwargs)\n\n"
+               "Sends a request and reports it. Keywords it does not know go into the query, or the form of a POST.")},
+    {"_request_plain", FAST_METHOD(fast_request_plain), NULL},
+    {"_setup", fast_setup, METH_VARARGS, NULL},
+    {"_set_headers", fast_set_headers, METH_O, NULL},
+    {"_close_idle", session_close, METH_NOARGS, NULL},
+    {"_cookie_list", session_cookie_list, METH_NOARGS, NULL},
+    {"_cookie_set", session_cookie_set, METH_VARARGS, NULL},
+    {"_cookie_remove", session_cookie_remove, METH_VARARGS, NULL},
+    {"_cookie_version", session_cookie_version, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef fast_getset[] = {
+    {"cookiejar", session_get_slot, session_set_slot, NULL, (void *)(intptr_t)CLOAD_SESSION_cookies},
+    {"auth_header", fast_get_auth_header, fast_set_auth_header, NULL, NULL},
+    {"base_url", session_get_base_url, session_set_base_url, NULL, NULL},
+    {"_valid_statuses", fast_get_statuses, fast_set_statuses, NULL, NULL},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef fast_members[] = {
+    {"request_event", T_OBJECT, offsetof(struct session_object, request_event), 0, NULL},
+    {"user", T_OBJECT, offsetof(struct session_object, user), 0, NULL},
+    {"request_name", T_OBJECT, offsetof(struct session_object, request_name), 0, NULL},
+    {"_options", T_OBJECT, offsetof(struct session_object, options), READONLY, NULL},
+    {"_max_redirects", T_INT, offsetof(struct session_object, max_redirects), 0, NULL},
+    {"_max_retries", T_INT, offsetof(struct session_object, max_retries), 0, NULL},
+    {"__dictoffset__", T_PYSSIZET, offsetof(struct session_object, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct session_object, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot fast_slots[] = {
+    {Py_tp_doc, (void *)PyDoc_STR("Base of FastHttpUser's client, see locust.contrib.fasthttp.")},
+    {Py_tp_new, session_new},
+    {Py_tp_traverse, session_traverse},
+    {Py_tp_clear, session_clear},
+    {Py_tp_dealloc, session_dealloc},
+    {Py_tp_methods, fast_methods},
+    {Py_tp_getset, fast_getset},
+    {Py_tp_members, fast_members},
+    {0, NULL},
+};
+
+static PyType_Spec fast_spec = {
+    .name = "_cload.FastHttpSession",
+    .basicsize = sizeof(struct session_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = fast_slots,
+};
+
 static PyMethodDef module_functions[] = {
     {"make_tls", make_tls, METH_VARARGS,
      PyDoc_STR("make_tls(is_insecure, ca_file, ca_dir, cert_file, key_file) -> capsule\n\n"
@@ -1296,5 +1802,8 @@ cload__session_add_types(PyObject *module)
     if (state->session_type == NULL || PyModule_AddType(module, state->session_type) < 0) {
         return -1;
     }
-    return PyModule_AddFunctions(module, module_functions);
+    PyObject *fast_type = PyType_FromModuleAndSpec(module, &fast_spec, NULL);
+    int err = fast_type == NULL ? -1 : PyModule_AddType(module, (PyTypeObject *)fast_type);
+    Py_XDECREF(fast_type);
+    return err < 0 ? -1 : PyModule_AddFunctions(module, module_functions);
 }

@@ -19,6 +19,7 @@
     X(allow_redirects)                                                                                                 \
     X(auth)                                                                                                            \
     X(base_url)                                                                                                        \
+    X(_build_attribute)                                                                                                \
     X(catch_exceptions)                                                                                                \
     X(catch_response)                                                                                                  \
     X(cert)                                                                                                            \
@@ -39,6 +40,8 @@
     X(json)                                                                                                            \
     X(log_error)                                                                                                       \
     X(log_request)                                                                                                     \
+    X(max_redirects)                                                                                                   \
+    X(max_retries)                                                                                                     \
     X(method)                                                                                                          \
     X(name)                                                                                                            \
     X(on_start)                                                                                                        \
@@ -79,7 +82,7 @@ struct cload_entry_cache;
 struct cload_state {
     struct cload_hub *hub; /* NULL until the first use; belongs to the thread that made it */
 
-    PyTypeObject *session_type, *response_type, *sink_type;
+    PyTypeObject *session_type, *response_type, *fast_response_type, *sink_type;
     PyTypeObject *user_type, *taskset_type, *user_greenlet_type;
     PyTypeObject *stats_type, *stats_entry_type, *dispatcher_type;
 

@@ -68,6 +68,19 @@ def encode_form(data: Any) -> bytes | None:
     return encoded.encode() if isinstance(encoded, str) else bytes(encoded)
 
 
+_encode_any_json = json.JSONEncoder().encode
+
+
+def dump_fast_json(value: Any) -> str:
+    """The body of FastHttpUser's `json=`."""
+    return _encode_any_json(value)
+
+
+def encode_fast_form(data: dict[Any, Any]) -> bytes:
+    """The body of a dict that FastHttpUser sends: one field for each key, whatever the value."""
+    return urllib.parse.urlencode(data).encode()
+
+
 def url_text(url: Any) -> str:
     return url.decode("utf8") if isinstance(url, bytes) else str(url)
 
@@ -405,7 +418,7 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
         broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", OSError(text))
         return _twice(exceptions.ProxyError(_max_retries(url, broken), request=request))
     if kind in ("TLS", "TLS_UNTRUSTED"):
-        cause = ssl.SSLCertVerificationError(1, text) if kind == "TLS_UNTRUSTED" else ssl.SSLError(1, text)
+        cause = tls_error(kind, text)
         return _twice(exceptions.SSLError(_max_retries(url, urllib3.exceptions.SSLError(cause)), request=request))
     if kind in ("INCOMPLETE", "BAD_CHUNK") or (kind == "RESET" and status):
         cause = _body_error(kind, number, text)
@@ -431,6 +444,13 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
         cause = http.client.HTTPException(text)
     aborted = urllib3.exceptions.ProtocolError("Connection aborted.", cause)
     return exceptions.ConnectionError(aborted, request=request), cause
+
+
+def tls_error(kind: str, text: str) -> ssl.SSLError:
+    """As Python's ssl names it, with the reason OpenSSL gave."""
+    if kind == "TLS_UNTRUSTED":
+        return ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {text}")
+    return ssl.SSLError(1, text)
 
 
 def _twice(error: Exception) -> tuple[Exception, Exception]:

@@ -1,0 +1,228 @@
+"""Locustfiles of many kinds, each on cload and on real Locust against the same server: the same outcome.
+
+Compared are the exit code, the rows of the statistics, failures, exceptions, and the lines a file prints that begin with
+">". Where a file ends its users after a number of steps the numbers have to be the same too, otherwise only what occurs.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from engines import cload_command, oracle_command
+from servers import Target
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run of one file."""
+
+    name: str
+    users: int = 1
+    seconds: float = 2
+    is_counted: bool = True
+    options: tuple[str, ...] = ()
+    file: str = ""
+    is_script: bool = False
+    has_host: bool = True
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        return CORPUS / f"{self.file or self.name}.py"
+
+
+CASES = [
+    Case("plain", users=3, seconds=1.5, is_counted=False),
+    Case("weights"),
+    Case("several_classes", users=6),
+    Case("nested"),
+    Case("nested_random"),
+    Case("sequential"),
+    Case("sequential_list"),
+    Case("markov"),
+    Case("tags", users=2, options=("--tags", "smoke", "deep", "--exclude-tags", "slow")),
+    Case("tags_none_left", seconds=1.5, is_counted=False, options=("--tags", "nobody")),
+    Case("shape_stages", seconds=20, is_counted=False),
+    Case("shape_double_wave", users=3, seconds=20, is_counted=False),
+    Case("shape_classes", seconds=20, is_counted=False),
+    Case("shape_reset", seconds=20, is_counted=False),
+    Case("shape_raises", seconds=20, is_counted=False),
+    Case("custom_client", users=2),
+    Case("xmlrpc_client", users=2),
+    Case("raw_socket", users=3),
+    Case("push_client", users=2),
+    Case("interceptor", users=2),
+    Case("all_events"),
+    Case("events_measure", users=2),
+    Case("own_events"),
+    Case("custom_arguments"),
+    Case("custom_arguments_given", file="custom_arguments", users=2, options=("--shop-count", "3", "--shop-flag")),
+    Case("custom_arguments_environment", file="custom_arguments", env={"SHOP_PATH": "/echo/shop"}),
+    Case("custom_arguments_wrong", file="custom_arguments", options=("--shop-mode", "c")),
+    Case("catch_response"),
+    Case("rest_calls"),
+    Case("fast_plain"),
+    Case("fast_rest"),
+    Case("login_csrf", users=3),
+    Case("bearer_token"),
+    Case("uploads"),
+    Case("streaming"),
+    Case("pagination", users=2),
+    Case("csv_fed", users=4),
+    Case("queue_fed", users=3),
+    Case("faker_fed"),
+    Case("pool_inside", users=2),
+    Case("threads", users=2),
+    Case("start_chain", users=2),
+    Case("setup_calls"),
+    Case("quit_after"),
+    Case("exit_code"),
+    Case("stop_timeout", users=2, seconds=1, options=("--stop-timeout", "10")),
+    Case("killed", users=2, seconds=1.5),
+    Case("wait_times", users=9, seconds=3),
+    Case("dynamic_tasks", users=2),
+    Case("runtime_weights"),
+    Case("messages", users=2),
+    Case("stats_listener", users=3),
+    Case("overridden", users=3),
+    Case("hooks_and_adapters"),
+    Case("polling"),
+    Case("exceptions", users=8),
+    Case("single_user", is_script=True),
+    Case("library", is_script=True),
+    Case("pytest_style", users=3, seconds=1.5, is_counted=False),
+    Case("grouping"),
+    Case("timeouts"),
+    Case("unreachable_host", has_host=False),
+    Case("two_hosts"),
+    Case("one_class", file="several_classes", users=2, options=("Seller", "Buyer")),
+    Case("listed", file="several_classes", options=("--list",)),
+    Case("quit_iterations_of_nobody", file="several_classes", users=2, options=("NoSuchClass",)),
+]
+
+
+@dataclass
+class Outcome:
+    """What is compared of a run."""
+
+    code: int
+    rows: dict[tuple[str, str], tuple[str, str]]
+    failures: Counter[tuple[str, str, str]]
+    exceptions: Counter[str]
+    printed: Counter[str]
+    output: str
+
+
+def _normalised(text: str) -> str:
+    """Without ports, addresses of objects and milliseconds of the day."""
+    text = re.sub(r"0x[0-9a-f]+", "0x", text)
+    text = re.sub(r"(127\.0\.0\.1|localhost)(:|', port=)\d+", r"\1:PORT", text)
+    return re.sub(r"_=\d{13}", "_=NOW", text)
+
+
+def _table(prefix: Path, kind: str) -> list[dict[str, str]]:
+    path = Path(f"{prefix}_{kind}.csv")
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _run(case: Case, command: list[str], folder: Path, url: str) -> Outcome:
+    folder.mkdir()
+    prefix = folder / "run"
+    if case.is_script:
+        command = [*command, str(case.path), url]
+    else:
+        command = [*command, "-f", str(case.path), "--headless", "-u", str(case.users), "-r", "100"]
+        command += ["-t", f"{max(1, int(case.seconds))}s" if case.seconds == int(case.seconds) else "2s"]
+        command += ["--csv", str(prefix), "--only-summary", *case.options]
+        if case.has_host:
+            command += ["--host", url]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**environment, "PYTHONUNBUFFERED": "1", **case.env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    rows = {
+        (row["Type"], _normalised(row["Name"])): (row["Request Count"], row["Failure Count"])
+        for row in _table(prefix, "stats")
+    }
+    failures = Counter[tuple[str, str, str]]()
+    for row in _table(prefix, "failures"):
+        failures[row["Method"], _normalised(row["Name"]), _normalised(row["Error"])] += int(row["Occurrences"])
+    exceptions = Counter[str]()
+    for row in _table(prefix, "exceptions"):
+        exceptions[_normalised(row["Message"])] += int(row["Count"])
+    printed = Counter(_normalised(line) for line in done.stdout.splitlines() if line.startswith((">", "GET")))
+    if case.is_script:
+        # Response times differ.
+        printed = Counter({re.sub(r"\t\d+ +\t", "\t0\t", line): count for line, count in printed.items()})
+    return Outcome(done.returncode, rows, failures, exceptions, printed, done.stdout[-3000:] + done.stderr[-6000:])
+
+
+@pytest.fixture(scope="module")
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, target: Target
+) -> Iterator[dict[str, tuple[Future[Outcome], Future[Outcome]]]]:
+    """All runs that were asked for, some at a time."""
+    if "LOCUST_ORACLE" not in os.environ:
+        pytest.skip("LOCUST_ORACLE names no Python with real Locust; ./dev test sets it")
+    folder = tmp_path_factory.mktemp("corpus")
+    python = os.environ["LOCUST_ORACLE"]
+    with ThreadPoolExecutor(4) as executor:
+        started = {}
+        for item in request.session.items:
+            callspec = getattr(item, "callspec", None)
+            if item.path != Path(__file__) or callspec is None:
+                continue
+            case: Case = callspec.params["case"]
+            ours = [sys.executable, "-m", "cload"] if case.is_script else cload_command()
+            theirs = [python] if case.is_script else oracle_command()
+            started[case.name] = (
+                executor.submit(_run, case, ours, folder / f"{case.name}.cload", target.url),
+                executor.submit(_run, case, theirs, folder / f"{case.name}.locust", target.url),
+            )
+        yield started
+        executor.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_same_outcome(case: Case, runs: dict[str, tuple[Future[Outcome], Future[Outcome]]]) -> None:
+    ours, theirs = (future.result() for future in runs[case.name])
+    if "No module named 'faker'" in ours.output + theirs.output:
+        pytest.skip("faker is not installed")
+    report = f"--- cload\n{ours.output}\n--- locust\n{theirs.output}"
+    assert ours.code == theirs.code, report
+    if case.is_counted:
+        assert ours.rows == theirs.rows, report
+        assert ours.failures == theirs.failures, report
+        assert ours.exceptions == theirs.exceptions, report
+        assert ours.printed == theirs.printed, report
+    else:
+        assert set(ours.rows) == set(theirs.rows), report
+        assert set(ours.failures) == set(theirs.failures), report
+        assert set(ours.exceptions) == set(theirs.exceptions), report
+        assert set(ours.printed) == set(theirs.printed), report
+
+
+def test_every_file_is_run() -> None:
+    assert {case.path for case in CASES} == set(CORPUS.glob("*.py"))

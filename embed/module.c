@@ -39,7 +39,7 @@ set_task_helpers(PyObject *module, PyObject *helpers)
         {"RescheduleTask", &state->exc_reschedule},
         {"RescheduleTaskImmediately", &state->exc_reschedule_now},
         {"DefaultTaskSet", &state->default_taskset_type},
-        {"random", &state->random},
+        {"getrandbits", &state->getrandbits},
     };
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         PyObject *value = PyObject_GetAttrString(helpers, wanted[i].name);
@@ -101,7 +101,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->exc_reschedule);
     Py_VISIT(state->exc_reschedule_now);
     Py_VISIT(state->default_taskset_type);
-    Py_VISIT(state->random);
+    Py_VISIT(state->getrandbits);
     return 0;
 }
 
@@ -127,7 +127,7 @@ module_clear(PyObject *module)
     Py_CLEAR(state->exc_reschedule);
     Py_CLEAR(state->exc_reschedule_now);
     Py_CLEAR(state->default_taskset_type);
-    Py_CLEAR(state->random);
+    Py_CLEAR(state->getrandbits);
     cload_entry_cache_free(state->entry_cache);
     state->entry_cache = NULL;
 #define CLOAD_NAME_CLEAR(name) Py_CLEAR(state->str_##name);

@@ -92,7 +92,7 @@ struct cload_state {
     PyObject *task_helpers;
     PyObject *exc_interrupt, *exc_stop_user, *exc_stop_test, *exc_reschedule, *exc_reschedule_now;
     PyObject *default_taskset_type;
-    PyObject *random; /* random.random */
+    PyObject *getrandbits; /* of random */
 
     struct cload_entry_cache *entry_cache;
 

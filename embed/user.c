@@ -224,6 +224,28 @@ loop_fini(struct task_loop *loop)
 
 /* --- one round of a frame --- */
 
+/* The number random.choice() would draw from its generator: a file that seeds it gets the tasks it got from Locust. */
+static Py_ssize_t
+draw_below(struct cload_state *state, Py_ssize_t count)
+{
+    int bits = 0;
+    while (count >> bits != 0) {
+        bits++;
+    }
+    PyObject *width = PyLong_FromLong(bits);
+    if (width == NULL) {
+        return -1;
+    }
+    Py_ssize_t place;
+    do {
+        PyObject *number = PyObject_CallOneArg(state->getrandbits, width);
+        place = number == NULL ? -1 : PyLong_AsSsize_t(number);
+        Py_XDECREF(number);
+    } while (place >= count);
+    Py_DECREF(width);
+    return place;
+}
+
 /* random.choice() of the holder's tasks. New reference. */
 static PyObject *
 pick_task(struct cload_state *state, PyObject *taskset, bool is_default)
@@ -239,18 +261,9 @@ pick_task(struct cload_state *state, PyObject *taskset, bool is_default)
         PyObject *raised = call_task_helper(state, "raise_no_tasks", holder, NULL);
         Py_XDECREF(raised);
     } else if (count > 0) {
-        Py_ssize_t place = 0;
-        if (count > 1) {
-            PyObject *number = PyObject_CallNoArgs(state->random);
-            if (number == NULL) {
-                goto out;
-            }
-            double fraction = PyFloat_AsDouble(number);
-            Py_DECREF(number);
-            if (fraction == -1 && PyErr_Occurred()) {
-                goto out;
-            }
-            place = (Py_ssize_t)(fraction * (double)count);
+        Py_ssize_t place = count == 1 ? 0 : draw_below(state, count);
+        if (place < 0) {
+            goto out;
         }
         task = PyList_CheckExact(tasks) ? Py_NewRef(PyList_GET_ITEM(tasks, place)) : PySequence_GetItem(tasks, place);
     }

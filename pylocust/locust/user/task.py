@@ -218,7 +218,7 @@ class _TaskHelpers:
     RescheduleTask = RescheduleTask
     RescheduleTaskImmediately = RescheduleTaskImmediately
     DefaultTaskSet = DefaultTaskSet
-    random = random.random
+    getrandbits = random.getrandbits
     raise_no_tasks = staticmethod(complain_without_tasks)
 
     @staticmethod

@@ -96,10 +96,6 @@ class InSet(Base):
                 raise StopUser
 
 
-class NoTasks(Base):
-    wait_time = constant(10)
-
-
 class Assertion(Base):
     @task
     def check(self):

@@ -38,3 +38,8 @@ class Reader(HttpUser):
             def write(self):
                 self.user.page("/echo/post")
                 self.interrupt(reschedule=True)
+
+            @task(2)
+            def answer(self):
+                self.user.page("/echo/answer")
+                self.interrupt(reschedule=False)

@@ -65,6 +65,7 @@ class Guest(TracedMixin, Base):
 
     @task
     def end(self):
-        raise StopUser
+        if self.seen:
+            raise StopUser
 
     tasks = [look, end]

@@ -24,7 +24,7 @@ def write(environment, **_):
         print("> entry", name, method, entry.num_requests, entry.num_failures, entry.total_content_length)
         print("> times", entry.min_response_time <= entry.median_response_time <= entry.max_response_time)
     for error in environment.stats.errors.values():
-        print("> error", error.method, error.name, error.occurrences, error.error)
+        print("> error", error.method, error.name, error.occurrences, "404 Client Error" in str(error.error))
     logging.info("written")
 
 

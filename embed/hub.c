@@ -460,7 +460,26 @@ waiting_count(PyObject *module, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSize_t(state->hub == NULL ? 0 : state->hub->waiting_count);
 }
 
+/* A forked child shares the parent's epoll set: it gets a hub of its own, and the old one is left alone. */
+static PyObject *
+forget_hub(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_state *state = cload_state_of_module(module);
+    struct cload_hub *hub = state->hub;
+    state->hub = NULL;
+    PyObject *const watchers[] = {hub == NULL ? NULL : hub->io, hub == NULL ? NULL : hub->timer};
+    for (size_t i = 0; i < 2; i++) {
+        PyObject *closed = watchers[i] == NULL ? Py_NewRef(Py_None) : PyObject_CallMethod(watchers[i], "close", NULL);
+        if (closed == NULL) {
+            return NULL;
+        }
+        Py_DECREF(closed);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef hub_methods[] = {
+    {"forget_hub", forget_hub, METH_NOARGS, PyDoc_STR("forget_hub()\n\nTo be called in a child after a fork.")},
     {"waiting_count", waiting_count, METH_NOARGS,
      PyDoc_STR("waiting_count() -> int\n\nHow many greenlets and users wait for the core's loop.")},
     {NULL, NULL, 0, NULL},

@@ -20,6 +20,7 @@ struct cload_hub {
     struct cload_state *state;
     struct lc_loop *loop;
     struct lc_http *http;
+    struct cload_rpc *rpc; /* NULL until the first channel; see rpc.h */
     struct lc_list ready;
     PyObject *greenlet;                  /* gevent's hub */
     PyObject *gevent_loop;               /* hub.loop */

@@ -73,7 +73,8 @@ module_exec(PyObject *module)
 #undef CLOAD_NAME_INTERN
     if (cload__hub_add(module) < 0 || cload__stats_add_types(module) < 0 || cload__dispatch_add_types(module) < 0 ||
         cload__report_add_types(module) < 0 || cload__response_add_types(module) < 0 ||
-        cload__session_add_types(module) < 0 || cload__user_add_types(module) < 0) {
+        cload__session_add_types(module) < 0 || cload__user_add_types(module) < 0 ||
+        cload__rpc_add_types(module) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", CLOAD_VERSION);
@@ -94,6 +95,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->stats_entry_type);
     Py_VISIT(state->dispatcher_type);
     Py_VISIT(state->client_helpers);
+    Py_VISIT(state->rpc_helpers);
     Py_VISIT(state->task_helpers);
     Py_VISIT(state->exc_interrupt);
     Py_VISIT(state->exc_stop_user);
@@ -120,6 +122,7 @@ module_clear(PyObject *module)
     Py_CLEAR(state->stats_entry_type);
     Py_CLEAR(state->dispatcher_type);
     Py_CLEAR(state->client_helpers);
+    Py_CLEAR(state->rpc_helpers);
     Py_CLEAR(state->task_helpers);
     Py_CLEAR(state->exc_interrupt);
     Py_CLEAR(state->exc_stop_user);

@@ -25,6 +25,8 @@
     X(cert)                                                                                                            \
     X(context)                                                                                                         \
     X(cookies)                                                                                                         \
+    X(__ObjectId__)                                                                                                    \
+    X(__datetime__)                                                                                                    \
     X(data)                                                                                                            \
     X(environment)                                                                                                     \
     X(events)                                                                                                          \
@@ -88,6 +90,8 @@ struct cload_state {
 
     /* Python code that builds what is rarely asked for; see locust/clients.py. NULL until it registers itself. */
     PyObject *client_helpers;
+    /* Python code for values that rarely are in messages; see locust/rpc/protocol.py. */
+    PyObject *rpc_helpers;
     /* Python code and exception classes the task loop needs; see locust/user/task.py. */
     PyObject *task_helpers;
     PyObject *exc_interrupt, *exc_stop_user, *exc_stop_test, *exc_reschedule, *exc_reschedule_now;
@@ -123,6 +127,7 @@ PyObject *cload_raise(int code, const struct lc_error *error);
 /* Every file that adds to the module has one of these; 0 or -1 with an exception. */
 int cload__hub_add(PyObject *module);
 int cload__report_add_types(PyObject *module);
+int cload__rpc_add_types(PyObject *module);
 int cload__session_add_types(PyObject *module);
 int cload__response_add_types(PyObject *module);
 int cload__user_add_types(PyObject *module);

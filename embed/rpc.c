@@ -1,0 +1,354 @@
+#include "rpc.h"
+
+#include "hub.h"
+#include "pack.h"
+
+#include "base/alloc.h"
+#include "rpc/message.h"
+
+/* Messages taken in a row before others get their turn. */
+#define RECEIVE_BURST 64
+
+struct channel_object {
+    PyObject_HEAD
+    struct cload_hub *hub;
+    struct lc_channel *core; /* NULL: closed */
+    struct lc_list link;
+    struct cload_waiter *waiter; /* who is in recv(), or NULL */
+    int burst;
+};
+
+static void
+on_ready(struct lc_channel *core, void *arg)
+{
+    struct channel_object *self = arg;
+    if (self->waiter != NULL) {
+        cload_waiter_wake(self->waiter);
+    }
+}
+
+static struct cload_rpc *
+rpc_of_hub(struct cload_hub *hub)
+{
+    if (hub->rpc != NULL) {
+        return hub->rpc;
+    }
+    struct cload_rpc *rpc = lc__calloc(1, sizeof(*rpc));
+    if (rpc == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    rpc->core = lc_rpc_new(hub->loop);
+    if (rpc->core == NULL) {
+        lc__free(rpc);
+        PyErr_SetString(PyExc_OSError, "ZeroMQ could not be started (out of memory or open files)");
+        return NULL;
+    }
+    lc_list_init(&rpc->channels);
+    hub->rpc = rpc;
+    return rpc;
+}
+
+static PyObject *
+raise_system(int err, const struct lc_error *error)
+{
+    if (err != LCE_SYSTEM) {
+        return cload_raise(err, error);
+    }
+    PyObject *arguments = Py_BuildValue("(is)", error->errnum, error->text);
+    if (arguments != NULL) {
+        PyErr_SetObject(PyExc_OSError, arguments);
+        Py_DECREF(arguments);
+    }
+    return NULL;
+}
+
+static PyObject *
+channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"host", "port", "identity", NULL};
+    const char *host;
+    int port;
+    struct lc_str identity = {0};
+    Py_ssize_t identity_len = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "si|z#:Channel", keywords, &host, &port, &identity.data,
+                                     &identity_len)) {
+        return NULL;
+    }
+    identity.len = (size_t)identity_len;
+    if (port < 0 || port > 65535 || strlen(host) > 255) {
+        PyErr_Format(PyExc_ValueError, "%s:%d is no address", host, port);
+        return NULL;
+    }
+    struct cload_state *state = cload_state_find(type);
+    struct cload_hub *hub = state == NULL ? NULL : cload_hub_get(state);
+    if (hub == NULL) {
+        if (PyErr_Occurred() == NULL) {
+            PyErr_SetString(PyExc_RuntimeError, "a channel belongs into the thread of the other channels and users");
+        }
+        return NULL;
+    }
+    struct cload_rpc *rpc = rpc_of_hub(hub);
+    struct channel_object *self = rpc == NULL ? NULL : (struct channel_object *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->hub = hub;
+    struct lc_error error = {0};
+    int err = identity.data == NULL
+                  ? lc_channel_listen(rpc->core, host, port, on_ready, self, &self->core, &error)
+                  : lc_channel_connect(rpc->core, host, port, identity, on_ready, self, &self->core, &error);
+    if (err < 0) {
+        Py_DECREF(self);
+        return raise_system(err, &error);
+    }
+    lc_list_append(&rpc->channels, &self->link);
+    return (PyObject *)self;
+}
+
+static void
+channel_shut(struct channel_object *self)
+{
+    if (self->core != NULL) {
+        lc_list_remove(&self->link);
+        lc_channel_free(self->core);
+        self->core = NULL;
+        if (self->waiter != NULL) {
+            cload_waiter_wake(self->waiter);
+        }
+    }
+}
+
+static void
+channel_dealloc(struct channel_object *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    channel_shut(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static bool
+is_open(struct channel_object *self)
+{
+    if (self->core == NULL) {
+        PyErr_SetString(PyExc_OSError, "the channel is closed");
+        return false;
+    }
+    return true;
+}
+
+static PyObject *
+channel_send(struct channel_object *self, PyObject *args)
+{
+    Py_buffer frame;
+    struct lc_str to = {0};
+    Py_ssize_t to_len = 0;
+    if (!PyArg_ParseTuple(args, "y*|z#:send", &frame, &to.data, &to_len)) {
+        return NULL;
+    }
+    to.len = (size_t)to_len;
+    PyObject *result = NULL;
+    if (!is_open(self)) {
+        goto out;
+    }
+    if ((lc_channel_port(self->core) != 0) != (to.len > 0)) {
+        PyErr_SetString(PyExc_ValueError, to.len > 0 ? "a worker sends to its master only" : "to whom?");
+        goto out;
+    }
+    struct lc_error error = {0};
+    int err = lc_channel_send(self->core, to, (struct lc_str){frame.buf, (size_t)frame.len}, &error);
+    if (err < 0 && err != LCE_LIMIT) {
+        raise_system(err, &error);
+    } else if (cload_hub_kick(self->hub) == 0) {
+        result = PyBool_FromLong(err == 0);
+    }
+out:
+    PyBuffer_Release(&frame);
+    return result;
+}
+
+/* Parks the greenlet until a message may be there. */
+static int
+wait_for_message(struct channel_object *self)
+{
+    struct cload_waiter *waiter = cload_waiter_new(self->hub);
+    if (waiter == NULL) {
+        return -1;
+    }
+    self->waiter = waiter;
+    int err = cload_waiter_wait(waiter);
+    self->waiter = NULL;
+    cload_waiter_free(waiter);
+    return err;
+}
+
+static PyObject *
+channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->waiter != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "another greenlet receives from this channel");
+        return NULL;
+    }
+    if (self->burst >= RECEIVE_BURST) {
+        self->burst = 0;
+        if (cload_hub_sleep(self->hub, 0) < 0) {
+            return NULL;
+        }
+    }
+    while (is_open(self)) {
+        struct lc_frame frame;
+        struct lc_error error = {0};
+        int got = lc_channel_receive(self->core, &frame, &error);
+        if (got < 0) {
+            return raise_system(got, &error);
+        }
+        if (got > 0) {
+            self->burst++;
+            const char *body = frame.is_odd || frame.body.data == NULL ? "" : frame.body.data;
+            return Py_BuildValue("(y#y#)", frame.from.data == NULL ? "" : frame.from.data, (Py_ssize_t)frame.from.len,
+                                 body, frame.is_odd ? (Py_ssize_t)0 : (Py_ssize_t)frame.body.len);
+        }
+        self->burst = 0;
+        if (wait_for_message(self) < 0) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static PyObject *
+channel_close(struct channel_object *self, PyObject *Py_UNUSED(ignored))
+{
+    channel_shut(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+get_port(struct channel_object *self, void *Py_UNUSED(closure))
+{
+    return is_open(self) ? PyLong_FromLong(lc_channel_port(self->core)) : NULL;
+}
+
+static PyMethodDef channel_methods[] = {
+    {"send", (PyCFunction)channel_send, METH_VARARGS,
+     PyDoc_STR("send(frame, to=None)\n\nSends or queues; False: the queue is full.")},
+    {"recv", (PyCFunction)channel_recv, METH_NOARGS,
+     PyDoc_STR("recv()\n\nWaits for a message: identity of the sender, and the frame (empty if it had several).")},
+    {"close", (PyCFunction)channel_close, METH_NOARGS, PyDoc_STR("close()\n\nWhat was sent still leaves.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef channel_getset[] = {
+    {"port", (getter)get_port, NULL, PyDoc_STR("The port of a listening channel, else 0."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot channel_slots[] = {
+    {Py_tp_doc, (void *)PyDoc_STR("Channel(host, port, identity=None)\n\nListens, or with an identity connects.")},
+    {Py_tp_new, channel_new},
+    {Py_tp_dealloc, channel_dealloc},
+    {Py_tp_methods, channel_methods},
+    {Py_tp_getset, channel_getset},
+    {0, NULL},
+};
+
+static PyType_Spec channel_spec = {
+    .name = "_cload.Channel",
+    .basicsize = sizeof(struct channel_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = channel_slots,
+};
+
+static PyObject *
+pack_message(PyObject *module, PyObject *args)
+{
+    struct lc_message message = {0};
+    PyObject *data;
+    Py_ssize_t type_len, node_len;
+    if (!PyArg_ParseTuple(args, "s#Os#:pack_message", &message.type.data, &type_len, &data, &message.node_id.data,
+                          &node_len)) {
+        return NULL;
+    }
+    message.type.len = (size_t)type_len;
+    message.node_id.len = (size_t)node_len;
+    PyObject *result = NULL;
+    struct lc_buffer packed = {0}, frame = {0};
+    if (cload_pack(cload_state_of_module(module), &packed, data) == 0) {
+        message.data = (struct lc_str){packed.data, packed.len};
+        int err = lc_message_write(&frame, &message);
+        result = err < 0 ? cload_raise(err, NULL) : PyBytes_FromStringAndSize(frame.data, (Py_ssize_t)frame.len);
+    }
+    lc_buffer_fini(&packed);
+    lc_buffer_fini(&frame);
+    return result;
+}
+
+static PyObject *
+unpack_message(PyObject *module, PyObject *frame)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    PyObject *result = NULL;
+    struct lc_message message;
+    if (lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message) < 0) {
+        PyErr_SetString(PyExc_ValueError, "no message: [type, data, node id] in MessagePack is expected");
+    } else {
+        struct lc_pack_reader reader = lc_pack_reader_from(message.data);
+        PyObject *data = cload_unpack(cload_state_of_module(module), &reader);
+        if (data != NULL) {
+            result = Py_BuildValue("(s#Ns#)", message.type.data, (Py_ssize_t)message.type.len, data,
+                                   message.node_id.data, (Py_ssize_t)message.node_id.len);
+        }
+    }
+    PyBuffer_Release(&view);
+    return result;
+}
+
+static PyObject *
+set_rpc_helpers(PyObject *module, PyObject *helpers)
+{
+    Py_XSETREF(cload_state_of_module(module)->rpc_helpers, Py_NewRef(helpers));
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+end_rpc(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_state *state = cload_state_of_module(module);
+    if (state->hub == NULL || state->hub->rpc == NULL) {
+        Py_RETURN_NONE;
+    }
+    struct cload_rpc *rpc = state->hub->rpc;
+    while (!lc_list_is_empty(&rpc->channels)) {
+        channel_shut(LCORE_CONTAINER(rpc->channels.next, struct channel_object, link));
+    }
+    state->hub->rpc = NULL;
+    Py_BEGIN_ALLOW_THREADS;
+    lc_rpc_free(rpc->core);
+    Py_END_ALLOW_THREADS;
+    lc__free(rpc);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef rpc_methods[] = {
+    {"pack_message", pack_message, METH_VARARGS, PyDoc_STR("pack_message(type, data, node_id) -> bytes\n\nOne frame.")},
+    {"unpack_message", unpack_message, METH_O,
+     PyDoc_STR("unpack_message(frame) -> (type, data, node_id)\n\nValueError: that is no message.")},
+    {"set_rpc_helpers", set_rpc_helpers, METH_O,
+     PyDoc_STR("set_rpc_helpers(helpers)\n\nGives the object that turns rare values into what a message can hold.")},
+    {"end_rpc", end_rpc, METH_NOARGS,
+     PyDoc_STR("end_rpc()\n\nCloses all channels and waits until what they sent has left, two seconds at most.")},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+cload__rpc_add_types(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &channel_spec, NULL);
+    int err = type == NULL ? -1 : PyModule_AddType(module, (PyTypeObject *)type);
+    Py_XDECREF(type);
+    return err < 0 ? -1 : PyModule_AddFunctions(module, rpc_methods);
+}

@@ -1,0 +1,91 @@
+"""The two ends of the connection between master and workers."""
+
+from __future__ import annotations
+
+import atexit
+
+import _cload
+import gevent
+
+from ..exception import RPCError, RPCReceiveError, RPCSendError
+from .protocol import Message
+
+# Seconds before a message that found the queue full is tried again.
+_RETRIES = (1, 3, 5)
+
+# What was sent last, often that this process ends, is still on its way when the interpreter is done.
+atexit.register(_cload.end_rpc)
+
+
+class BaseSocket:
+    """What both ends can do. All calls wait cooperatively."""
+
+    def __init__(self, host: str, port: int, identity: str | None = None) -> None:
+        try:
+            self._channel = _cload.Channel(host, port, identity)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RPCError(f"Socket failure: {reason}") from error
+
+    @property
+    def port(self) -> int:
+        """The port a server listens on."""
+        port: int = self._channel.port
+        return port
+
+    def close(self, linger: object = None) -> None:
+        """Closes the socket. What was sent still leaves."""
+        self._channel.close()
+
+    def _send(self, msg: Message, to: str | None) -> None:
+        try:
+            frame = msg.serialize()
+            for pause in (*_RETRIES, None):
+                if self._channel.send(frame, to):
+                    return
+                if pause is not None:
+                    gevent.sleep(pause)
+        except (OSError, TypeError, ValueError, OverflowError) as error:
+            raise RPCSendError(f"{msg!r} could not be sent: {error}") from error
+        raise RPCSendError(f"{msg!r} could not be sent: the queue is full")
+
+    def _receive(self) -> tuple[str, Message]:
+        try:
+            sender, frame = self._channel.recv()
+        except OSError as error:
+            raise RPCError(f"Socket failure: {error}") from error
+        name = sender.decode("utf-8", "backslashreplace")
+        try:
+            return name, Message.unserialize(frame)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise RPCReceiveError(f"Not a message: {error}", addr=name) from error
+
+
+class Server(BaseSocket):
+    """A master's end."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+
+    def send_to_client(self, msg: Message) -> None:
+        """Sends to the worker that ``msg.node_id`` names; it is dropped if that is not there."""
+        self._send(msg, msg.node_id)
+
+    def recv_from_client(self) -> tuple[str, Message]:
+        """Waits for the next message; the sender comes with it."""
+        return self._receive()
+
+
+class Client(BaseSocket):
+    """A worker's end."""
+
+    def __init__(self, host: str, port: int, identity: str) -> None:
+        super().__init__(host, port, identity)
+
+    def send(self, msg: Message) -> None:
+        """Sends to the master, now or when it comes up."""
+        self._send(msg, None)
+
+    def recv(self) -> Message:
+        """Waits for the next message."""
+        return self._receive()[1]

@@ -246,8 +246,14 @@ cload_hub_release(struct cload_hub *hub)
 {
     /* The watcher is let go at the end of the batch, so that a lone user does not toggle it at every request. */
     hub->waiting_count--;
-    if (hub->waiting_count == 0 && !hub->is_polling && hub_queue_callback(hub) < 0) {
-        PyErr_WriteUnraisable(hub->callback);
+    if (hub->waiting_count == 0 && !hub->is_polling) {
+        /* Whoever no longer waits may have been thrown something, which goes on from here. */
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        if (hub_queue_callback(hub) < 0) {
+            PyErr_WriteUnraisable(hub->callback);
+        }
+        PyErr_Restore(type, value, traceback);
     }
 }
 

@@ -73,8 +73,7 @@ module_exec(PyObject *module)
 #undef CLOAD_NAME_INTERN
     if (cload__hub_add(module) < 0 || cload__stats_add_types(module) < 0 || cload__dispatch_add_types(module) < 0 ||
         cload__report_add_types(module) < 0 || cload__response_add_types(module) < 0 ||
-        cload__session_add_types(module) < 0 || cload__user_add_types(module) < 0 ||
-        cload__rpc_add_types(module) < 0) {
+        cload__session_add_types(module) < 0 || cload__user_add_types(module) < 0 || cload__rpc_add_types(module) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", CLOAD_VERSION);

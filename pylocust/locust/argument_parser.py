@@ -298,7 +298,9 @@ def get_locustfiles_locally(options: argparse.Namespace) -> list[str]:
     if options.locustfile.strip() == "-":
         if not options.worker:
             _fail("'-' as locustfile means to get it from the master, and only works together with --worker")
-        _fail("This release runs all users in one process, so there is no master to get a locustfile from.")
+        from ._download import download_locustfiles_from_master
+
+        return download_locustfiles_from_master(options.master_host, options.master_port)
     return parse_locustfile_paths([path.strip() for path in options.locustfile.split(",")])
 
 

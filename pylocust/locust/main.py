@@ -22,12 +22,14 @@ from cload import __version__ as own_version
 import locust
 
 from . import log, stats
+from ._processes import fork_workers
 from .argument_parser import check_options, get_locustfiles_locally, get_parser, parse_locustfile_option
 from .env import Environment
 from .event import Events
+from .exception import RPCError
 from .input_events import input_listener
 from .log import greenlet_exception_logger, setup_logging
-from .runners import NOT_DISTRIBUTED, STATE_SPAWNING, WorkerRunner
+from .runners import STATE_SPAWNING, Runner, WorkerRunner
 from .shape import LoadTestShape
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
 from .user.users import HttpUser, User
@@ -166,10 +168,17 @@ def _check_scheme(environment: Environment) -> None:
 
 
 def _refuse_what_is_missing(options: argparse.Namespace) -> None:
+<<<<<<< HEAD
     if options.master or options.worker or options.processes:
         _stop_with_error(NOT_DISTRIBUTED)
     if options.web_base_path and not options.web_base_path.startswith("/"):
         _stop_with_error(f"--web-base-path has to begin with a slash, unlike {options.web_base_path}")
+=======
+    if options.html_file:
+        _stop_with_error("This release writes no HTML report: use --csv or --json-file")
+    if not options.headless and not options.worker:
+        _stop_with_error("This release has no web application: add --headless (with --users and --run-time)")
+>>>>>>> 40c0d9c (locust: runners of masters and workers)
 
 
 def _apply_user_config(environment: Environment, config: list[list[dict[str, Any]]]) -> None:
@@ -192,13 +201,26 @@ def _warn_about_shape(shape: LoadTestShape, options: argparse.Namespace) -> None
         logger.warning("Ignored: %s", ", ".join(given))
 
 
+def _make_runner(environment: Environment, options: argparse.Namespace) -> Runner:
+    if options.master:
+        return environment.create_master_runner(options.master_bind_host, options.master_bind_port)
+    if not options.worker:
+        return environment.create_local_runner()
+    try:
+        return environment.create_worker_runner(options.master_host, options.master_port)
+    except (ConnectionError, RPCError) as error:
+        _stop_with_error(str(error), 255)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
 class TestRun:
     """One run of the command, once the environment stands."""
 
     def __init__(self, environment: Environment, options: argparse.Namespace) -> None:
         self.environment = environment
         self.options = options
-        self.runner: Any = environment.create_local_runner()
+        self.runner: Any = _make_runner(environment, options)
         self.csv_writer = self._make_csv_writer()
         self.web_url = None if options.headless or options.worker else self._make_web_ui()
         self.helpers: list[gevent.Greenlet[..., Any]] = []
@@ -252,11 +274,13 @@ class TestRun:
             sys.exit(1)
         gevent.signal_handler(signal.SIGTERM, self._on_sigterm)
         try:
-            if not options.only_summary and (options.print_stats or options.headless):
+            if not options.only_summary and (options.print_stats or (options.headless and not options.worker)):
                 self.helpers.append(self._spawn(stats.stats_printer(self.runner.stats)))
-            self._spawn(stats.stats_history, self.runner)
+            if not options.worker:
+                self._spawn(stats.stats_history, self.runner)
             if options.csv_prefix:
                 self._spawn(self.csv_writer.stats_writer)
+<<<<<<< HEAD
             self._listen_to_keys()
             main_greenlet = self.runner.greenlet
             if environment.web_ui:
@@ -266,6 +290,14 @@ class TestRun:
             if options.headless or options.autostart:
                 self._start_test()
             main_greenlet.join()
+=======
+            if not options.worker:
+                self._listen_to_keys()
+                if options.master:
+                    self._wait_for_workers()
+                self._start_test()
+            self.runner.greenlet.join()
+>>>>>>> 40c0d9c (locust: runners of masters and workers)
         except KeyboardInterrupt:
             logger.debug("Interrupted")
         self._write_report()
@@ -302,6 +334,22 @@ class TestRun:
             self._limit_run_time()
         else:
             logger.info("No run time limit set, use CTRL+C to interrupt")
+
+    def _wait_for_workers(self) -> None:
+        wanted, longest = self.options.expect_workers, self.options.expect_workers_max_wait
+        begin = time.monotonic()
+        told = 0
+        while (count := len(self.runner.clients.ready)) < wanted:
+            waited = time.monotonic() - begin
+            if longest and waited >= longest:
+                logger.error("Gave up waiting for workers: %d of %d are there", count, wanted)
+                self.runner.quit()
+                sys.exit(1)
+            if waited >= told:
+                told += 1
+                level = logging.INFO if waited >= 5 else logging.DEBUG
+                logger.log(level, "Waiting for workers to be ready, %d of %d connected", count, wanted)
+            time.sleep(0.05)
 
     def _limit_run_time(self) -> None:
         logger.info("Run time limit set to %s seconds", self.options.run_time)
@@ -407,7 +455,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             print("    " + name)
         sys.exit(0)
 
+    if options.master and options.worker:
+        _stop_with_error("--master and --worker are for different processes", 255)
     user_classes = _choose_classes(available_users, options.user_classes)
+    if options.processes is not None and not (options.show_task_ratio or options.show_task_ratio_json):
+        fork_workers(options)
     fixed_count = sum(user_class.fixed_count for user_class in user_classes)
     if shape is None and options.num_users and fixed_count > options.num_users:
         logger.info(
@@ -432,7 +484,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         _stop_with_error(str(error))
     if options.config_users:
         _apply_user_config(environment, options.config_users)
-    if shape is not None:
+    if shape is not None and not options.worker:
         _warn_about_shape(shape, options)
     if options.show_task_ratio:
         for title, total in (("Task ratio per User class", False), ("Total task ratio", True)):
@@ -442,10 +494,13 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if options.show_task_ratio_json:
         print_task_ratio_json(user_classes, options.num_users)
         sys.exit(0)
-    if options.master and options.worker:
-        _stop_with_error("--master and --worker are for different processes", 255)
     _refuse_what_is_missing(options)
+<<<<<<< HEAD
     if options.autostart and options.headless:
+=======
+    if options.autostart and not options.worker:
+>>>>>>> 40c0d9c (locust: runners of masters and workers)
         logger.info("--autostart adds nothing to --headless")
-    _check_scheme(environment)
+    if not options.worker:
+        _check_scheme(environment)
     TestRun(environment, options).execute()

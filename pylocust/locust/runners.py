@@ -18,7 +18,7 @@ import gevent
 from gevent import Greenlet
 from gevent.pool import Group
 
-from .exception import RPCError, StopTest
+from .exception import StopTest
 from .log import greenlet_exception_logger
 from .user.task import LOCUST_STATE_STOPPING
 from .user.users import User
@@ -53,8 +53,6 @@ MASTER_HEARTBEAT_TIMEOUT = 60
 FALLBACK_INTERVAL = 5
 CONNECT_TIMEOUT = 5
 CONNECT_RETRY_COUNT = 60
-
-NOT_DISTRIBUTED = "This release runs all users in one process: --master, --worker and --processes need a later one"
 
 
 class ExceptionDict(TypedDict):
@@ -547,24 +545,7 @@ class WorkerNodes(MutableMapping[str, WorkerNode]):
         return len(self._worker_nodes)
 
 
-class DistributedRunner(Runner):
-    """A runner of several processes. This release runs in one process: constructing one raises ``RPCError``."""
-
-    def __init__(self, environment: Environment) -> None:
-        raise RPCError(NOT_DISTRIBUTED)
-
-
-class MasterRunner(DistributedRunner):
-    """Directs workers."""
-
-    def __init__(self, environment: Environment, master_bind_host: str, master_bind_port: int) -> None:
-        super().__init__(environment)
-
-
-class WorkerRunner(DistributedRunner):
-    """Does what a master tells it."""
-
-    worker_index = -1
-
-    def __init__(self, environment: Environment, master_host: str, master_port: int) -> None:
-        super().__init__(environment)
+# They derive from what is above.
+from ._distributed import DistributedRunner as DistributedRunner  # noqa: E402
+from ._master import MasterRunner as MasterRunner  # noqa: E402
+from ._worker import WorkerRunner as WorkerRunner  # noqa: E402

@@ -1,0 +1,76 @@
+"""For ``-f -``: a worker's locustfile from its master."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+import time
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import gevent
+
+from . import __version__, argument_parser
+from .exception import RPCError, RPCReceiveError, RPCSendError
+from .rpc import Client, Message
+
+_LONGEST_WAIT = 300.0
+_FIRST_NOTICE = 10.0
+_NOTICE_INTERVAL = 60.0
+
+
+def _fail(message: str) -> NoReturn:
+    sys.stderr.write(message + "\n")
+    sys.exit(1)
+
+
+def _ask(client: Client, identity: str, address: str) -> Message:
+    """Asks once a second until there is an answer."""
+    begin = time.monotonic()
+    next_notice = _FIRST_NOTICE
+    while (waited := time.monotonic() - begin) < _LONGEST_WAIT:
+        if waited >= next_notice:
+            next_notice += _NOTICE_INTERVAL
+            sys.stderr.write(f"Waiting for the master at {address} to send the locustfile\n")
+        client.send(Message("locustfile", {"version": __version__}, identity))
+        with gevent.Timeout(1, False):
+            while True:
+                message = client.recv()
+                if message.type == "locustfile":
+                    return message
+    _fail(f"The master at {address} sent no locustfile within {_LONGEST_WAIT:.0f} seconds")
+
+
+def _save(entry: dict[str, Any]) -> str:
+    # The name comes from elsewhere: it must not lead out of the folder.
+    name = os.path.basename(str(entry["filename"]))
+    if name in ("", ".", ".."):
+        _fail(f"The master sent a file with the name {entry['filename']!r}")
+    path = os.path.join(tempfile.gettempdir(), name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(entry["contents"])
+    return path
+
+
+def download_locustfiles_from_master(master_host: str, master_port: int) -> list[str]:
+    """Paths of the master's files in the temporary folder. Ends the process if there are none."""
+    identity = f"{socket.gethostname()}_download_locustfile_{uuid4().hex}"
+    address = f"{master_host}:{master_port}"
+    try:
+        client = Client(master_host, master_port, identity)
+        try:
+            data = _ask(client, identity, address).data
+        finally:
+            client.close()
+        if data.get("error"):
+            _fail(f"The master at {address} has no locustfile for workers: {data['error']}")
+        return [
+            argument_parser.download_locustfile_from_url(entry) if isinstance(entry, str) else _save(entry)
+            for entry in data["locustfiles"]
+        ]
+    except (RPCError, RPCReceiveError, RPCSendError, AttributeError, KeyError, TypeError, OSError) as error:
+        _fail(f"No locustfile could be taken from the master at {address}: {error!r}")
+    except KeyboardInterrupt:
+        sys.exit(1)

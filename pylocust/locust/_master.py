@@ -1,0 +1,487 @@
+"""The runner that directs workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import gevent
+
+from . import __version__, runners
+from ._distributed import OWN_KEY, REGISTER, DistributedRunner
+from .exception import RPCError, RPCReceiveError, RPCSendError
+from .rpc import Message, Server
+from .runners import (
+    STATE_INIT,
+    STATE_MISSING,
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    STATE_STOPPED,
+    STATE_STOPPING,
+    WorkerNode,
+    WorkerNodes,
+    _aggregate_dispatched_users,
+    _format_user_classes_count_for_log,
+)
+from .util.url import is_url
+
+if TYPE_CHECKING:
+    from .env import Environment
+    from .user.users import User
+
+logger = logging.getLogger("locust.runners")
+
+_REPORT_KEYS = ("stats", "stats_total", "errors", "user_classes_count", "user_count")
+# Seconds a worker has beyond its stop timeout to send its last report.
+_LAST_REPORT_WAIT = 5.0
+_REGISTER_PAUSE = 2.0
+
+
+def _wait_after_ramp_up() -> float:
+    """Seconds to wait at most for the workers' counts after a ramp."""
+    text = os.getenv("LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP", "")
+    if not text:
+        return 1.0
+    match = re.fullmatch(r"\s*(?P<factor>\d+(\.\d+)?)\s*(?P<unit>\*\s*WORKER_REPORT_INTERVAL)?\s*", text)
+    if match is None:
+        raise ValueError(
+            "LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP is a number of seconds or"
+            f" '<number> * WORKER_REPORT_INTERVAL', not {text!r}"
+        )
+    return float(match["factor"]) * (runners.WORKER_REPORT_INTERVAL if match["unit"] else 1)
+
+
+class MasterRunner(DistributedRunner):
+    """Directs workers: says who runs how many users, and adds up what they report."""
+
+    def __init__(self, environment: Environment, master_bind_host: str, master_bind_port: int) -> None:
+        super().__init__(environment)
+        self.worker_cpu_warning_emitted = False
+        self.master_bind_host = master_bind_host
+        self.master_bind_port = master_bind_port
+        self.spawn_rate: float = 0
+        self.spawning_completed = False
+        self.clients = WorkerNodes()
+        self._indexes: dict[str, int] = {}
+        self._asked_to_register: dict[str, float] = {}
+        # Grows with each ramp: one that was replaced sees it and ends.
+        self._ramp = 0
+        try:
+            self.server = Server(master_bind_host, master_bind_port)
+        except RPCError as error:
+            logger.error("Cannot listen for workers on %s:%s: %s", master_bind_host, master_bind_port, error)
+            sys.exit(1)
+        environment.events.worker_report.add_listener(self._on_worker_report)
+        environment.events.quitting.add_listener(self._on_quitting)
+        self._spawn_own(self.heartbeat_worker)
+        self._spawn_own(self.client_listener)
+
+    @property
+    def user_count(self) -> int:
+        """Users that the workers reported."""
+        return sum(node.user_count for node in self.clients.all)
+
+    @property
+    def worker_count(self) -> int:
+        """Workers that take part or could."""
+        return len(self.clients.ready) + len(self.clients.spawning) + len(self.clients.running)
+
+    @property
+    def reported_user_classes_count(self) -> dict[str, int]:
+        """Users that the workers reported, by the name of their class."""
+        return _aggregate_dispatched_users({node.id: node.user_classes_count for node in self.clients.all})
+
+    def cpu_log_warning(self) -> bool:
+        was_short = super().cpu_log_warning()
+        if self.worker_cpu_warning_emitted:
+            logger.warning(
+                "A worker was short of CPU time during the test, so the measured times may be too long. See above"
+            )
+        return was_short or self.worker_cpu_warning_emitted
+
+    def get_worker_index(self, client_id: str) -> int:
+        """The number of a worker, counted by first contact; a worker that comes back has the same."""
+        return self._indexes.setdefault(client_id, len(self._indexes))
+
+    def _present(self) -> list[WorkerNode]:
+        return [node for node in self.clients.all if node.state != STATE_MISSING]
+
+    def _send(self, kind: str, data: Any, client_id: str) -> None:
+        try:
+            self.server.send_to_client(Message(kind, data, client_id))
+        except RPCSendError as error:
+            logger.error("%s", error)
+
+    def send_message(self, msg_type: str, data: Any = None, client_id: str | None = None) -> None:
+        """Sends to one worker, or to all."""
+        receivers = [client_id] if client_id else list(self.clients)
+        for receiver in receivers:
+            logger.debug("Sending %s to %s", msg_type, receiver)
+            self.server.send_to_client(Message(msg_type, data, receiver))
+
+    # A test
+
+    def start(
+        self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None
+    ) -> None:
+        """Takes the workers to a number of users; returns when they are there."""
+        workers = self._present()
+        if not workers:
+            logger.warning("There is no worker, so no test can be started")
+            return
+        environment = self.environment
+        self.spawning_completed = False
+        self.target_user_count = user_count
+        self.spawn_rate = spawn_rate
+        if self.state not in (STATE_RUNNING, STATE_SPAWNING):
+            self._begin_test(workers)
+        if self._users_dispatcher is None:
+            self._users_dispatcher = environment.dispatcher_class(worker_nodes=workers, user_classes=self.user_classes)
+        if spawn_rate > 100 * len(workers):
+            logger.warning(
+                "More than 100 new users a second for each worker is a lot for most systems under test; intended?"
+            )
+        logger.info(
+            "Sending spawn jobs of %d users at %.2f spawn rate to %d workers", user_count, spawn_rate, len(workers)
+        )
+        self.update_state(STATE_SPAWNING)
+        self._users_dispatcher.new_dispatch(user_count, spawn_rate, user_classes)
+        self._follow_dispatcher()
+
+    def _begin_test(self, workers: list[WorkerNode]) -> None:
+        self.stats.clear_all()
+        self.exceptions = {}
+        self.cpu_warning_emitted = False
+        self.worker_cpu_warning_emitted = False
+        for node in workers:
+            node.cpu_warning_emitted = False
+        self._users_dispatcher = None
+        self.environment._filter_tasks_by_tags()
+        self.environment.events.test_start.fire(environment=self.environment)
+
+    def _follow_dispatcher(self) -> None:
+        """Sends what each step of the dispatcher says, until it is done or another ramp has begun."""
+        self._ramp += 1
+        ramp = self._ramp
+        options = self._forwarded_options()
+        step: dict[str, dict[str, int]] = {}
+        assert self._users_dispatcher is not None
+        for step in self._users_dispatcher:
+            if ramp != self._ramp or self.state not in (STATE_SPAWNING, STATE_RUNNING):
+                return
+            for client_id, counts in step.items():
+                self._send(
+                    "spawn",
+                    {
+                        "timestamp": time.time(),
+                        "user_classes_count": counts,
+                        "host": self.environment.host,
+                        "stop_timeout": self.environment.stop_timeout,
+                        "parsed_options": options,
+                    },
+                    client_id,
+                )
+            self.target_user_classes_count = _aggregate_dispatched_users(step)
+        deadline = time.monotonic() + _wait_after_ramp_up()
+        while self.reported_user_classes_count != self.target_user_classes_count and time.monotonic() < deadline:
+            gevent.sleep(0.01)
+        if ramp != self._ramp or self.state not in (STATE_SPAWNING, STATE_RUNNING):
+            return
+        total = sum(self.target_user_classes_count.values())
+        self.environment.events.spawning_complete.fire(user_count=total)
+        self.spawning_completed = True
+        for node in self._present():
+            self._send("spawning_complete", {"user_count": total}, node.id)
+        logger.info("All users spawned: %s", _format_user_classes_count_for_log(self.reported_user_classes_count))
+
+    def _forwarded_options(self) -> dict[str, Any]:
+        """The options that workers get: all that a message can hold."""
+        options = vars(self.environment.parsed_options) if self.environment.parsed_options else {}
+        forwarded = {}
+        for name, value in options.items():
+            try:
+                Message("", value, "").serialize()
+            except (TypeError, ValueError, OverflowError) as error:
+                logger.warning("Workers do not get the option %s: %s", name, error)
+            else:
+                forwarded[name] = value
+        return forwarded
+
+    def _rebalance(self) -> None:
+        """Spreads the users over the workers that are there now."""
+        dispatcher = self._users_dispatcher
+        if dispatcher is None or self.state not in (STATE_RUNNING, STATE_SPAWNING) or not self._present():
+            return
+        if dispatcher.dispatch_in_progress and not self.spawning_completed:
+            return  # the ramp that is under way does it with its next step
+        self._spawn_aside(self.start, self.target_user_count, self.spawn_rate)
+
+    def _add_to_dispatch(self, node: WorkerNode) -> None:
+        if self._users_dispatcher is not None:
+            self._users_dispatcher.add_worker(node)
+            self._rebalance()
+
+    def _remove_from_dispatch(self, node: WorkerNode) -> None:
+        if self._users_dispatcher is not None:
+            self._users_dispatcher.remove_worker(node)
+            self._rebalance()
+
+    def _is_rebalancing_enabled(self) -> bool:
+        return bool(getattr(self.environment.parsed_options, "enable_rebalancing", False))
+
+    def stop(self, send_stop_to_client: bool = True) -> None:
+        """Stops the test on all workers."""
+        if self.state in (STATE_INIT, STATE_STOPPED, STATE_STOPPING):
+            return
+        logger.debug("Stopping...")
+        environment = self.environment
+        environment.events.test_stopping.fire(environment=environment)
+        self.final_user_classes_count = self.reported_user_classes_count
+        self.update_state(STATE_STOPPING)
+        self._ramp += 1
+        if environment.shape_class is not None and self.shape_greenlet is not gevent.getcurrent():
+            if self.shape_greenlet is not None:
+                self.shape_greenlet.kill(block=True)
+                self.shape_greenlet = None
+            self.shape_last_tick = None
+        self._users_dispatcher = None
+        if send_stop_to_client:
+            for client_id in list(self.clients):
+                logger.debug("Sending stop to %s", client_id)
+                self._send("stop", None, client_id)
+            deadline = time.monotonic() + (environment.stop_timeout or 0.0) + 60
+            while self.user_count > 0 and time.monotonic() < deadline:
+                gevent.sleep(0.1)
+            if self.user_count > 0:
+                logger.warning("Workers still report %d users; the test is over all the same", self.user_count)
+        self.cpu_log_warning()
+        environment.events.test_stop.fire(environment=environment)
+        self.check_stopped()
+
+    def check_stopped(self) -> None:
+        """Ends the stopping once all workers have."""
+        if self.state == STATE_STOPPING and all(node.state == STATE_INIT for node in self.clients.all):
+            self.update_state(STATE_STOPPED)
+
+    def quit(self) -> None:
+        """Ends the test and all workers."""
+        self.stop(send_stop_to_client=False)
+        waiting = self._present()
+        for client_id in list(self.clients):
+            logger.debug("Sending quit to %s", client_id)
+            self._send("quit", None, client_id)
+        # Workers report once more, and then say that they quit: nothing they measured is lost.
+        deadline = time.monotonic() + (self.environment.stop_timeout or 0.0) + _LAST_REPORT_WAIT
+        while any(node.id in self.clients for node in waiting) and time.monotonic() < deadline:
+            gevent.sleep(0.02)
+        late = [node.id for node in waiting if node.id in self.clients]
+        if late:
+            logger.warning("No last report came from %s: what they measured since the one before is missing", late)
+            for client_id in late:
+                del self.clients[client_id]
+        self.greenlet.kill(block=True)
+
+    def _on_quitting(self, environment: Environment, **_kwargs: Any) -> None:
+        self.quit()
+
+    # What comes from workers
+
+    def client_listener(self) -> NoReturn:
+        """Takes messages for as long as the runner lives."""
+        while True:
+            try:
+                sender, message = self.server.recv_from_client()
+            except RPCReceiveError as error:
+                if error.addr in self.clients:
+                    logger.error("%s; telling %s to reconnect", error, error.addr)
+                    self._send("reconnect", None, error.addr)
+                else:
+                    logger.error("%s, from %r, who is no worker", error, error.addr)
+                continue
+            except RPCError as error:
+                if not self.connection_broken:
+                    logger.error("%s", error)
+                    self.connection_broken = True
+                gevent.sleep(runners.FALLBACK_INTERVAL)
+                continue
+            message.node_id = sender
+            self._take(message)
+            self.check_stopped()
+
+    def _on_client_ready_message(self, message: Message) -> None:
+        client_id = message.node_id
+        if not message.data:
+            logger.error("%s announced itself without a version and is not taken", client_id)
+            return
+        if message.data != -1 and message.data != __version__:
+            is_near = str(message.data)[:4] == __version__[:4]
+            logger.log(
+                logging.DEBUG if is_near else logging.WARNING,
+                "%s has version %s, and this is %s",
+                client_id,
+                message.data,
+                __version__,
+            )
+        index = self.get_worker_index(client_id)
+        self._send("ack", {"index": index}, client_id)
+        self.environment.events.worker_connect.fire(client_id=client_id)
+        node = WorkerNode(client_id, heartbeat_liveness=runners.HEARTBEAT_LIVENESS)
+        self.clients[client_id] = node
+        logger.info("%s (index %d) reported as ready. %d workers connected.", client_id, index, self.worker_count)
+        self._add_to_dispatch(node)
+
+    def _on_client_stopped_message(self, message: Message) -> None:
+        node = self.clients.pop(message.node_id, None)
+        if node is None:
+            return
+        logger.info("Removing %s client from running clients", message.node_id)
+        self._remove_from_dispatch(node)
+
+    def _on_heartbeat_message(self, message: Message) -> None:
+        node = self.clients.get(message.node_id)
+        data = message.data
+        if node is None:
+            logger.debug("Heartbeat from %s, which has not announced itself", message.node_id)
+            now = time.monotonic()
+            if OWN_KEY in data and now - self._asked_to_register.get(message.node_id, -60) > _REGISTER_PAUSE:
+                self._asked_to_register[message.node_id] = now
+                self._send(REGISTER, None, message.node_id)
+            return
+        state, cpu_usage, memory_usage = data["state"], data["current_cpu_usage"], data.get("current_memory_usage", 0)
+        node.heartbeat = runners.HEARTBEAT_LIVENESS
+        was_missing = node.state == STATE_MISSING
+        node.state = state
+        node.cpu_usage = cpu_usage
+        node.memory_usage = memory_usage
+        if cpu_usage > runners.CPU_WARNING_THRESHOLD and not node.cpu_warning_emitted:
+            node.cpu_warning_emitted = True
+            self.worker_cpu_warning_emitted = True
+            logger.warning(
+                "Worker %s uses more than %s%% of a CPU core (said once per test)",
+                node.id,
+                runners.CPU_WARNING_THRESHOLD,
+            )
+        self.environment.events.heartbeat_sent.fire(client_id=node.id, timestamp=time.time())
+        self._send("heartbeat", None, node.id)
+        if was_missing:
+            logger.info("Worker %s is back, in state %s", node.id, state)
+            self._add_to_dispatch(node)
+
+    def _on_spawning_message(self, message: Message) -> None:
+        node = self._known(message)
+        if node is not None:
+            node.state = STATE_SPAWNING
+
+    def _on_spawning_complete_message(self, message: Message) -> None:
+        node = self._known(message)
+        if node is not None:
+            node.user_classes_count = dict(message.data["user_classes_count"])
+            node.state = STATE_RUNNING
+
+    def _known(self, message: Message) -> WorkerNode | None:
+        """The worker that sent a message; one that was forgotten cannot go on with its users."""
+        node = self.clients.get(message.node_id)
+        if node is None:
+            logger.warning("%s from %s, which is not known: told to quit", message.type, message.node_id)
+            self._send("quit", None, message.node_id)
+        return node
+
+    def _on_stats_message(self, message: Message) -> None:
+        missing = [key for key in _REPORT_KEYS if key not in message.data]
+        if missing:
+            logger.error("The report of %s lacks %s", message.node_id, missing)
+            return
+        self.environment.events.worker_report.fire(client_id=message.node_id, data=message.data)
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
+        node = self.clients.get(client_id)
+        if node is None:
+            logger.info("A report came from %s, which is no worker now; its users are not counted", client_id)
+        elif node.state != STATE_MISSING:
+            node.user_classes_count = dict(data["user_classes_count"])
+
+    def _on_exception_message(self, message: Message) -> None:
+        self.log_exception(message.node_id, message.data["msg"], message.data["traceback"])
+
+    def _on_logs_message(self, message: Message) -> None:
+        self.environment.update_worker_logs(message.data)
+
+    def _on_quit_message(self, message: Message) -> None:
+        node = self.clients.pop(message.node_id, None)
+        if node is None:
+            return
+        index = self.get_worker_index(node.id)
+        logger.info("Worker %r (index %d) quit. %d workers ready.", node.id, index, len(self.clients.ready))
+        self._remove_from_dispatch(node)
+        self._check_any_left("quit")
+
+    def _check_any_left(self, how: str) -> None:
+        if self._present() or self.state not in (STATE_SPAWNING, STATE_RUNNING):
+            return
+        logger.info("The last worker %s, stopping test.", how)
+        is_headless = getattr(self.environment.parsed_options, "headless", False)
+        self._spawn_aside(self.quit if is_headless and how == "quit" else self.stop)
+
+    def _on_locustfile_message(self, message: Message) -> None:
+        version = message.data.get("version")
+        logger.debug("%s (version %s) asks for the locustfile", message.node_id, version)
+        files: list[Any] = []
+        try:
+            options = self.environment.parsed_options
+            given = str(getattr(options, "locustfile", "")).split(",")
+            urls = [path.strip() for path in given if is_url(path.strip())]
+            files += urls
+            if not urls:
+                for path in self.environment.parsed_locustfiles or []:
+                    with open(path, encoding="utf-8") as file:
+                        files.append({"filename": os.path.basename(path), "contents": file.read()})
+            data: dict[str, Any] = {"locustfiles": files}
+            if not files:
+                data = {"error": "The master has no locustfile"}
+        except OSError as error:
+            data = {"error": f"The master cannot read its locustfile: {error}"}
+        self._send("locustfile", data, message.node_id)
+
+    # Who is there
+
+    def heartbeat_worker(self) -> NoReturn:
+        """Counts how long it is that workers were heard of."""
+        while True:
+            gevent.sleep(runners.HEARTBEAT_INTERVAL)
+            if self.connection_broken:
+                self.reset_connection()
+                continue
+            for node in list(self.clients.all):
+                if node.heartbeat < runners.HEARTBEAT_DEAD_INTERNAL:
+                    self._forget(node)
+                elif node.heartbeat < 0 and node.state != STATE_MISSING:
+                    self._miss(node)
+                node.heartbeat -= 1
+
+    def _miss(self, node: WorkerNode) -> None:
+        logger.info("Worker %s failed to send heartbeat, setting state to missing.", node.id)
+        node.state = STATE_MISSING
+        node.user_classes_count = {}
+        if self._is_rebalancing_enabled():
+            self._remove_from_dispatch(node)
+        self._check_any_left("went missing")
+
+    def _forget(self, node: WorkerNode) -> None:
+        logger.info("Worker %s did not come back and is forgotten", node.id)
+        if self.clients.pop(node.id, None) is not None:
+            self._remove_from_dispatch(node)
+            self.check_stopped()
+
+    def reset_connection(self) -> None:
+        """Listens anew."""
+        logger.info("Resetting the connection to the workers")
+        try:
+            self.server.close()
+            self.server = Server(self.master_bind_host, self.master_bind_port)
+            self.connection_broken = False
+        except RPCError as error:
+            logger.error("%s", error)

@@ -1,0 +1,152 @@
+"""For ``--processes``: workers as children of this process."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import logging
+import os
+import signal
+import sys
+import time
+from typing import Any, NoReturn
+
+import _cload
+import gevent
+
+logger = logging.getLogger("locust.main")
+
+# What the parent does, and children need not do again.
+_PARENTS_OPTIONS = {
+    "run_time": None,
+    "autostart": None,
+    "csv_prefix": None,
+    "stats_history_enabled": None,
+    "html_file": None,
+    "print_stats": None,
+}
+_DEFAULT_PORT = 5557
+# Seconds that children may take to end after their master has told them to.
+_CHILDREN_GRACE = 10.0
+
+
+def _fail(message: str) -> NoReturn:
+    logger.error(message)
+    sys.exit(1)
+
+
+def _fork() -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        # What the parent's loop watches is not this process's business.
+        gevent.reinit()
+        _cload.forget_hub()
+        atexit._clear()
+        from .rpc import zmqrpc
+
+        atexit.register(_cload.end_rpc)
+        assert zmqrpc is not None
+    return pid
+
+
+class _Children:
+    """The workers this process started."""
+
+    def __init__(self) -> None:
+        self.running: list[int] = []
+        self.highest_status = 0
+
+    def reap(self) -> None:
+        """Notes who has ended."""
+        for pid in list(self.running):
+            try:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                ended, status = pid, 0
+            if ended:
+                self.running.remove(pid)
+                code = os.waitstatus_to_exitcode(status)
+                code = 128 - code if code < 0 else code
+                self.highest_status = max(self.highest_status, code)
+                if code > 1:
+                    logger.error("Worker process %d ended with status %d", pid, code)
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Until all have ended."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while self.running and (deadline is None or time.monotonic() < deadline):
+            self.reap()
+            if self.running:
+                gevent.sleep(0.02)
+
+    def kill(self) -> None:
+        """At once."""
+        for pid in self.running:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def finish(self) -> None:
+        """Gives them time to end, and then ends them."""
+        self.wait(_CHILDREN_GRACE)
+        self.kill()
+        self.wait(1)
+
+
+def fork_workers(options: argparse.Namespace) -> None:
+    """Starts the workers. Returns in each of them, and in the parent that is their master; a parent of ``--worker``
+    processes waits for them and exits."""
+    count = options.processes
+    if count < -1 or count == 0:
+        _fail(f"--processes {count} makes no sense: 1 or more, or -1 for one per core")
+    if options.master:
+        _fail("--processes is the master already; --master is for a master without workers of its own")
+    if sys.platform == "win32":
+        _fail("--processes needs fork(), which this system does not have")
+    if count == -1:
+        count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    children = _Children()
+    for _ in range(count):
+        pid = _fork()
+        if pid == 0:
+            _become_worker(options)
+            return
+        children.running.append(pid)
+    options.processes = count
+    if options.worker:
+        _wait_for(children)
+    options.master = True
+    options.expect_workers = count
+    atexit.register(children.finish)
+
+
+def _become_worker(options: argparse.Namespace) -> None:
+    if not options.worker:
+        options.worker = True
+        if options.master_port == _DEFAULT_PORT:
+            options.master_port = options.master_bind_port
+    for name, value in _PARENTS_OPTIONS.items():
+        setattr(options, name, value)
+
+
+def _wait_for(children: _Children) -> NoReturn:
+    interrupts = 0
+
+    def on_interrupt(*_args: Any) -> None:
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts > 1:
+            children.kill()
+            os._exit(1)
+
+    def on_terminate(*_args: Any) -> None:
+        for pid in children.running:
+            os.kill(pid, signal.SIGTERM)
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    signal.signal(signal.SIGTERM, on_terminate)
+    children.wait()
+    sys.exit(children.highest_status)

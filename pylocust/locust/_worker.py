@@ -1,0 +1,337 @@
+"""The runner that does what a master tells it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
+
+import gevent
+from gevent.event import Event
+
+from . import __version__, log, runners
+from ._distributed import OWN_KEY, DistributedRunner
+from .exception import RPCError, RPCReceiveError, RPCSendError
+from .rpc import Client, Message
+from .runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING
+
+if TYPE_CHECKING:
+    from .env import Environment
+    from .user.users import User
+
+logger = logging.getLogger("locust.runners")
+
+# New log lines within WORKER_LOG_REPORT_INTERVAL beyond which a worker stops to send them.
+_MOST_LOG_LINES = 70
+# Built-in options that a worker takes over from its master.
+_TAKEN_OPTIONS = ("expect_workers", "tags", "exclude_tags")
+# Seconds without an answer after which a worker announces itself anew: the master may be another one by now.
+_SILENCE = 10.0
+# Seconds of waiting for the first answer before the log says so.
+_PATIENCE = 30.0
+
+
+class WorkerRunner(DistributedRunner):
+    """Runs the users that a master wants, and reports to it."""
+
+    def __init__(self, environment: Environment, master_host: str, master_port: int) -> None:
+        super().__init__(environment)
+        self.worker_index = -1
+        self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
+        self.master_host = master_host
+        self.master_port = master_port
+        self.worker_state = STATE_INIT
+        self.connected = False
+        self.last_received_spawn_timestamp = 0.0
+        self.last_heartbeat_timestamp: float | None = None
+        self._acknowledged = Event()
+        self._stopping: gevent.Greenlet[..., Any] | None = None
+        self._has_quit = False
+        self._reset_pending = False
+        self.client = Client(master_host, master_port, self.client_id)
+        self._spawn_own(self.worker)
+        self.connect_to_master()
+        self._spawn_own(self.heartbeat)
+        self._spawn_own(self.heartbeat_timeout_checker)
+        self._spawn_own(self.stats_reporter)
+        self._spawn_own(self.logs_reporter)
+        events = environment.events
+        events.report_to_master.add_listener(self._on_report_to_master)
+        events.quitting.add_listener(self._on_quitting)
+        events.user_error.add_listener(self._on_user_error)
+
+    def start(
+        self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None
+    ) -> None:
+        raise NotImplementedError("a worker is started by its master")
+
+    def _send(self, kind: str, data: Any = None) -> None:
+        try:
+            self.client.send(Message(kind, data, self.client_id))
+        except RPCSendError as error:
+            logger.error("%s", error)
+
+    def send_message(self, msg_type: str, data: Any = None, client_id: str | None = None) -> None:
+        """Sends to the master."""
+        logger.debug("Sending %s to the master", msg_type)
+        self.client.send(Message(msg_type, data, self.client_id))
+
+    # The master
+
+    def connect_to_master(self) -> None:
+        """Announces this worker until the master has taken it; ``ConnectionError`` if it never does."""
+        begin = time.monotonic()
+        for _ in range(runners.CONNECT_RETRY_COUNT + 1):
+            self._announce()
+            if self._acknowledged.wait(timeout=runners.CONNECT_TIMEOUT):
+                self.connected = True
+                return
+            if time.monotonic() - begin >= _PATIENCE - 1:
+                logger.info(
+                    "Waiting for the master at %s:%s, which has not answered yet", self.master_host, self.master_port
+                )
+        raise ConnectionError(f"the master at {self.master_host}:{self.master_port} does not answer")
+
+    def _announce(self) -> None:
+        self._acknowledged.clear()
+        self._send("client_ready", __version__)
+
+    def worker(self) -> NoReturn:
+        """Takes messages for as long as the runner lives."""
+        while True:
+            try:
+                message = self.client.recv()
+            except RPCReceiveError as error:
+                logger.error("%s", error)
+                continue
+            except RPCError as error:
+                if not self._has_quit:
+                    logger.error("%s", error)
+                gevent.sleep(1)
+                continue
+            self._take(message)
+
+    def _on_ack_message(self, message: Message) -> None:
+        if message.data is not None and "index" in message.data:
+            self.worker_index = message.data["index"]
+        # The clock of a new master may be behind the one before.
+        self.last_received_spawn_timestamp = 0.0
+        self.last_heartbeat_timestamp = time.time()
+        if self.connected and not self._acknowledged.is_set() and self.worker_state != STATE_INIT:
+            logger.info("The master lists this worker anew, so its users stop")
+            self._begin_stop(is_announced=True)
+        self._acknowledged.set()
+
+    def _on_cload_register_message(self, message: Message) -> None:
+        logger.info("The master does not know this worker, which announces itself again")
+        if self.worker_state != STATE_INIT:
+            self._begin_stop()
+        else:
+            self._announce()
+
+    def _on_spawn_message(self, message: Message) -> None:
+        job = message.data
+        self._send("spawning")
+        if job["timestamp"] <= self.last_received_spawn_timestamp:
+            logger.info("A spawn message came late and is discarded: a newer one was there before")
+            return
+        environment = self.environment
+        counts = dict(job["user_classes_count"])
+        environment.host = job["host"]
+        environment.stop_timeout = job["stop_timeout"] or 0.0
+        self._take_options(job.get("parsed_options") or {})
+        self.last_received_spawn_timestamp = job["timestamp"]
+        if self.spawning_greenlet is not None:
+            self.spawning_greenlet.kill(block=True)
+        self.spawning_greenlet = self._spawn_own(self.start_worker, counts)
+
+    def _take_options(self, options: dict[str, Any]) -> None:
+        own = self.environment.parsed_options
+        if own is None:
+            return
+        # Slow to import, and not needed in programs without a command line.
+        from . import argument_parser
+
+        known = argument_parser.default_args_dict()
+        for name, value in options.items():
+            if name not in known or name in _TAKEN_OPTIONS:
+                setattr(own, name, value)
+
+    def start_worker(self, user_classes_count: dict[str, int]) -> None:
+        """Goes to these numbers of users, starting a test if none is running."""
+        if self._stopping is not None:
+            self._stopping.join()
+        environment = self.environment
+        self.target_user_classes_count = user_classes_count
+        self.target_user_count = sum(user_classes_count.values())
+        unknown = [name for name in user_classes_count if name not in self.user_classes_by_name]
+        if unknown:
+            raise ValueError(f"The master wants users of {unknown}, which this worker's locustfile does not have")
+        if self.worker_state not in (STATE_RUNNING, STATE_SPAWNING):
+            self.stats.clear_all()
+            self.exceptions = {}
+            self.cpu_warning_emitted = False
+            self.worker_cpu_warning_emitted = False
+            environment._filter_tasks_by_tags()
+            environment.events.test_start.fire(environment=environment)
+        self.worker_state = STATE_SPAWNING
+        for user_class in self.user_classes:
+            if environment.host is not None:
+                user_class.host = environment.host
+        present = self.user_classes_count
+        more = {name: n - present[name] for name, n in user_classes_count.items() if n > present[name]}
+        fewer = {name: present[name] - n for name, n in user_classes_count.items() if n < present[name]}
+        self.spawn_users(more)
+        self.stop_users(fewer)
+        self._send("spawning_complete", {"user_classes_count": self.user_classes_count, "user_count": self.user_count})
+        self.worker_state = STATE_RUNNING
+
+    def _on_spawning_complete_message(self, message: Message) -> None:
+        self.environment.events.spawning_complete.fire(user_count=message.data["user_count"])
+
+    def _on_stop_message(self, message: Message) -> None:
+        self._begin_stop()
+
+    def _begin_stop(self, is_announced: bool = False) -> None:
+        # Aside, so that heartbeats are answered however long the users take.
+        if self._stopping is None or self._stopping.ready():
+            self._stopping = self._spawn_aside(self._stop_test, is_announced)
+
+    def _stop_test(self, is_announced: bool) -> None:
+        self.stop()
+        self._send_stats()
+        if not is_announced:
+            self._send("client_stopped")
+            gevent.sleep(int(os.getenv("LOCUST_WORKER_ADDITIONAL_WAIT_BEFORE_READY_AFTER_STOP", "0")))
+        self.worker_state = STATE_INIT
+        if not is_announced:
+            self._announce()
+
+    def _on_quit_message(self, message: Message) -> None:
+        logger.info("The master says quit")
+        self._spawn_aside(self._quit_for_master)
+
+    def _quit_for_master(self) -> None:
+        if self._stopping is not None:
+            self._stopping.join()
+        self.stop()
+        self._say_goodbye()
+        self.greenlet.kill(block=True)
+
+    def _say_goodbye(self) -> None:
+        if not self._has_quit:
+            self._has_quit = True
+            self._send_stats()
+            self._send("quit")
+
+    def _on_quitting(self, environment: Environment, **_kwargs: Any) -> None:
+        if self.worker_state != STATE_INIT and not self._has_quit:
+            # Ctrl-C: the users' last requests are in the last report.
+            self.stop()
+        self._say_goodbye()
+
+    def _on_reconnect_message(self, message: Message) -> None:
+        logger.warning("The master asks this worker to connect anew")
+        self.reset_connection()
+
+    def reset_connection(self) -> None:
+        """Connects anew under the same name."""
+        self.client.close()
+        try:
+            self.client = Client(self.master_host, self.master_port, self.client_id)
+        except RPCError as error:
+            logger.error("%s", error)
+
+    def _on_update_user_class_message(self, message: Message) -> None:
+        self.environment.update_user_class(message.data)
+
+    # Heartbeats
+
+    def heartbeat(self) -> NoReturn:
+        """Tells the master every second how this worker is."""
+        while True:
+            self._send(
+                "heartbeat",
+                {
+                    "state": self.worker_state,
+                    "current_cpu_usage": self.current_cpu_usage,
+                    "current_memory_usage": self.current_memory_usage,
+                    OWN_KEY: 1,
+                },
+            )
+            gevent.sleep(runners.HEARTBEAT_INTERVAL)
+
+    def _on_heartbeat_message(self, message: Message) -> None:
+        self.last_heartbeat_timestamp = time.time()
+        self.environment.events.heartbeat_received.fire(
+            client_id=message.node_id, timestamp=self.last_heartbeat_timestamp
+        )
+
+    def heartbeat_timeout_checker(self) -> None:
+        """Ends this worker when its master is gone for good, and announces it to one that came in its place."""
+        announced = time.monotonic()
+        heard, heard_at = self.last_heartbeat_timestamp, time.monotonic()
+        while True:
+            gevent.sleep(1)
+            now = time.monotonic()
+            if self.last_heartbeat_timestamp != heard:
+                heard, heard_at = self.last_heartbeat_timestamp, now
+            elif now - heard_at > runners.MASTER_HEARTBEAT_TIMEOUT:
+                logger.error(
+                    "The master was not heard of for %s seconds, so this worker ends", runners.MASTER_HEARTBEAT_TIMEOUT
+                )
+                self._spawn_aside(self.quit)
+                return
+            elif now - heard_at > _SILENCE and now - announced > runners.CONNECT_TIMEOUT:
+                announced = now
+                self._announce()
+
+    # Reports
+
+    def stats_reporter(self) -> NoReturn:
+        """Reports every WORKER_REPORT_INTERVAL seconds."""
+        while True:
+            self._send_stats()
+            gevent.sleep(runners.WORKER_REPORT_INTERVAL)
+
+    def _send_stats(self) -> None:
+        data: dict[str, Any] = {}
+        self.environment.events.report_to_master.fire(client_id=self.client_id, data=data)
+        self._send("stats", data)
+
+    def _on_report_to_master(self, client_id: str, data: dict[str, Any]) -> None:
+        data["user_classes_count"] = self.user_classes_count
+        data["user_count"] = self.user_count
+
+    def _on_user_error(self, user_instance: Any, exception: BaseException, tb: Any, **_kwargs: Any) -> None:
+        text = "".join(traceback.format_tb(tb))
+        self.log_exception(self.client_id, str(exception), text)
+        self._send("exception", {"msg": str(exception), "traceback": text})
+
+    def logs_reporter(self) -> None:
+        """Sends the log while it grows slowly."""
+        sent: list[str] | None = None
+        while runners.WORKER_LOG_REPORT_INTERVAL >= 0:
+            lines = log.get_logs()
+            if lines != sent:
+                is_too_much = sent is not None and self._count_new(sent, lines) > _MOST_LOG_LINES
+                if is_too_much:
+                    logger.warning("This worker logs too much: the master gets no more of it")
+                    lines = log.get_logs()
+                self._send("logs", {"worker_id": self.client_id, "logs": lines})
+                sent = lines
+                if is_too_much:
+                    return
+            gevent.sleep(runners.WORKER_LOG_REPORT_INTERVAL)
+
+    @staticmethod
+    def _count_new(before: list[str], lines: list[str]) -> int:
+        """Lines behind the last one of before, in a buffer that drops old ones."""
+        for count, line in enumerate(reversed(lines)):
+            if before and line == before[-1]:
+                return count
+        return len(lines)

@@ -86,6 +86,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->session_type);
     Py_VISIT(state->response_type);
     Py_VISIT(state->fast_response_type);
+    Py_VISIT(state->timings_type);
     Py_VISIT(state->user_type);
     Py_VISIT(state->taskset_type);
     Py_VISIT(state->user_greenlet_type);
@@ -113,6 +114,7 @@ module_clear(PyObject *module)
     Py_CLEAR(state->session_type);
     Py_CLEAR(state->response_type);
     Py_CLEAR(state->fast_response_type);
+    Py_CLEAR(state->timings_type);
     Py_CLEAR(state->user_type);
     Py_CLEAR(state->taskset_type);
     Py_CLEAR(state->user_greenlet_type);

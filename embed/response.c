@@ -84,8 +84,7 @@ text_of_base(struct cload_response *self)
         return NULL;
     }
     struct lc_str asked = {text, (size_t)len};
-    if (lc_str_starts_nocase(asked, LCORE_STR("http://")) ||
-        lc_str_starts_nocase(asked, LCORE_STR("https://"))) {
+    if (lc_str_starts_nocase(asked, LCORE_STR("http://")) || lc_str_starts_nocase(asked, LCORE_STR("https://"))) {
         return Py_NewRef(self->asked_url);
     }
     return PyUnicode_Concat(self->base_url, self->asked_url);
@@ -580,6 +579,61 @@ core_timings(PyObject *object, PyObject *Py_UNUSED(ignored))
                          (long long)timings->first_byte_ns, (long long)timings->end_ns);
 }
 
+static PyStructSequence_Field timings_fields[] = {
+    {"dns", "until the name was known"},
+    {"connect", "TCP connection, proxy included"},
+    {"tls", "TLS handshake"},
+    {"first_byte", "from sending the request to the first byte of the answer"},
+    {"transfer", "from the first byte to the last"},
+    {"total", "all of it, from the call to the last byte, redirects included"},
+    {NULL, NULL},
+};
+
+static PyStructSequence_Desc timings_desc = {
+    .name = "_cload.ResponseTimings",
+    .doc = PyDoc_STR("Phases of the last hop of a response in milliseconds; None where a phase did not happen, as DNS, "
+                     "connecting and TLS on a kept-alive connection."),
+    .fields = timings_fields,
+    .n_in_sequence = 6,
+};
+
+static PyObject *
+phase_ms(int64_t from_ns, int64_t to_ns)
+{
+    return from_ns == 0 || to_ns < from_ns ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)(to_ns - from_ns) / 1e6);
+}
+
+static PyObject *
+response_get_timings(PyObject *object, void *Py_UNUSED(closure))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    if (self->core == NULL) {
+        Py_RETURN_NONE;
+    }
+    const struct lc_timings *at = &self->core->timings;
+    int64_t resolved_ns = at->dns_ns != 0 ? at->dns_ns : at->start_ns;
+    PyObject *phases[] = {
+        phase_ms(at->dns_ns == 0 ? 0 : at->start_ns, at->dns_ns),
+        phase_ms(at->connected_ns == 0 ? 0 : resolved_ns, at->connected_ns),
+        phase_ms(at->connected_ns, at->tls_ns),
+        phase_ms(at->sent_ns, at->first_byte_ns),
+        phase_ms(at->first_byte_ns, at->end_ns),
+        phase_ms(at->start_ns, at->end_ns),
+    };
+    PyObject *timings = PyStructSequence_New(self->state->timings_type);
+    for (Py_ssize_t i = 0; i < (Py_ssize_t)(sizeof(phases) / sizeof(phases[0])); i++) {
+        if (phases[i] == NULL) {
+            Py_CLEAR(timings);
+        }
+        if (timings == NULL) {
+            Py_XDECREF(phases[i]);
+        } else {
+            PyStructSequence_SET_ITEM(timings, i, phases[i]);
+        }
+    }
+    return timings;
+}
+
 static PyObject *
 core_method(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
@@ -780,6 +834,8 @@ static PyGetSetDef response_getset[] = {
     CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_GETSET)
 #undef CLOAD_SLOT_GETSET
         {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {"timings", response_get_timings, NULL, PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."),
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -796,6 +852,8 @@ static PyGetSetDef fast_getset[] = {
     FAST_GETSET(elapsed),
     FAST_GETSET(request),
     FAST_GETSET(error),
+    {"timings", response_get_timings, NULL, PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."),
+     NULL},
     {"_meta", response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_request_meta},
     {"encoding", response_get_known, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_encoding},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
@@ -862,7 +920,9 @@ cload__response_add_types(PyObject *module)
     struct cload_state *state = cload_state_of_module(module);
     state->response_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &response_spec, NULL);
     state->fast_response_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &fast_spec, NULL);
-    if (state->response_type == NULL || state->fast_response_type == NULL ||
+    state->timings_type = PyStructSequence_NewType(&timings_desc);
+    if (state->timings_type == NULL || PyModule_AddType(module, state->timings_type) < 0 ||
+        state->response_type == NULL || state->fast_response_type == NULL ||
         PyModule_AddType(module, state->response_type) < 0) {
         return -1;
     }

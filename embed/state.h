@@ -84,7 +84,7 @@ struct cload_entry_cache;
 struct cload_state {
     struct cload_hub *hub; /* NULL until the first use; belongs to the thread that made it */
 
-    PyTypeObject *session_type, *response_type, *fast_response_type, *sink_type;
+    PyTypeObject *session_type, *response_type, *fast_response_type, *timings_type, *sink_type;
     PyTypeObject *user_type, *taskset_type, *user_greenlet_type;
     PyTypeObject *stats_type, *stats_entry_type, *dispatcher_type;
 

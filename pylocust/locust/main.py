@@ -167,18 +167,9 @@ def _check_scheme(environment: Environment) -> None:
             )
 
 
-def _refuse_what_is_missing(options: argparse.Namespace) -> None:
-<<<<<<< HEAD
-    if options.master or options.worker or options.processes:
-        _stop_with_error(NOT_DISTRIBUTED)
+def _check_web_options(options: argparse.Namespace) -> None:
     if options.web_base_path and not options.web_base_path.startswith("/"):
         _stop_with_error(f"--web-base-path has to begin with a slash, unlike {options.web_base_path}")
-=======
-    if options.html_file:
-        _stop_with_error("This release writes no HTML report: use --csv or --json-file")
-    if not options.headless and not options.worker:
-        _stop_with_error("This release has no web application: add --headless (with --users and --run-time)")
->>>>>>> 40c0d9c (locust: runners of masters and workers)
 
 
 def _apply_user_config(environment: Environment, config: list[list[dict[str, Any]]]) -> None:
@@ -280,24 +271,18 @@ class TestRun:
                 self._spawn(stats.stats_history, self.runner)
             if options.csv_prefix:
                 self._spawn(self.csv_writer.stats_writer)
-<<<<<<< HEAD
-            self._listen_to_keys()
             main_greenlet = self.runner.greenlet
-            if environment.web_ui:
-                logger.info("Starting web interface at %s", self.web_url)
-                environment.web_ui.start()
-                main_greenlet = environment.web_ui.greenlet
-            if options.headless or options.autostart:
-                self._start_test()
-            main_greenlet.join()
-=======
             if not options.worker:
                 self._listen_to_keys()
-                if options.master:
-                    self._wait_for_workers()
-                self._start_test()
-            self.runner.greenlet.join()
->>>>>>> 40c0d9c (locust: runners of masters and workers)
+                if environment.web_ui:
+                    logger.info("Starting web interface at %s", self.web_url)
+                    environment.web_ui.start()
+                    main_greenlet = environment.web_ui.greenlet
+                if options.headless or options.autostart:
+                    if options.master:
+                        self._wait_for_workers()
+                    self._start_test()
+            main_greenlet.join()
         except KeyboardInterrupt:
             logger.debug("Interrupted")
         self._write_report()
@@ -494,12 +479,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if options.show_task_ratio_json:
         print_task_ratio_json(user_classes, options.num_users)
         sys.exit(0)
-    _refuse_what_is_missing(options)
-<<<<<<< HEAD
-    if options.autostart and options.headless:
-=======
-    if options.autostart and not options.worker:
->>>>>>> 40c0d9c (locust: runners of masters and workers)
+    _check_web_options(options)
+    if options.autostart and options.headless and not options.worker:
         logger.info("--autostart adds nothing to --headless")
     if not options.worker:
         _check_scheme(environment)

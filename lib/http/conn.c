@@ -159,6 +159,19 @@ fail(struct lc_conn *conn, enum lc_fail reason, int errnum, const char *text)
     lc__direct_fail(exchange, &hop, is_reused);
 }
 
+/* Names what came instead of a status line, up to its end or as much as a person wants to see. */
+static void
+fail_head(struct lc_conn *conn, enum lc_fail reason, struct lc_str in)
+{
+    char line[101];
+    size_t len = in.len < sizeof(line) - 1 ? in.len : sizeof(line) - 1;
+    const char *newline = memchr(in.data, '\n', len);
+    len = newline == NULL ? len : (size_t)(newline - in.data) + 1;
+    memcpy(line, in.data, len);
+    line[len] = '\0';
+    fail(conn, reason, 0, reason == LCORE_FAIL_BAD_STATUS_LINE ? line : NULL);
+}
+
 /* ---- timeouts ---- */
 
 static void
@@ -356,7 +369,7 @@ take_in(struct lc_conn *conn, struct lc_str in)
         for (;;) {
             ptrdiff_t len = lc_h1_parse_head(in.data, in.len, &exchange->in_head);
             if (len < 0) {
-                fail(conn, (enum lc_fail) - len, 0, NULL);
+                fail_head(conn, (enum lc_fail) - len, in);
                 return false;
             }
             if (len == 0) {

@@ -129,7 +129,7 @@ def _failure(response: Any, failure: tuple[str, int, str, str, int]) -> Exceptio
         return zlib.error(text)
     if kind == "PROXY":
         return OSError(text)
-    return HTTPParseError(text)
+    return HTTPParseError(f"malformed status line: {text.strip()}" if kind == "BAD_STATUS_LINE" else text)
 
 
 # --- headers ---

@@ -1,0 +1,172 @@
+"""Messages and sockets between master and workers, compared with Python's msgpack."""
+
+from datetime import datetime
+from typing import Any
+
+import cload  # noqa: F401  # from here on `import locust` means cload's package
+import gevent
+import msgpack
+import pytest
+from locust.exception import RPCError, RPCReceiveError, RPCSendError
+from locust.rpc import Client, Message, Server, rpc, zmqrpc
+
+VALUES = [
+    None,
+    True,
+    0,
+    -1,
+    2**64 - 1,
+    -(2**63),
+    1.5,
+    "täxt",
+    b"\x00\xff",
+    [],
+    [1, [2, [3]]],
+    {},
+    {4: 1, 2: 1},
+    {1795234975: {"a": None}},
+    {"response_times": {4: 1}, "x": [1.0, "y", b"z"]},
+    "x" * 70000,
+    list(range(70000)),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:20])
+def test_values_are_packed_as_msgpack_does(value: Any) -> None:
+    """DST-6, DST-7."""
+    frame = Message("type", value, "node").serialize()
+    assert frame == msgpack.packb(["type", value, "node"])
+    back = Message.unserialize(frame)
+    assert (back.type, back.data, back.node_id) == ("type", value, "node")
+    assert type(back.data) is type(value)
+
+
+def test_the_captured_frames() -> None:
+    """DST-6."""
+    frame = bytes.fromhex("93a361636b81a5696e64657807d923") + b"v" * 35
+    message = Message.unserialize(frame)
+    assert (message.type, message.data, message.node_id) == ("ack", {"index": 7}, "v" * 35)
+    assert message.serialize() == frame
+
+
+def test_datetime() -> None:
+    """DST-8."""
+    moment = datetime(2026, 11, 21, 12, 34, 56, 789)
+    frame = Message("t", {"when": moment}, "n").serialize()
+    assert msgpack.unpackb(frame)[1] == {"when": {"__datetime__": True, "as_str": "20261121T12:34:56.000789"}}
+    assert Message.unserialize(frame).data == {"when": moment}
+
+
+def test_extension_types() -> None:
+    value = [msgpack.ExtType(5, b"abc"), msgpack.Timestamp(1, 2)]
+    frame = msgpack.packb(["t", value, "n"])
+    assert Message.unserialize(frame).data == value
+    assert Message("t", [value[0]], "n").serialize() == msgpack.packb(["t", [value[0]], "n"])
+
+
+def test_lists_and_tuples_become_lists() -> None:
+    assert Message.unserialize(Message("t", (1, (2,)), "n").serialize()).data == [1, [2]]
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, 2**64, -(2**63) - 1], ids=repr)
+def test_what_has_no_form_is_refused(value: Any) -> None:
+    with pytest.raises((TypeError, OverflowError)):
+        Message("t", [value], "n").serialize()
+
+
+def test_endless_nesting_is_refused() -> None:
+    value: list[Any] = []
+    value.append(value)
+    with pytest.raises(ValueError, match="nested"):
+        Message("t", value, "n").serialize()
+    with pytest.raises(ValueError, match="nested"):
+        Message.unserialize(b"\x93\xa1t" + b"\x91" * 100_000 + b"\xc0\xa1n")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\n\r\n",
+        msgpack.packb(["t", 1]),
+        msgpack.packb(["t", 1, "n", 2]),
+        msgpack.packb(["t", 1, "n"]) + b"x",
+        msgpack.packb([1, 1, "n"]),
+        b"\x93\xa1t\xa1\xff\xa1n",
+        b"\x93\xa1t\xdd\xff\xff\xff\xff\xa1n",
+        b"\x93\xa1t\x81\x90\x01\xa1n",
+        msgpack.packb(["t", {"__datetime__": True, "as_str": "yesterday"}, "n"]),
+    ],
+)
+def test_malformed_frames_are_errors(frame: bytes) -> None:
+    """DST-11."""
+    with pytest.raises((ValueError, TypeError)):
+        Message.unserialize(frame)
+
+
+def test_names() -> None:
+    """API-227."""
+    assert rpc is zmqrpc
+    assert (rpc.Server, rpc.Client) == (Server, Client)
+
+
+def test_messages_go_both_ways() -> None:
+    """DST-1, DST-4, DST-5; receiving lets other greenlets run."""
+    server = Server("127.0.0.1", 0)
+    client = Client("127.0.0.1", server.port, "me")
+    got: list[Any] = []
+    receiver = gevent.spawn(lambda: got.append(client.recv()))
+    client.send(Message("a", {"x": 1}, "me"))
+    sender, message = server.recv_from_client()
+    assert (sender, message.type, message.data) == ("me", "a", {"x": 1})
+    server.send_to_client(Message("b", [2], "me"))
+    receiver.join(5)
+    assert got[0].data == [2]
+    for index in range(300):
+        client.send(Message("n", index, "me"))
+    assert [server.recv_from_client()[1].data for _ in range(300)] == list(range(300))
+    client.close()
+    server.close()
+
+
+def test_a_receiver_can_be_killed_or_timed_out() -> None:
+    server = Server("127.0.0.1", 0)
+    receiver = gevent.spawn(server.recv_from_client)
+    gevent.sleep(0.01)
+    receiver.kill()
+    assert receiver.dead
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
+        server.recv_from_client()
+    receiver = gevent.spawn(server.recv_from_client)
+    gevent.sleep(0.01)
+    server.close()
+    receiver.join(5)
+    assert isinstance(receiver.exception, RPCError)
+    with pytest.raises(RPCError):
+        server.recv_from_client()
+    with pytest.raises(RPCSendError):
+        server.send_to_client(Message("a", None, "x"))
+
+
+def test_garbage_tells_who_sent_it() -> None:
+    """DST-11."""
+    server = Server("127.0.0.1", 0)
+    client = Client("127.0.0.1", server.port, "rude")
+    client._channel.send(b"\xc1garbage")
+    with pytest.raises(RPCReceiveError) as caught:
+        server.recv_from_client()
+    assert caught.value.addr == "rude"
+    client.send(Message("fine", None, "rude"))
+    assert server.recv_from_client()[1].type == "fine"
+    client.close()
+    server.close()
+
+
+def test_failures_to_open_are_rpc_errors() -> None:
+    server = Server("127.0.0.1", 0)
+    with pytest.raises(RPCError, match="in use"):
+        Server("127.0.0.1", server.port)
+    for host, port, identity in (("127.0.0.1", 99999, "x"), ("127.0.0.1", 1, ""), ("not a host", 1, "x")):
+        with pytest.raises(RPCError):
+            Client(host, port, identity)
+    server.close()

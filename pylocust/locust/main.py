@@ -433,7 +433,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
     logger.info("Starting cload %s (locust %s compatible)", own_version, version)
     if options.otel:
-        logger.error("This release has no OpenTelemetry support; the test runs without")
+        from .opentelemetry import setup_opentelemetry
+
+        name = os.path.basename(locustfiles[0]) if locustfiles else None
+        if setup_opentelemetry(name, options.profile):
+            logger.info("OpenTelemetry is on")
     if options.list_commands:
         print("Available Users:")
         for name in available_users:

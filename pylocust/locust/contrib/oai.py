@@ -1,0 +1,77 @@
+"""Users of OpenAI's API, with its own client. OPENAI_API_KEY has to be set."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from openai import OpenAI
+
+from ..user import User
+
+if TYPE_CHECKING:
+    from ..event import EventHook
+
+if "OPENAI_API_KEY" not in os.environ:
+    raise RuntimeError("OPENAI_API_KEY is not set")
+
+
+class OpenAIClient(OpenAI):
+    """OpenAI's client on an httpx client that reports each call; the length of a response is its output tokens."""
+
+    def __init__(self, request_event: EventHook, user: User, *args: Any, **kwargs: Any) -> None:
+        self.user = user
+        self.request_name: str | None = None
+
+        def sent(request: httpx.Request) -> None:
+            request.start_time = time.time()  # type: ignore[attr-defined]
+            request.begin = time.perf_counter()  # type: ignore[attr-defined]
+
+        def received(response: httpx.Response) -> None:
+            exception: Exception | None = None
+            tokens = 0
+            try:
+                response.read()
+                response.raise_for_status()
+                tokens = (response.json().get("usage") or {}).get("output_tokens", 0)
+            except (httpx.HTTPError, ValueError, AttributeError) as error:
+                exception = error
+            request: Any = response.request
+            request_event.fire(
+                request_type=request.method,
+                name=self.request_name or response.url.path,
+                context={},
+                response=response,
+                exception=exception,
+                start_time=request.start_time,
+                response_time=(time.perf_counter() - request.begin) * 1000,
+                response_length=tokens,
+                url=response.url,
+            )
+
+        kwargs.setdefault("http_client", httpx.Client(event_hooks={"request": [sent], "response": [received]}))
+        super().__init__(*args, **kwargs)
+
+    @contextmanager
+    def rename_request(self, name: str) -> Generator[None]:
+        """Groups the calls of a with-block under one name."""
+        self.request_name = name
+        try:
+            yield
+        finally:
+            self.request_name = None
+
+
+class OpenAIUser(User):
+    """A user whose ``client`` is OpenAI's; ``host`` replaces the address of the API."""
+
+    abstract = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        options = {"base_url": self.host} if self.host else {}
+        self.client = OpenAIClient(self.environment.events.request, self, **options)

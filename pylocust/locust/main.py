@@ -431,13 +431,13 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if not options.skip_log_setup:
         setup_logging(options.loglevel, options.logfile)
 
-    logger.info("Starting cload %s (locust %s compatible)", own_version, version)
+    note = ""
     if options.otel:
         from .opentelemetry import setup_opentelemetry
 
-        name = os.path.basename(locustfiles[0]) if locustfiles else None
-        if setup_opentelemetry(name, options.profile):
-            logger.info("OpenTelemetry is on")
+        if setup_opentelemetry(os.path.basename(locustfiles[0]) if locustfiles else None, options.profile):
+            note = ", OpenTelemetry on"
+    logger.info("Starting cload %s (locust %s compatible%s)", own_version, version, note)
     if options.list_commands:
         print("Available Users:")
         for name in available_users:

@@ -139,7 +139,6 @@ class MilvusV2Client(BaseClient):
         outcome["empty"] = not found or not found[0]
         if outcome["success"] and calculate_recall:
             outcome["recall"] = self.get_recall(found, ground_truth, limit)
-            outcome["retrieved_count"] = len(found[0]) if found else 0
         return outcome
 
     def hybrid_search(self, reqs: Any, ranker: Any, limit: int, output_fields: Any = None) -> dict[str, Any]:

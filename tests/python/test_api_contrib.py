@@ -1,0 +1,420 @@
+"""locust.contrib.* and locust.opentelemetry. Where a client library needs a server of its kind, a small fake stands for
+the library, the same for cload and for real Locust; the others are the real libraries."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from oracle import ENGINES, Engine
+from servers import Target
+
+# Keeps what listeners of the request event see.
+_SEEN = """
+import types
+def fake(name, **members):
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        path = ".".join(parts[:end])
+        module = sys.modules.setdefault(path, types.ModuleType(path))
+        module.__path__ = []
+        if end > 1:
+            setattr(sys.modules[".".join(parts[:end - 1])], parts[end - 1], module)
+    vars(module).update(members)
+seen = []
+def keep(request_type, name, response_time, response_length, exception=None, **_):
+    seen.append([request_type, name, response_time >= 0, response_length, type(exception).__name__])
+locust.events.request.add_listener(keep)
+environment = Environment(events=locust.events)
+"""
+
+
+def _needs(*modules: str) -> None:
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+
+
+def test_csv_request_logger(engine: Engine, tmp_path: Path) -> None:
+    """API-231."""
+    code = f"""
+from locust.contrib.csv_request_logger import CsvRequestLogger
+import csv, types
+path = {str(tmp_path / "requests.csv")!r}
+environment = Environment()
+writer = CsvRequestLogger(path, flush_interval=0)
+writer.register(environment)
+fire = environment.events.request.fire
+fire(request_type="GET", name="/a", response_time=1.5, response_length=3, exception=None, context={{}},
+     response=types.SimpleNamespace(status_code=201), start_time=1.0, url="/a")
+fire(request_type="GET", name="/b", response_time=2, response_length=0, exception=ValueError("bad, really"),
+     context={{}}, response=None, start_time=2.0, url="/b")
+writer.close()
+writer.close()
+rows = list(csv.reader(open(path)))
+out([rows[0], [row[1:3] + row[4:] for row in rows[1:]]])
+"""
+    columns = "timestamp request_type name response_time_ms response_length status_code exception"
+    rows = engine.snippet(_SEEN + code)
+    assert rows[0] == columns.split()
+    assert rows[1] == [["GET", "/a", "3", "201", ""], ["GET", "/b", "0", "0", "bad, really"]]
+
+
+def test_postgres(engine: Engine) -> None:
+    """API-234."""
+    code = """
+class Error(Exception): pass
+class Connection:
+    closed = False
+    def cursor(self): return self
+    def execute(self, query, *_):
+        if "broken" in query: raise Error(query)
+        return self
+    def fetchall(self): return []
+    def rollback(self): pass
+    def commit(self): pass
+    def close(self): self.closed = True
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
+fake("psycopg", Error=Error, connect=lambda conn_string: Connection())
+from locust.contrib.postgres import PostgresUser
+class Asker(PostgresUser):
+    conn_string = "postgresql://nowhere"
+user = Asker(environment)
+user.client.execute_query("SELECT 1")
+user.client.execute_query("broken")
+user.on_stop()
+out([PostgresUser.abstract, seen, user.client.connection.closed])
+"""
+    expected = [
+        ["postgres_success", "execute_query", True, 0, "NoneType"],
+        ["postgres_failure", "execute_query", True, 0, "Error"],
+    ]
+    assert engine.snippet(_SEEN + code) == [True, expected, True]
+
+
+def test_mongodb(engine: Engine) -> None:
+    """API-234."""
+    code = """
+class PyMongoError(Exception): pass
+class Collection:
+    def find(self, query):
+        if query is None: raise PyMongoError("no query")
+        return iter([query])
+class MongoClient:
+    def __init__(self, conn_string): pass
+    def __getitem__(self, name): return {"things": Collection()}
+    def close(self): log.append("closed")
+fake("pymongo", MongoClient=MongoClient)
+fake("pymongo.errors", PyMongoError=PyMongoError)
+from locust.contrib.mongodb import MongoDBUser
+class Asker(MongoDBUser):
+    conn_string = "mongodb://nowhere"
+    db_name = "shop"
+user = Asker(environment)
+user.client.execute_query("things", {"a": 1})
+user.client.execute_query("things", None)
+user.on_stop()
+out([seen, log])
+"""
+    expected = [["MONGODB", "QUERY", True, 0, "NoneType"], ["MONGODB", "QUERY", True, 0, "PyMongoError"]]
+    assert engine.snippet(_SEEN + code) == [expected, ["closed"]]
+
+
+def test_dns(engine: Engine) -> None:
+    """API-234."""
+    code = """
+class DNSException(Exception): pass
+class Message:
+    answer = ["1.2.3.4"]
+class Empty(Message):
+    answer = []
+def udp(message, where):
+    if where == "nowhere": raise DNSException("lost")
+    return Empty() if where == "empty" else message
+fake("dns.exception", DNSException=DNSException)
+fake("dns.message", Message=Message)
+fake("dns.query", udp=udp, tcp=udp)
+from locust.contrib.dns import DNSUser
+class Asker(DNSUser): pass
+client = Asker(environment).client
+client.udp(Message(), "here")
+client.tcp(Message(), "empty")
+client.udp(Message(), "nowhere", name="lost")
+out([[*row[:3], row[4]] for row in seen])
+"""
+    assert engine.snippet(_SEEN + code) == [
+        ["DNS", "udp", True, "NoneType"],
+        ["DNS", "tcp", True, "LocustError"],
+        ["DNS", "lost", True, "DNSException"],
+    ]
+
+
+def test_qdrant(engine: Engine) -> None:
+    """API-236."""
+    code = """
+class QdrantClient:
+    def __init__(self, url, api_key=None, timeout=None, **_): pass
+    def collection_exists(self, collection_name): return False
+    def create_collection(self, collection_name, vectors_config, **_): log.append("made " + collection_name)
+    def upsert(self, collection_name, points, **_): return points
+    def query_points(self, collection_name, query, **_): return types.SimpleNamespace(points=[1])
+    def scroll(self, collection_name, **_): return [1], None
+    def delete(self, collection_name, points_selector, **_): raise KeyError("gone")
+    def close(self): log.append("closed")
+fake("qdrant_client", QdrantClient=QdrantClient)
+fake("qdrant_client.models", VectorParams=dict)
+from locust.contrib.qdrant import QdrantUser
+class Asker(QdrantUser):
+    collection_name = "things"
+    vectors_config = {}
+user = Asker(environment)
+user.upsert([1])
+user.search([0.1])
+user.scroll()
+user.delete([1])
+user.on_stop()
+out([seen, log])
+"""
+    rows = [["qdrant", name, True, 0, "NoneType"] for name in ("upsert", "search", "scroll")]
+    assert engine.snippet(_SEEN + code) == [
+        [*rows, ["qdrant", "delete", True, 0, "KeyError"]],
+        ["made things", "closed"],
+    ]
+
+
+def test_milvus(engine: Engine) -> None:
+    """API-236."""
+    code = """
+class MilvusClient:
+    def __init__(self, **_): pass
+    def create_collection(self, collection_name, **_): log.append("made " + collection_name)
+    def insert(self, **_): return {}
+    upsert = delete = insert
+    def search(self, **_): return [[{"id": 1}, {"id": 2}]]
+    def hybrid_search(self, **_): return [[{"id": 1}]]
+    def query(self, **_): raise ValueError("no such field")
+    def close(self): log.append("closed")
+fake("grpc.experimental.gevent", init_gevent=lambda: None)
+fake("pymilvus", MilvusClient=MilvusClient, CollectionSchema=dict)
+fake("pymilvus.milvus_client", IndexParams=dict)
+from locust.contrib.milvus import MilvusUser
+class Asker(MilvusUser):
+    def __init__(self, environment):
+        super().__init__(environment, collection_name="things", schema={"a": 1}, index_params={"b": 1})
+user = Asker(environment)
+user.insert([1])
+user.upsert([1])
+user.search([[0.1]], "vector", 2)
+user.search([[0.1]], "vector", 2, calculate_recall=True, ground_truth=[1, 5])
+user.hybrid_search([], None, 1)
+user.query("a == 1")
+user.delete("a == 1")
+user.on_stop()
+def times(request_type, name, response_time, **_): log.append(response_time)
+out([seen, log])
+"""
+    rows = [["milvus", name, True, 0, "NoneType"] for name in ("insert", "upsert", "search", "search")]
+    rows += [["milvus", "recall", True, 0, "NoneType"], ["milvus", "hybrid_search", True, 0, "NoneType"]]
+    rows += [["milvus", "query", True, 0, "ValueError"], ["milvus", "delete", True, 0, "NoneType"]]
+    assert engine.snippet(_SEEN + code) == [rows, ["made things", "closed"]]
+
+
+def test_openai_needs_a_key(engine: Engine) -> None:
+    """API-235."""
+    code = """
+fake("httpx")
+fake("openai", OpenAI=object)
+os.environ.pop("OPENAI_API_KEY", None)
+try:
+    import locust.contrib.oai
+    out("imported")
+except BaseException as error:
+    out(isinstance(error, ImportError))
+"""
+    assert engine.snippet(_SEEN + code) is False
+
+
+def test_openai_reports_calls(target: Target) -> None:
+    """API-235."""
+    _needs("httpx")
+    code = f"""
+import httpx
+class OpenAI:
+    def __init__(self, http_client=None, **_):
+        self.http = http_client
+fake("openai", OpenAI=OpenAI)
+os.environ["OPENAI_API_KEY"] = "none"
+from locust.contrib.oai import OpenAIUser
+class Asker(OpenAIUser):
+    host = {target.url!r}
+client = Asker(environment).client
+client.http.post({target.url!r} + "/echo/responses", json={{}})
+with client.rename_request("renamed"):
+    client.http.get({target.url!r} + "/status/404")
+out(seen)
+"""
+    assert ENGINES[0].snippet(_SEEN + code) == [
+        ["POST", "/echo/responses", True, 0, "NoneType"],
+        ["GET", "renamed", True, 0, "HTTPStatusError"],
+    ]
+
+
+def test_socketio(engine: Engine) -> None:
+    """API-232."""
+    if engine.is_ours:
+        _needs("socketio")
+    code = """
+from locust.contrib.socketio import SocketIOUser
+class Talker(SocketIOUser):
+    options = {"reconnection": False}
+sio = Talker(environment).sio
+sio.emit("event", "ab")
+sio.send("abc", name="named")
+sio.on_message("arrived", "d")
+sio.call("question", "ab", timeout=0.1)
+sio.connect("http://127.0.0.1:1")
+out([sorted(sio.handlers["/"]), sio.reconnection, seen])
+"""
+    assert engine.snippet(_SEEN + code) == [
+        ["*"],
+        False,
+        [
+            ["WSE", "event", True, 2, "BadNamespaceError"],
+            ["WSE", "message", True, 3, "BadNamespaceError"],
+            ["WSS", "named", True, 3, "NoneType"],
+            ["WSR", "arrived", True, 1, "NoneType"],
+            ["WSE", "question", True, 2, "BadNamespaceError"],
+            ["WSC", "question", True, 0, "TimeoutError"],
+            ["WS", "connect", True, 0, "ConnectionError"],
+        ],
+    ]
+
+
+@pytest.mark.parametrize("is_v5", [False, True], ids=["v311", "v5"])
+@pytest.mark.parametrize("has_selectors", [False, True], ids=["select", "selectors"])
+def test_mqtt(is_v5: bool, has_selectors: bool) -> None:
+    """API-233, with a broker that knows as little as is needed."""
+    _needs("paho")
+    code = f"""
+from gevent.server import StreamServer
+is_v5 = {is_v5}
+def serve(connection, _):
+    while True:
+        head = connection.recv(2)
+        if len(head) < 2: return
+        body = b""
+        while len(body) < head[1]: body += connection.recv(head[1] - len(body))
+        kind = head[0] >> 4
+        properties = b"\\0" if is_v5 else b""
+        def answer(first, rest):
+            connection.sendall(bytes([first, len(rest)]) + rest)
+        if kind == 1: answer(0x20, b"\\0\\0" + properties)
+        elif kind == 3:
+            length = body[0] * 256 + body[1]
+            if head[0] & 6: answer(0x40, body[2 + length:4 + length])
+        elif kind == 8: answer(0x90, body[:2] + properties + (b"\\x80" if b"refused" in body else b"\\1"))
+        elif kind == 14: return
+server = StreamServer(("127.0.0.1", 0), serve)
+server.start()
+from locust.contrib.mqtt import MqttUser
+import paho.mqtt.client as mqtt
+class Talker(MqttUser):
+    host = "127.0.0.1"
+    port = server.server_port
+    protocol = mqtt.MQTTv5 if is_v5 else mqtt.MQTTv311
+    use_loop_selectors = {has_selectors}
+user = Talker(environment)
+def wait_for(count):
+    end = time.monotonic() + 5
+    while len(seen) < count and time.monotonic() < end: time.sleep(0.01)
+wait_for(1)
+user.client.publish("a/b", b"12345", qos=1)
+wait_for(2)
+user.client.publish("a/c", "123")
+wait_for(3)
+user.client.subscribe("a/d", qos=1)
+wait_for(4)
+user.client.subscribe("refused")
+wait_for(5)
+user.client.disconnect()
+wait_for(6)
+user.client.loop_stop()
+out([seen, len(user.client.client_id) > 10])
+"""
+    assert ENGINES[0].snippet(_SEEN + code) == [
+        [
+            ["MQTT", "connect", True, 0, "NoneType"],
+            ["MQTT", "publish:1:a/b", True, 5, "NoneType"],
+            ["MQTT", "publish:0:a/c", True, 3, "NoneType"],
+            ["MQTT", "subscribe:1:a/d", True, 0, "NoneType"],
+            ["MQTT", "subscribe:0:refused", True, 0, "AssertionError"],
+            ["MQTT", "disconnect", True, 0, "NoneType"],
+        ],
+        True,
+    ]
+
+
+def test_opentelemetry(target: Target, tmp_path: Path) -> None:
+    """API-237, CLI-109, CLI-110, CLI-111, CLI-114: the console's exporters."""
+    _needs("opentelemetry.sdk" if importlib.util.find_spec("opentelemetry") else "opentelemetry")
+    file = tmp_path / "otel.py"
+    file.write_text(
+        "from locust import HttpUser, task, constant\n"
+        "class Caller(HttpUser):\n"
+        "    wait_time = constant(0.2)\n"
+        "    @task\n"
+        "    def call(self):\n"
+        "        self.client.get('/status/404', name='not there')\n"
+    )
+    variables = {f"OTEL_{signal}_EXPORTER": "console" for signal in ("TRACES", "METRICS", "LOGS")}
+    arguments = ["-f", str(file), "--headless", "-t", "1s", "-H", target.url, "--otel", "--profile", "p1"]
+    done = ENGINES[0].command(*arguments, env=variables)
+    assert done.status == 1, done.stderr
+    assert "OpenTelemetry on" in done.stderr
+    for text in (
+        "locust.client.duration",
+        "locust.users.count",
+        '"GET not there"',
+        '"filename": "otel.py"',
+        "HTTPError",
+    ):
+        assert text in done.stdout, done.stdout[-3000:]
+    assert '"profile": "p1"' in done.stdout
+    off = ENGINES[0].command(*arguments, env=dict.fromkeys(variables, "none"))
+    assert "OpenTelemetry on" not in off.stderr
+    assert "locust.client" not in off.stdout
+
+
+def test_opentelemetry_missing() -> None:
+    """CLI-108."""
+    code = """
+sys.modules["opentelemetry"] = None
+from locust.opentelemetry import setup_opentelemetry
+out(setup_opentelemetry("a.py", None))
+"""
+    assert ENGINES[0].snippet(code) is False
+
+
+def test_all_modules_can_be_imported(engine: Engine) -> None:
+    """API-12, API-104, API-221, API-222, API-224, API-227: every public module under its path."""
+    modules = (
+        "argument_parser clients contrib contrib.csv_request_logger contrib.fasthttp debug dispatch env event"
+        " exception html input_events log main opentelemetry rpc rpc.protocol rpc.zmqrpc runners shape stats user"
+        " user.inspectuser user.markov_taskset user.sequential_taskset user.task user.users user.wait_time util"
+        " util.cache util.date util.deprecation util.directory util.exception_handler util.load_locustfile"
+        " util.rounding util.timespan util.url web"
+    )
+    code = f"""
+import importlib
+failed = []
+for name in {json.dumps(modules.split())}:
+    try:
+        importlib.import_module("locust." + name)
+    except Exception as error:
+        failed.append(name + ": " + repr(error))
+out(failed)
+"""
+    assert engine.snippet(code) == []

@@ -213,26 +213,21 @@ class WorkerRunner(DistributedRunner):
 
     def _on_quit_message(self, message: Message) -> None:
         logger.info("The master says quit")
-        self._spawn_aside(self._quit_for_master)
+        self._spawn_aside(self.quit)
 
-    def _quit_for_master(self) -> None:
+    def quit(self) -> None:
+        """Ends the users, reports once more and takes leave of the master."""
         if self._stopping is not None:
             self._stopping.join()
         self.stop()
-        self._say_goodbye()
-        self.greenlet.kill(block=True)
-
-    def _say_goodbye(self) -> None:
         if not self._has_quit:
             self._has_quit = True
             self._send_stats()
             self._send("quit")
+        self.greenlet.kill(block=True)
 
     def _on_quitting(self, environment: Environment, **_kwargs: Any) -> None:
-        if self.worker_state != STATE_INIT and not self._has_quit:
-            # Ctrl-C: the users' last requests are in the last report.
-            self.stop()
-        self._say_goodbye()
+        self.quit()
 
     def _on_reconnect_message(self, message: Message) -> None:
         logger.warning("The master asks this worker to connect anew")

@@ -1,0 +1,250 @@
+"""Fleets of real processes: our own, and mixed with real Locust in both directions."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from engines import Engine, Result, parse_tables
+from servers import Target, free_port
+
+SOURCE = """
+import os
+from locust import HttpUser, constant, events, task
+
+class Visitor(HttpUser):
+    wait_time = constant(0.05)
+
+    @task(3)
+    def hello(self):
+        self.client.get("/hello")
+
+    @task(1)
+    def missing(self):
+        self.client.get("/status/404", name="/missing")
+
+class Guest(Visitor):
+    @task
+    def fails(self):
+        raise RuntimeError("by design")
+
+@events.init.add_listener
+def on_init(environment, runner, **_):
+    def on_ping(environment, msg, **_):
+        environment.runner.send_message("pong", {"index": environment.runner.worker_index, "got": msg.data})
+    def on_pong(environment, msg, **_):
+        print("pong", msg.data, flush=True)
+    if hasattr(runner, "clients"):
+        runner.register_message("pong", on_pong)
+        events.spawning_complete.add_listener(lambda **_: runner.send_message("ping", {1: [None, "x"]}))
+    else:
+        runner.register_message("ping", on_ping)
+"""
+
+
+class Fleet:
+    """Processes that are ended with the test."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def worker(self, engine: Engine, locustfile: Path | str, *args: str) -> "subprocess.Popen[str]":
+        process = engine.start("-f", locustfile, "--worker", "--master-port", str(self.port), *args)
+        self.processes.append(process)
+        return process
+
+    def master(
+        self,
+        engine: Engine,
+        locustfile: Path,
+        *args: str,
+        during: "Callable[[subprocess.Popen[str]], None] | None" = None,
+    ) -> Result:
+        bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(self.port))
+        return engine.load(locustfile, *bind, "--exit-code-on-error", "0", *args, during=during, run_time="4s")
+
+    def end(self, process: "subprocess.Popen[str]") -> Result:
+        stdout, stderr = process.communicate(timeout=20)
+        result = Result(process.returncode, stdout, stderr, 0, Path("none"))
+        parse_tables(stderr, result)
+        return result
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    fleet = Fleet(free_port())
+    yield fleet
+    for process in fleet.processes:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def check(result: Result, target: Target, before: int, workers: list[Result], slack: int = 0) -> None:
+    """Counts, names and percentiles add up, and nothing that was measured is lost."""
+    assert result.code == 0, str(result)
+    assert result.names == {("GET", "/hello"), ("GET", "/missing")}, str(result)
+    sent = target.counters()["requests"] - before - 1
+    total = result.total
+    assert total is not None and total.requests == sum(row.requests for row in result.rows.values())
+    assert total.requests > 100
+    # Requests that a stopping user had under way are seen by the target only.
+    assert 0 <= sent - total.requests <= 8 + slack, f"{sent} arrived, {total.requests} reported"
+    missing = result.rows["GET", "/missing"]
+    assert missing.failures == missing.requests == total.failures
+    assert sum(result.errors.values()) == missing.requests
+    assert "HTTPError('404 Client Error: Not Found for url: /missing')" in next(iter(result.errors))
+    rows = {row["Name"]: row for row in result.csv("stats")}
+    for row in rows.values():
+        assert float(row["50%"]) <= float(row["95%"]) <= float(row["100%"]) < 1000
+    assert rows["Aggregated"]["Request Count"] == str(total.requests)
+    exceptions = result.csv("exceptions")
+    assert [row["Message"] for row in exceptions] == ["by design"]
+    assert exceptions[0]["Nodes"]
+    for worker in workers:
+        assert worker.code in (0, 1), str(worker)
+
+
+def run_mixed(fleet: Fleet, master: Engine, workers: list[Engine], target: Target, given: Engine | None) -> None:
+    before = target.counters()["requests"]
+    locustfile = master.locustfile(SOURCE)
+    started = [fleet.worker(engine, "-" if engine is given else locustfile) for engine in workers]
+    result = fleet.master(master, locustfile, "--expect-workers", str(len(workers)), "--host", target.url, "-u", "8")
+    check(result, target, before, [fleet.end(process) for process in started])
+    pongs = sorted(line for line in result.stdout.splitlines() if line.startswith("pong"))
+    assert pongs == [f"pong {{'index': {index}, 'got': {{1: [None, 'x']}}}}" for index in range(len(workers))], (
+        result.stdout
+    )
+
+
+def test_two_workers(fleet: Fleet, engine: Engine, target: Target) -> None:
+    """DST-13, DST-14 to DST-29, DST-34 to DST-36, CLI-74; one of them gets the locustfile from the master."""
+    before = target.counters()["requests"]
+    locustfile = engine.locustfile(SOURCE)
+    workers = [fleet.worker(engine, name) for name in (locustfile, "-")]
+    result = fleet.master(engine, locustfile, "--expect-workers", "2", "--host", target.url, "-u", "8")
+    check(result, target, before, [fleet.end(process) for process in workers])
+    assert "(8 total users)" in result.stderr
+
+
+def test_our_worker_under_a_real_master(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:
+    """DST-1 to DST-38 against the real program."""
+    run_mixed(fleet, locust, [engine, locust], target, given=engine)
+
+
+def test_a_real_worker_under_our_master(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:
+    """DST-1 to DST-38 against the real program."""
+    run_mixed(fleet, engine, [engine, locust], target, given=locust)
+
+
+def test_processes(fleet: Fleet, engine: Engine, target: Target) -> None:
+    """CLI-32, CLI-88: code outside of classes runs once, the workers go with the master."""
+    source = SOURCE + "\nprint('loaded', flush=True)\n"
+    result = engine.load(
+        engine.locustfile(source),
+        *("--processes", "2", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(fleet.port)),
+        *("--master-port", str(fleet.port), "--exit-code-on-error", "0"),
+        host=target.url,
+        users=4,
+        run_time="3s",
+    )
+    assert result.code == 0, str(result)
+    assert result.total is not None and result.total.requests > 50
+    assert result.stdout.count("loaded") == 1
+    assert "2 workers connected" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("--processes", "-2"), 1),
+        (("--processes", "2", "--master"), 1),
+        (("--master", "--worker"), 255),
+        (("--master", "--expect-workers", "5", "--expect-workers-max-wait", "1"), 1),
+    ],
+)
+def test_what_ends_at_once(fleet: Fleet, engine: Engine, args: tuple[str, ...], code: int) -> None:
+    """CLI-24, CLI-28, CLI-32, CLI-85."""
+    result = engine.run(
+        "-f", engine.locustfile(SOURCE), "--headless", "--master-bind-port", str(fleet.port), *args, limit=20
+    )
+    assert result.code == code, str(result)
+
+
+def test_a_dash_without_worker(engine: Engine) -> None:
+    """CLI-74."""
+    assert engine.run("-f", "-", limit=20).code == 1
+
+
+def test_a_busy_port(fleet: Fleet, engine: Engine, target: Target) -> None:
+    """CLI-36."""
+    result = engine.run(
+        "-f", engine.locustfile(SOURCE), "--headless", "--master", "--master-bind-port", str(target.port), limit=20
+    )
+    assert result.code == 1, str(result)
+
+
+def test_a_killed_worker(fleet: Fleet, engine: Engine, target: Target) -> None:
+    """DST-39, DST-56: the others take its users over, and all but its last report is there."""
+    before = target.counters()["requests"]
+    source = SOURCE.replace("constant(0.05)", "constant(0.02)")
+    locustfile = engine.locustfile(source)
+    workers = [fleet.worker(engine, locustfile) for _ in range(3)]
+
+    def kill_one(process: "subprocess.Popen[str]") -> None:
+        time.sleep(4)
+        workers[0].send_signal(signal.SIGKILL)
+
+    bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(fleet.port))
+    result = engine.load(
+        locustfile,
+        *(*bind, "--expect-workers", "3", "--enable-rebalancing", "--exit-code-on-error", "0"),
+        host=target.url,
+        users=9,
+        run_time="12s",
+        during=kill_one,
+    )
+    assert result.code == 0, str(result)
+    assert "setting state to missing" in result.stderr
+    assert result.stderr.count("(9 total users)") == 2, str(result)
+    sent = target.counters()["requests"] - before - 1
+    assert result.total is not None
+    lost = sent - result.total.requests
+    # Three users for at most one report interval of 3 s and what the others had under way at their end.
+    assert 0 <= lost <= 3 * 3 / 0.02 + 12
+
+
+def test_ctrl_c_on_the_master(fleet: Fleet, engine: Engine, target: Target) -> None:
+    """CLI-89, CLI-92."""
+    locustfile = engine.locustfile(SOURCE)
+    worker = fleet.worker(engine, locustfile)
+
+    def interrupt(process: "subprocess.Popen[str]") -> None:
+        time.sleep(2.5)
+        process.send_signal(signal.SIGINT)
+
+    result = fleet.master(engine, locustfile, "--host", target.url, "-u", "2", during=interrupt)
+    assert result.code == 0, str(result)
+    assert result.total is not None and result.total.requests > 10
+    assert fleet.end(worker).code in (0, 1)
+
+
+def test_sigterm_on_a_worker(fleet: Fleet, engine: Engine, target: Target) -> None:
+    """DST-22, DST-57: it reports, quits, and the other one takes over."""
+    before = target.counters()["requests"]
+    locustfile = engine.locustfile(SOURCE)
+    workers = [fleet.worker(engine, locustfile) for _ in range(2)]
+
+    def terminate(process: "subprocess.Popen[str]") -> None:
+        time.sleep(2.5)
+        workers[0].terminate()
+
+    result = fleet.master(
+        engine, locustfile, "--expect-workers", "2", "--host", target.url, "-u", "8", during=terminate
+    )
+    ended = [fleet.end(process) for process in workers]
+    check(result, target, before, ended, slack=8)
+    assert result.stderr.count("(8 total users)") == 2, str(result)

@@ -1,0 +1,577 @@
+"""A master with workers played by hand, and a worker with a master played by hand."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import pytest
+from locust import User, runners, task
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
+from locust.env import Environment
+from locust.exception import RPCError
+from locust.rpc import Client, Message, Server
+from locust.runners import MasterRunner, WorkerRunner
+
+VERSION = "2.47.0"
+
+
+class A(User):
+    @task
+    def wait_long(self) -> None:
+        gevent.sleep(60)
+
+
+class B(A):
+    pass
+
+
+def until(condition: Callable[[], Any], seconds: float = 5) -> None:
+    with gevent.Timeout(seconds):
+        while not condition():
+            gevent.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runners, "HEARTBEAT_INTERVAL", 0.02)
+    monkeypatch.setattr(runners, "CONNECT_TIMEOUT", 0.2)
+
+
+def environment(*user_classes: type[User], **options: Any) -> Environment:
+    parser = get_empty_argument_parser(default_config_files=())
+    setup_parser_arguments(parser)
+    parsed = parser.parse_args([])
+    for name, value in options.items():
+        setattr(parsed, name, value)
+    return Environment(user_classes=list(user_classes or (A,)), parsed_options=parsed)
+
+
+class Hand:
+    """A worker played by hand: it answers nothing on its own, except that it can beat."""
+
+    def __init__(self, master: MasterRunner, name: str, is_beating: bool = True) -> None:
+        self.name = name
+        self.client = Client("127.0.0.1", master.server.port, name)
+        self.state = "ready"
+        self.got: list[Message] = []
+        self.greenlets = [gevent.spawn(self._listen)]
+        if is_beating:
+            self.greenlets.append(gevent.spawn(self._beat))
+
+    def _listen(self) -> None:
+        while True:
+            self.got.append(self.client.recv())
+
+    def _beat(self) -> None:
+        while True:
+            self.send("heartbeat", {"state": self.state, "current_cpu_usage": 1.0, "current_memory_usage": 5})
+            gevent.sleep(0.02)
+
+    def send(self, kind: str, data: Any = None) -> None:
+        self.client.send(Message(kind, data, self.name))
+
+    def of(self, kind: str) -> list[Any]:
+        return [message.data for message in self.got if message.type == kind]
+
+    def join(self) -> "Hand":
+        count = len(self.of("ack"))
+        self.send("client_ready", VERSION)
+        until(lambda: len(self.of("ack")) > count)
+        return self
+
+    def obey(self) -> None:
+        """Does as the last spawn message says."""
+        counts = self.of("spawn")[-1]["user_classes_count"]
+        self.state = "running"
+        self.send("spawning")
+        self.send("spawning_complete", {"user_classes_count": counts, "user_count": sum(counts.values())})
+
+    @property
+    def wanted(self) -> int:
+        jobs = self.of("spawn")
+        return sum(jobs[-1]["user_classes_count"].values()) if jobs else 0
+
+    def report(self, **data: Any) -> None:
+        entry = {
+            "name": "/x",
+            "method": "GET",
+            "last_request_timestamp": 1795234975.5,
+            "start_time": 1795234970.5,
+            "num_requests": 3,
+            "num_none_requests": 0,
+            "num_failures": 1,
+            "total_response_time": 30.0,
+            "max_response_time": 20.0,
+            "min_response_time": 4.0,
+            "total_content_length": 30,
+            "response_times": {4: 1, 6: 1, 20: 1},
+            "num_reqs_per_sec": {1795234975: 3},
+            "num_fail_per_sec": {1795234975: 1},
+        }
+        error = {"name": "/x", "method": "GET", "error": "E()", "occurrences": 1, "first_seen": 1.0, "last_seen": 2.0}
+        full = {
+            "stats": [entry],
+            "stats_total": entry | {"name": "Aggregated", "method": ""},
+            "errors": {"key": error},
+            "user_classes_count": {"A": 1},
+            "user_count": 1,
+        }
+        self.send("stats", full | data)
+
+    def close(self) -> None:
+        gevent.killall(self.greenlets)
+        self.client.close()
+
+
+@pytest.fixture
+def stack() -> Iterator[contextlib.ExitStack]:
+    with contextlib.ExitStack() as exits:
+        yield exits
+
+
+@pytest.fixture
+def make_master(stack: contextlib.ExitStack) -> Callable[..., MasterRunner]:
+    def make(*user_classes: type[User], **options: Any) -> MasterRunner:
+        runner = environment(*user_classes, **options).create_master_runner("127.0.0.1", 0)
+
+        def end() -> None:
+            runner.clients._worker_nodes.clear()
+            runner.quit()
+            runner.server.close()
+
+        stack.callback(end)
+        return runner
+
+    return make
+
+
+@pytest.fixture
+def make_hand(stack: contextlib.ExitStack) -> Callable[..., Hand]:
+    def make(*args: Any, **kwargs: Any) -> Hand:
+        hand = Hand(*args, **kwargs)
+        stack.callback(hand.close)
+        return hand
+
+    return make
+
+
+def test_joining(make_master: Any, make_hand: Any) -> None:
+    """DST-14, DST-15, DST-24, EVT-19, EVT-20."""
+    master = make_master()
+    seen: list[Any] = []
+    master.environment.events.worker_connect.add_listener(lambda client_id: seen.append(client_id))
+    first, second = make_hand(master, "h_1").join(), make_hand(master, "h_2", is_beating=False).join()
+    assert (first.of("ack"), second.of("ack")) == ([{"index": 0}], [{"index": 1}])
+    assert seen == ["h_1", "h_2"]
+    assert master.worker_count == 2 and sorted(master.clients) == ["h_1", "h_2"]
+    until(lambda: first.of("heartbeat"))
+    assert master.clients["h_1"].memory_usage == 5
+    assert make_hand(master, "h_3").join().of("ack") == [{"index": 2}]
+    first.join()
+    assert first.of("ack")[-1] == {"index": 0}, "kept"
+    refused = make_hand(master, "h_4", is_beating=False)
+    refused.send("client_ready", "")
+    refused.send("heartbeat", {"state": "ready", "current_cpu_usage": 0, "current_memory_usage": 0})
+    first.join()
+    assert refused.got == [], "DST-15: a stranger's heartbeat is not answered"
+
+
+def test_a_test(make_master: Any, make_hand: Any) -> None:
+    """DST-26, DST-27, DST-28, DST-46 to DST-51, EVT-32."""
+    master = make_master(A, B, host="http://x", custom={"a": [1]})
+    master.environment.host = "http://x"
+    events: list[str] = []
+    for name in ("test_start", "spawning_complete", "test_stopping", "test_stop"):
+        getattr(master.environment.events, name).add_listener(lambda _name=name, **_: events.append(_name))
+    hands = [make_hand(master, f"h_{index}").join() for index in range(2)]
+    assert master.state == "ready"
+    run = gevent.spawn(master.start, 4, 100)
+    until(lambda: all(hand.of("spawn") for hand in hands))
+    job = hands[0].of("spawn")[0]
+    assert job["user_classes_count"] == {"A": 2, "B": 0} and job["host"] == "http://x"
+    assert job["stop_timeout"] == 0 and job["timestamp"] > 1e9
+    assert job["parsed_options"]["custom"] == {"a": [1]} and "num_users" in job["parsed_options"]
+    assert master.state == "spawning"
+    for hand in hands:
+        hand.obey()
+    run.join(5)
+    assert master.state == "running" and master.user_count == 4
+    until(lambda: hands[1].of("spawning_complete") == [{"user_count": 4}])
+    assert master.reported_user_classes_count == {"A": 2, "B": 2}
+    stopping = gevent.spawn(master.stop)
+    until(lambda: all(hand.of("stop") for hand in hands))
+    assert master.state == "stopping"
+    for hand in hands:
+        hand.state = "ready"
+        hand.send("client_stopped")
+        hand.join()
+    stopping.join(5)
+    until(lambda: master.state == "stopped")
+    assert events == ["test_start", "spawning_complete", "test_stopping", "test_stop"]
+    assert master.final_user_classes_count == {"A": 2, "B": 2}
+
+
+def test_reports(make_master: Any, make_hand: Any) -> None:
+    """DST-18, DST-19, DST-20, DST-35, DST-36, DST-38, EVT-18, EVT-35."""
+    master = make_master()
+    seen: list[Any] = []
+    master.environment.events.worker_report.add_listener(lambda client_id, data: seen.append((client_id, data)))
+    hands = [make_hand(master, f"h_{index}").join() for index in range(2)]
+    hands[0].report(extra={"a": 1})
+    hands[1].report()
+    make_hand(master, "stranger").report()
+    until(lambda: len(seen) == 3)
+    entry = master.stats.get("/x", "GET")
+    assert (entry.num_requests, entry.num_failures, entry.min_response_time, entry.max_response_time) == (9, 3, 4, 20)
+    assert entry.response_times == {4: 3, 6: 3, 20: 3}
+    assert master.stats.total.num_requests == 9
+    assert [error.occurrences for error in master.stats.errors.values()] == [3]
+    assert master.user_count == 2, "the stranger's users do not count"
+    assert seen[0][1]["extra"] == {"a": 1}
+    hands[0].send("exception", {"msg": "boom", "traceback": "tb"})
+    hands[1].send("exception", {"msg": "boom", "traceback": "tb"})
+    hands[0].send("logs", {"worker_id": "h_0", "logs": ["line"]})
+    until(lambda: master.environment.worker_logs)
+    (row,) = master.exceptions.values()
+    assert row["count"] == 2 and row["nodes"] == {"h_0", "h_1"}
+    assert master.environment.worker_logs == {"h_0": ["line"]}
+
+
+@pytest.mark.parametrize(
+    "kind", ["stats", "heartbeat", "exception", "spawning_complete", "logs", "locustfile", "client_ready", "nonsense"]
+)
+@pytest.mark.parametrize("data", [None, 1, "x", [], {}, {"state": 5}, {"user_classes_count": 3}], ids=repr)
+def test_nonsense_does_no_harm(make_master: Any, make_hand: Any, kind: str, data: Any) -> None:
+    master = make_master()
+    hand = make_hand(master, "h_1", is_beating=False).join()
+    hand.send(kind, data)
+    hand.join()
+    assert master.clients["h_1"].state == "ready"
+
+
+def test_garbage_from_a_worker(make_master: Any, make_hand: Any) -> None:
+    """DST-11."""
+    master = make_master()
+    hand, stranger = make_hand(master, "h_1").join(), make_hand(master, "rude", is_beating=False)
+    for one in (hand, stranger):
+        one.client._channel.send(b"\x93garbage")
+    until(lambda: hand.of("reconnect") == [None])
+    hand.join()
+    assert stranger.got == []
+
+
+def test_strangers_that_spawn_are_told_to_quit(make_master: Any, make_hand: Any) -> None:
+    """DST-16, DST-17."""
+    master = make_master()
+    for kind in ("spawning", "spawning_complete"):
+        stranger = make_hand(master, "stranger_" + kind, is_beating=False)
+        stranger.send(kind, {"user_classes_count": {}, "user_count": 0})
+        until(lambda hand=stranger: hand.of("quit"))
+
+
+def run_test(master: MasterRunner, hands: list[Hand], users: int) -> None:
+    run = gevent.spawn(master.start, users, 1000)
+    until(lambda: all(hand.of("spawn") for hand in hands))
+    for hand in hands:
+        hand.obey()
+    run.join(5)
+    assert master.state == "running"
+
+
+def wanted(hands: list[Hand]) -> list[int]:
+    return sorted(hand.wanted for hand in hands)
+
+
+def test_a_joining_worker_gets_its_share(make_master: Any, make_hand: Any) -> None:
+    """DST-55, DST-59; DST-58 without Locust's flaw: it goes on to work."""
+    master = make_master()
+    hands = [make_hand(master, f"h_{index}").join() for index in range(2)]
+    run_test(master, hands, 8)
+    assert wanted(hands) == [4, 4]
+    for index in (2, 3):
+        hands.append(make_hand(master, f"h_{index}").join())
+        expected = [2, 3, 3] if index == 2 else [2, 2, 2, 2]
+        until(lambda expected=expected: wanted(hands) == expected)
+        for hand in hands:
+            hand.obey()
+        until(lambda: master.state == "running" and master.spawning_completed)
+
+
+@pytest.mark.parametrize("is_rebalancing", [False, True])
+def test_a_missing_worker(make_master: Any, make_hand: Any, monkeypatch: Any, is_rebalancing: bool) -> None:
+    """DST-39, DST-40, DST-41, DST-56."""
+    monkeypatch.setattr(runners, "HEARTBEAT_DEAD_INTERNAL", -30 if not is_rebalancing else -10000)
+    master = make_master(enable_rebalancing=is_rebalancing)
+    hands = [make_hand(master, f"h_{index}").join() for index in range(2)]
+    run_test(master, hands, 8)
+    lost, left = hands
+    lost.greenlets.pop().kill()
+    until(lambda: master.clients["h_0"].state == "missing")
+    assert master.user_count == 4
+    if is_rebalancing:
+        until(lambda: left.wanted == 8)
+        left.obey()
+        until(lambda: master.spawning_completed and master.state == "running")
+        lost.greenlets.append(gevent.spawn(lost._beat))
+        until(lambda: left.wanted == 4)
+        assert master.clients["h_0"].state == "running"
+    else:
+        gevent.sleep(0.05)
+        assert left.wanted == 4
+        until(lambda: "h_0" not in master.clients)
+        until(lambda: left.wanted == 8)
+        assert min(sum(job["user_classes_count"].values()) for job in left.of("spawn")) == 4, "users never drop"
+
+
+@pytest.mark.parametrize("kind", ["quit", "client_stopped"])
+def test_a_leaving_worker(make_master: Any, make_hand: Any, kind: str) -> None:
+    """DST-21, DST-22, DST-57."""
+    master = make_master()
+    hands = [make_hand(master, f"h_{index}").join() for index in range(2)]
+    run_test(master, hands, 6)
+    hands[0].send(kind)
+    until(lambda: hands[1].wanted == 6)
+    assert list(master.clients) == ["h_1"]
+
+
+def test_the_last_worker_ends_the_test(make_master: Any, make_hand: Any) -> None:
+    """DST-22, DST-42."""
+    master = make_master()
+    hand = make_hand(master, "h_0").join()
+    run_test(master, [hand], 2)
+    hand.send("quit")
+    until(lambda: master.state == "stopped")
+
+
+def test_custom_messages(make_master: Any, make_hand: Any) -> None:
+    """DST-23, DST-33, API-140, API-141."""
+    master = make_master()
+    hands = [make_hand(master, f"h_{index}").join() for index in range(2)]
+    got: list[Any] = []
+
+    def listener(environment: Environment, msg: Any) -> None:
+        got.append((msg.type, msg.data, msg.node_id))
+        if msg.data == "bad":
+            raise ValueError("no")
+
+    master.register_message("mine", listener)
+    master.register_message("aside", listener, concurrent=True)
+    with pytest.raises(Exception, match="mine"):
+        master.register_message("mine", listener)
+    hands[0].send("mine", "bad")
+    hands[0].send("mine", {1: [None]})
+    hands[1].send("aside", 2)
+    until(lambda: len(got) == 3)
+    assert got == [("mine", "bad", "h_0"), ("mine", {1: [None]}, "h_0"), ("aside", 2, "h_1")]
+    master.send_message("to_all", {"a": 1})
+    master.send_message("to_one", 5, "h_1")
+    until(lambda: hands[1].of("to_one") == [5] and hands[0].of("to_all") == [{"a": 1}])
+    assert hands[0].of("to_one") == []
+
+
+def test_the_locustfile_is_given(make_master: Any, make_hand: Any, tmp_path: Any) -> None:
+    """DST-13, DST-25."""
+    path = tmp_path / "mine.py"
+    path.write_text("# text\n")
+    master = make_master()
+    master.environment.parsed_locustfiles = [str(path)]
+    hand = make_hand(master, "x_download_locustfile_1", is_beating=False)
+    hand.send("locustfile", {"version": VERSION})
+    until(lambda: hand.got)
+    assert hand.of("locustfile") == [{"locustfiles": [{"filename": "mine.py", "contents": "# text\n"}]}]
+    path.unlink()
+    hand.send("locustfile", {"version": VERSION})
+    until(lambda: len(hand.got) == 2)
+    assert "error" in hand.of("locustfile")[1]
+
+
+def test_no_worker_no_test(make_master: Any) -> None:
+    master = make_master()
+    master.start(1, 1)
+    assert master.state == "ready"
+
+
+def test_a_port_in_use_ends_the_process(make_master: Any) -> None:
+    """CLI-36."""
+    port = make_master().server.port
+    with pytest.raises(SystemExit) as caught:
+        environment().create_master_runner("127.0.0.1", port)
+    assert caught.value.code == 1
+
+
+class HandMaster:
+    """A master played by hand."""
+
+    def __init__(self) -> None:
+        self.server = Server("127.0.0.1", 0)
+        self.got: list[Message] = []
+        self.is_answering = True
+        self.greenlet = gevent.spawn(self._listen)
+
+    def _listen(self) -> None:
+        while True:
+            sender, message = self.server.recv_from_client()
+            self.got.append(message)
+            if self.is_answering and message.type == "client_ready":
+                self.send("ack", {"index": 7}, sender)
+            if self.is_answering and message.type == "heartbeat":
+                self.send("heartbeat", None, sender)
+
+    def send(self, kind: str, data: Any, to: str) -> None:
+        self.server.send_to_client(Message(kind, data, to))
+
+    def of(self, kind: str) -> list[Any]:
+        return [message.data for message in self.got if message.type == kind]
+
+    def close(self) -> None:
+        self.greenlet.kill()
+        self.server.close()
+
+
+@pytest.fixture
+def hand_master() -> Iterator[HandMaster]:
+    master = HandMaster()
+    yield master
+    master.close()
+
+
+@pytest.fixture
+def worker(hand_master: HandMaster) -> Iterator[WorkerRunner]:
+    runner = environment(A, B).create_worker_runner("127.0.0.1", hand_master.server.port)
+    yield runner
+    runner.quit()
+    runner.client.close()
+
+
+def job(timestamp: float, **counts: int) -> dict[str, Any]:
+    return {
+        "timestamp": timestamp,
+        "user_classes_count": counts,
+        "host": "http://h",
+        "stop_timeout": 0.0,
+        "parsed_options": {"mine": 5, "tags": ["t"], "num_users": 99},
+    }
+
+
+def test_what_a_worker_says_first(hand_master: HandMaster, worker: WorkerRunner) -> None:
+    """DST-14, DST-15, DST-18, API-143."""
+    assert worker.worker_index == 7
+    until(lambda: hand_master.of("stats") and hand_master.of("heartbeat"))
+    assert hand_master.of("client_ready") == [VERSION]
+    assert hand_master.of("heartbeat")[0]["state"] == "ready"
+    report = hand_master.of("stats")[0]
+    assert report["stats"] == [] and report["errors"] == {} and report["user_count"] == 0
+    assert report["user_classes_count"] == {"A": 0, "B": 0}
+    with pytest.raises(NotImplementedError):
+        worker.start(1, 1)
+
+
+def test_a_worker_in_a_test(hand_master: HandMaster, worker: WorkerRunner) -> None:
+    """DST-16, DST-17, DST-26 to DST-28, DST-46, DST-52, DST-53."""
+    events: list[str] = []
+    for name in ("test_start", "spawning_complete", "test_stopping", "test_stop"):
+        getattr(worker.environment.events, name).add_listener(lambda _name=name, **_: events.append(_name))
+    me = worker.client_id
+    hand_master.send("spawn", job(1.0, A=2, B=0), me)
+    until(lambda: hand_master.of("spawning_complete"))
+    assert hand_master.of("spawning_complete") == [{"user_classes_count": {"A": 2, "B": 0}, "user_count": 2}]
+    assert worker.environment.host == A.host == "http://h"
+    options = worker.environment.parsed_options
+    assert options.mine == 5 and options.tags == ["t"] and options.num_users is None
+    hand_master.send("spawn", job(1.0, A=0, B=0), me)
+    hand_master.send("spawn", job(2.0, A=1, B=2), me)
+    until(lambda: len(hand_master.of("spawning_complete")) == 2)
+    assert len(hand_master.of("spawning")) == 3, "also for the one that was discarded"
+    assert worker.user_classes_count == {"A": 1, "B": 2}
+    hand_master.send("spawning_complete", {"user_count": 3}, me)
+    until(lambda: worker.state == "running")
+    hand_master.send("stop", None, me)
+    until(lambda: len(hand_master.of("client_ready")) == 2)
+    assert hand_master.of("client_stopped") == [None] and worker.user_count == 0
+    assert events == ["test_start", "spawning_complete", "test_stopping", "test_stop"]
+    hand_master.send("spawn", job(1.5, A=1, B=0), me)
+    until(lambda: len(hand_master.of("spawning_complete")) == 3)
+    assert events[-1] == "test_start", "also with the earlier time of another master's clock"
+    A.host = None
+
+
+def test_an_unknown_class_is_an_error(hand_master: HandMaster, worker: WorkerRunner) -> None:
+    """DST-54."""
+    hand_master.send("spawn", job(1.0, A=1, Zebra=1), worker.client_id)
+    until(lambda: hand_master.of("spawning"))
+    until(lambda: worker.spawning_greenlet is not None and worker.spawning_greenlet.ready())
+    assert "Zebra" in str(worker.spawning_greenlet.exception)
+
+
+def test_a_worker_quits_for_its_master(hand_master: HandMaster, worker: WorkerRunner) -> None:
+    """DST-29, EVT-33."""
+    hand_master.send("spawn", job(1.0, A=1, B=0), worker.client_id)
+    until(lambda: worker.user_count == 1)
+    hand_master.send("quit", None, worker.client_id)
+    worker.greenlet.join(5)
+    until(lambda: hand_master.of("quit"))
+    kinds = [message.type for message in hand_master.got]
+    assert kinds.count("quit") == 1 and kinds.index("quit") > len(kinds) - 1 - kinds[::-1].index("stats")
+
+
+def test_a_worker_reconnects(hand_master: HandMaster, worker: WorkerRunner) -> None:
+    """DST-31."""
+    before = worker.client
+    hand_master.send("reconnect", None, worker.client_id)
+    until(lambda: worker.client is not before)
+    count = len(hand_master.of("heartbeat"))
+    until(lambda: len(hand_master.of("heartbeat")) > count + 2)
+
+
+def test_a_silent_master(hand_master: HandMaster, worker: WorkerRunner, monkeypatch: Any) -> None:
+    """DST-43."""
+    monkeypatch.setattr(runners, "MASTER_HEARTBEAT_TIMEOUT", 0.5)
+    hand_master.is_answering = False
+    worker.greenlet.join(5)
+    assert not worker.greenlet
+    until(lambda: hand_master.of("quit") == [None])
+
+
+def test_no_master_at_all(monkeypatch: Any) -> None:
+    """DST-45, CLI-85."""
+    monkeypatch.setattr(runners, "CONNECT_TIMEOUT", 0.02)
+    monkeypatch.setattr(runners, "CONNECT_RETRY_COUNT", 2)
+    server = Server("127.0.0.1", 0)
+    port = server.port
+    server.close()
+    with pytest.raises((ConnectionError, RPCError)):
+        environment().create_worker_runner("127.0.0.1", port)
+
+
+def test_errors_of_users_reach_the_master(hand_master: HandMaster, worker: WorkerRunner) -> None:
+    """DST-19, EVT-35."""
+    try:
+        raise ValueError("boom")
+    except ValueError as error:
+        worker.environment.events.user_error.fire(user_instance=None, exception=error, tb=error.__traceback__)
+    until(lambda: hand_master.of("exception"))
+    report = hand_master.of("exception")[0]
+    assert report["msg"] == "boom" and "test_distributed" in report["traceback"]
+
+
+def test_a_restarted_master_takes_our_workers_back(stack: contextlib.ExitStack, make_master: Any) -> None:
+    """DST-44, where Locust's workers never come back."""
+    first = environment().create_master_runner("127.0.0.1", 0)
+    port = first.server.port
+    worker = environment().create_worker_runner("127.0.0.1", port)
+    stack.callback(worker.client.close)
+    until(lambda: worker.client_id in first.clients)
+    first.start(2, 100)
+    until(lambda: worker.user_count == 2)
+    first.greenlet.kill()
+    first.server.close()
+    gevent.sleep(0.1)
+    second = environment().create_master_runner("127.0.0.1", port)
+    until(lambda: worker.client_id in second.clients and worker.user_count == 0)
+    until(lambda: second.clients[worker.client_id].state == "ready")
+    second.start(3, 100)
+    until(lambda: worker.user_count == 3 and second.state == "running")
+    second.quit()
+    until(lambda: not worker.greenlet)
+    second.server.close()

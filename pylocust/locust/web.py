@@ -11,6 +11,8 @@ import logging
 import math
 import mimetypes
 import os
+import time
+from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -54,6 +56,7 @@ from .runners import STATE_MISSING, STATE_RUNNING, MasterRunner
 from .user.users import RestMixin
 from .util.cache import memoize
 from .util.date import format_safe_timestamp
+from .util.process import CpuMeter, resident_bytes
 from .util.timespan import parse_timespan
 
 if TYPE_CHECKING:
@@ -129,6 +132,34 @@ class _ServerLog:
         """Nothing is held back."""
 
 
+class GeneratorWatch:
+    """How this process copes: a generator that lags measures itself and not the server."""
+
+    INTERVAL = 1.0
+
+    def __init__(self) -> None:
+        self._meter = CpuMeter()
+        self._cpu_usage = 0.0
+        # How much later than asked for recent sleeps ended.
+        self._lags: deque[float] = deque(maxlen=10)
+
+    def run(self) -> None:
+        """Measures for as long as its greenlet lives."""
+        while True:
+            asked = time.monotonic()
+            gevent.sleep(self.INTERVAL)
+            self._lags.append(max(0.0, time.monotonic() - asked - self.INTERVAL))
+            self._cpu_usage = self._meter.read()
+
+    def report(self) -> dict[str, float]:
+        """CPU in percent of a core, memory in bytes, the longest lag of the last seconds."""
+        return {
+            "cpu_usage": self._cpu_usage,
+            "memory_usage": resident_bytes(),
+            "lag_ms": 1000 * max(self._lags, default=0.0),
+        }
+
+
 class WebUI:
     """Serves pages and endpoints about an environment."""
 
@@ -170,6 +201,7 @@ class WebUI:
         self.auth_args = {}
         self.greenlet = None
         self.server = None
+        self._watch = GeneratorWatch()
         self._swarm_greenlet: gevent.Greenlet[..., Any] | None = None
         self._run_time_greenlet: gevent.Greenlet[..., Any] | None = None
         self._statistics = memoize(timeout=DEFAULT_CACHE_TIME, dynamic_timeout=True)(self._statistics_json)
@@ -212,6 +244,7 @@ class WebUI:
             ("/stats/requests", "request_stats", self._request_stats, "GET"),
             ("/stats/requests/csv", "request_stats_csv", self._requests_csv, "GET"),
             ("/stats/requests_full_history/csv", "request_stats_full_history_csv", self._history_csv, "GET"),
+            ("/stats/generator", "generator", self._generator, "GET"),
             ("/stats/failures/csv", "failures_stats_csv", self._failures_csv, "GET"),
             ("/exceptions", "exceptions", self._exceptions, "GET"),
             ("/exceptions/csv", "exceptions_csv", self._exceptions_csv, "GET"),
@@ -245,12 +278,15 @@ class WebUI:
         """Serves until ``stop()``."""
         tls = {"certfile": self.tls_cert, "keyfile": self.tls_key} if self.tls_cert and self.tls_key else {}
         self.server = pywsgi.WSGIServer((self.host, self.port), self.app, log=None, error_log=_ServerLog(), **tls)
+        watch = gevent.spawn(self._watch.run)
         try:
             self.server.serve_forever()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 logger.critical("Port %s is in use: choose another one with --web-port", self.port)
             raise
+        finally:
+            watch.kill(block=False)
 
     def stop(self) -> None:
         """Ends the server."""
@@ -542,6 +578,9 @@ class WebUI:
 
     def _logs(self) -> Response:
         return jsonify(master=get_logs(), workers=self.environment.worker_logs)
+
+    def _generator(self) -> Response:
+        return jsonify(self._watch.report())
 
     def _count_workers(self) -> int:
         runner = self.environment.runner

@@ -1,0 +1,145 @@
+// Tables that the application and the report have in common.
+import { useMemo } from "react";
+import { moment, percent, percentile, short, whole } from "./format";
+import { type Column, DataTable } from "./table";
+import type { Entry, Failure, RatioNode, Ratios, UserException } from "./types";
+
+const entryKey = (entry: { method: string; name: string }) => `${entry.method} ${entry.name}`.trim();
+
+function number(key: string, title: string, value: (entry: Entry) => number, show = whole): Column<Entry> {
+  return { key, title, value, show: (entry) => show(value(entry)) };
+}
+
+interface StatisticsProps {
+  entries: Entry[];
+  percentiles: number[];
+  isCurrent: boolean;
+  memory?: string;
+}
+
+/** Requests by name; the last entry is the sum of all. */
+export function Requests({ entries, percentiles, isCurrent, memory }: StatisticsProps) {
+  const columns = useMemo((): Column<Entry>[] => {
+    const total = [
+      number("total_rps", isCurrent ? "Total RPS" : "RPS", (entry) => entry.total_rps, short),
+      number("total_fail", isCurrent ? "Total failures/s" : "Failures/s", (entry) => entry.total_fail_per_sec, short),
+    ].map((column) => ({ ...column, isHidden: isCurrent }));
+    const current = [
+      number("rps", "Current RPS", (entry) => entry.current_rps, short),
+      number("fail", "Current failures/s", (entry) => entry.current_fail_per_sec, short),
+    ];
+    return [
+      { key: "method", title: "Type", value: (entry) => entry.method },
+      { key: "name", title: "Name", value: (entry) => entry.name },
+      number("requests", "# Requests", (entry) => entry.num_requests),
+      {
+        key: "fails",
+        title: "# Fails",
+        value: (entry) => entry.num_failures,
+        show: (entry) => (
+          <span className={entry.num_failures > 0 ? "bad" : undefined}>
+            {whole(entry.num_failures)}
+            {entry.num_failures > 0 && ` (${percent(entry.num_failures / Math.max(1, entry.num_requests))})`}
+          </span>
+        ),
+      },
+      number("median", "Median (ms)", (entry) => entry.median_response_time),
+      ...percentiles.map((part) =>
+        number(`p${part}`, `${percentile(part)} (ms)`, (entry) => entry[`response_time_percentile_${part}`] ?? 0),
+      ),
+      number("average", "Average (ms)", (entry) => entry.avg_response_time, short),
+      number("min", "Min (ms)", (entry) => entry.min_response_time),
+      number("max", "Max (ms)", (entry) => entry.max_response_time),
+      number("size", "Average size (bytes)", (entry) => entry.avg_content_length),
+      ...(isCurrent ? current : []),
+      ...total,
+    ];
+  }, [percentiles, isCurrent]);
+  return (
+    <DataTable
+      label="Requests"
+      columns={columns}
+      rows={entries.slice(0, -1)}
+      total={entries.at(-1)}
+      rowKey={entryKey}
+      empty="No request has been made yet."
+      memory={memory}
+    />
+  );
+}
+
+const FAILURES: Column<Failure>[] = [
+  { key: "occurrences", title: "# Failures", value: (row) => row.occurrences, show: (row) => whole(row.occurrences) },
+  { key: "method", title: "Method", value: (row) => row.method },
+  { key: "name", title: "Name", value: (row) => row.name },
+  { key: "error", title: "Message", value: (row) => row.error, show: (row) => <span className="message">{row.error}</span> },
+  { key: "first", title: "First seen", value: (row) => row.first_seen ?? 0, show: (row) => moment(row.first_seen) },
+  { key: "last", title: "Last seen", value: (row) => row.last_seen ?? 0, show: (row) => moment(row.last_seen) },
+];
+const failureKey = (row: Failure) => `${row.method} ${row.name} ${row.error}`;
+
+export function Failures({ rows }: { rows: Failure[] }) {
+  return (
+    <DataTable
+      label="Failures"
+      columns={FAILURES}
+      rows={rows}
+      rowKey={failureKey}
+      empty="No request has failed."
+      sortedBy={{ key: "occurrences", isDescending: true }}
+    />
+  );
+}
+
+export function Exceptions({ rows }: { rows: UserException[] }) {
+  if (rows.length === 0) {
+    return <p className="empty">No exception was raised.</p>;
+  }
+  return (
+    <ul className="exceptions">
+      {rows.map((row) => (
+        <li key={row.traceback}>
+          <details>
+            <summary>
+              <b>{whole(row.count)}×</b> <span className="message">{row.msg}</span> <small>{row.nodes}</small>
+            </summary>
+            <pre>{row.traceback}</pre>
+          </details>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Level({ nodes }: { nodes: Record<string, RatioNode> }) {
+  return (
+    <ul className="ratios">
+      {Object.entries(nodes).map(([name, node]) => (
+        <li key={name}>
+          <span className="bar" style={{ "--share": `${100 * node.ratio}%` } as React.CSSProperties}>
+            <b>{(100 * node.ratio).toFixed(1)} %</b> {name}
+          </span>
+          {node.tasks && <Level nodes={node.tasks} />}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function TaskRatios({ ratios }: { ratios: Ratios }) {
+  if (Object.keys(ratios.per_class).length === 0) {
+    return <p className="empty">There are no tasks.</p>;
+  }
+  return (
+    <div className="halves">
+      <section>
+        <h3>Within each class</h3>
+        <Level nodes={ratios.per_class} />
+      </section>
+      <section>
+        <h3>Of everything</h3>
+        <Level nodes={ratios.total} />
+      </section>
+    </div>
+  );
+}

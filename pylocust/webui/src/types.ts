@@ -1,0 +1,169 @@
+// What the server's pages and endpoints give; the names are those of the JSON.
+
+export interface Entry {
+  method: string;
+  name: string;
+  num_requests: number;
+  num_failures: number;
+  min_response_time: number;
+  max_response_time: number;
+  avg_response_time: number;
+  median_response_time: number;
+  avg_content_length: number;
+  current_rps: number;
+  current_fail_per_sec: number;
+  total_rps: number;
+  total_fail_per_sec: number;
+  [percentile: `response_time_percentile_${string}`]: number;
+}
+
+export interface Failure {
+  method: string;
+  name: string;
+  error: string;
+  occurrences: number;
+  first_seen: number | null;
+  last_seen: number | null;
+}
+
+export interface UserException {
+  count: number;
+  msg: string;
+  traceback: string;
+  nodes: string;
+}
+
+export interface WorkerNode {
+  id: string;
+  state: string;
+  user_count: number;
+  cpu_usage: number;
+  memory_usage: number;
+}
+
+export interface Statistics {
+  stats: Entry[];
+  errors: Failure[];
+  state: string;
+  user_count: number;
+  current_rps?: number;
+  current_fail_per_sec?: number;
+  total_rps: number;
+  fail_ratio: number;
+  current_response_time_percentiles?: Record<string, number | null>;
+  workers?: WorkerNode[];
+  worker_count?: number;
+  extended_stats?: { key: string; data: Record<string, string | number>[] }[];
+}
+
+export type Sample = { time: string } & Record<string, [string, number | null] | string>;
+
+export interface RatioNode {
+  ratio: number;
+  tasks?: Record<string, RatioNode>;
+}
+
+export interface Ratios {
+  per_class: Record<string, RatioNode>;
+  total: Record<string, RatioNode>;
+}
+
+export interface Generator {
+  cpu_usage: number;
+  memory_usage: number;
+  lag_ms: number;
+}
+
+export interface Field {
+  default_value: string | number | boolean | string[] | null;
+  choices: string[] | null;
+  help_text: string | null;
+  is_multiple: boolean;
+  is_required: boolean;
+  is_secret: boolean;
+}
+
+export interface UserClass {
+  fixed_count: number;
+  host: string | null;
+  tasks: string[];
+  weight: number;
+}
+
+export interface PageArgs {
+  available_shape_classes: string[];
+  available_user_classes: string[] | null;
+  available_user_tasks: Record<string, string[]> | null;
+  extra_options: Record<string, Field>;
+  hide_common_options: boolean | null;
+  history: Sample[];
+  host: string;
+  is_distributed: boolean;
+  is_host_required: boolean;
+  locustfile: string | null;
+  missing_host_warning: boolean;
+  num_users: number | null;
+  override_host_warning: boolean;
+  percentiles_to_chart: number[];
+  percentiles_to_statistics: number[];
+  profile: string | null;
+  run_time: number | string | null;
+  shape_use_common_options: boolean | null;
+  show_userclass_picker: boolean;
+  spawn_rate: number | null;
+  state: string;
+  stats_history_enabled: boolean | null;
+  user_count: number;
+  users: Record<string, UserClass> | null;
+  version: string;
+  worker_count: number;
+  all_profiles?: string[];
+  extended_tabs?: { title: string; key: string }[];
+  extended_tables?: { key: string; structure: { key: string; title: string }[] }[];
+  extended_csv_files?: { href: string; title: string }[];
+}
+
+export interface LoginField {
+  label: string;
+  name: string;
+  type?: string | null;
+  default_value?: string | boolean | null;
+  choices?: string[] | null;
+  is_multiple?: boolean | null;
+  is_secret?: boolean | null;
+  is_required?: boolean | null;
+}
+
+export interface LoginArgs {
+  username_password_callback?: string;
+  auth_providers?: { label?: string | null; callback_url: string; icon_url?: string | null }[];
+  custom_form?: { inputs?: LoginField[] | null; callback_url: string; submit_button_text?: string | null };
+  error?: string | null;
+  info?: string | null;
+}
+
+export interface ReportArgs {
+  requests_statistics: Entry[];
+  response_time_statistics: ({ name: string; method: string } & Record<string, number | string>)[];
+  failures_statistics: Failure[];
+  exceptions_statistics: UserException[];
+  history: Sample[];
+  tasks: Ratios;
+  start_time: string;
+  end_time: string;
+  duration: string;
+  host: string;
+  locustfile: string;
+  profile: string | null;
+  percentiles_to_chart: number[];
+  show_download_link: boolean;
+}
+
+declare global {
+  interface Window {
+    templateArgs?: unknown;
+    authArgs?: LoginArgs;
+    reportExtras?: { options: Record<string, string>; version: string };
+    theme?: string;
+  }
+}

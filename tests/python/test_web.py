@@ -1,0 +1,230 @@
+"""The web application's endpoints, and that Locust's have the same form."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from oracle import ENGINES
+from servers import Target
+from webapp import LOCUSTFILE, free_port, serving
+
+SWARM = {"user_count": "4", "spawn_rate": "4", "run_time": "1m", "number": "7", "flagged": "true", "nobody": "1"}
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[str]:
+    with Target() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def url(host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("web"), host, "--class-picker") as url:
+        yield url
+
+
+def _form(value: Any) -> Any:
+    """Keys and types, without values."""
+    if isinstance(value, dict):
+        return {key: _form(item) for key, item in sorted(value.items())}
+    if isinstance(value, list):
+        return [_form(value[0])] if value else []
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+
+
+def _page_args(text: str) -> dict[str, Any]:
+    found = re.search(r"window\.templateArgs = (\{.*\})", text)
+    assert found, text[:500]
+    args: dict[str, Any] = json.loads(found[1])
+    return args
+
+
+def _visit(url: str) -> dict[str, Any]:
+    """What all endpoints answer, in the course of a test."""
+    answers: dict[str, Any] = {}
+
+    def ask(method: str, path: str, **data: Any) -> requests.Response:
+        answer = requests.request(method, url + path, timeout=10, allow_redirects=False, **data)
+        headers = {name: answer.headers.get(name) for name in ("Access-Control-Allow-Origin", "Location")}
+        allowed = sorted(answer.headers.get("Allow", "").split(", "))
+        body = _form(answer.json()) if "json" in answer.headers.get("Content-Type", "") else None
+        disposition = re.sub(r"\d{4}-.*?_", "", answer.headers.get("Content-Disposition", ""))
+        key = f"{len(answers)} {method} {path}"
+        answers[key] = (answer.status_code, headers, allowed, disposition, body)
+        return answer
+
+    page = _page_args(ask("GET", "/").text)
+    answers["page"] = {**page, "version": "", "history": []}
+    for path in ("/stop", "/stats/reset", "/swarm", "/nowhere", "/login", "/worker-count", "/stats/requests"):
+        ask("GET", path)
+    for refused in (
+        {},
+        {"user_count": "x"},
+        {"user_count": "-1", "spawn_rate": "1"},
+        {"user_count": "1", "spawn_rate": "inf"},
+        {"user_count": "1", "spawn_rate": "1", "run_time": "5x"},
+        {"user_count": "1", "spawn_rate": "1", "number": "abc"},
+    ):
+        ask("POST", "/swarm", data=refused)
+    ask("POST", "/user", json={"user_class_name": "A", "weight": 2})
+    ask("POST", "/user", json={"user_class_name": "Nobody"})
+    ask("POST", "/user", data="x")
+    ask("POST", "/swarm", data=SWARM)
+    time.sleep(4)  # rates are known after three whole seconds
+    for path in ("/stats/requests", "/exceptions", "/tasks", "/logs", "/options", "/own"):
+        ask("GET", path)
+    ask("POST", "/stop")
+    for path in (
+        "/stats/requests/csv",
+        "/stats/failures/csv",
+        "/exceptions/csv",
+        "/stats/requests_full_history/csv",
+        "/stats/report",
+        "/stats/report?download=1",
+    ):
+        ask("GET", path)
+    ask("POST", "/stats/reset")
+    return answers
+
+
+@pytest.mark.skipif(ENGINES[1].python is None, reason="real Locust is not installed")
+def test_endpoints_answer_as_locust_does(host: str, tmp_path: Path) -> None:
+    """WEB-1..5, 11..41, 49..51"""
+    seen = []
+    for engine in ENGINES:
+        folder = tmp_path / engine.name
+        with serving(folder, host, "--class-picker", python=engine.python or "", module=engine.name) as url:
+            seen.append(_visit(url))
+    ours, theirs = seen
+    assert list(ours) == list(theirs)
+    for key, answer in theirs.items():
+        assert ours[key] == answer, key
+
+
+def test_json_is_sorted_and_indented(url: str) -> None:
+    """WEB-2"""
+    text = requests.get(url + "/stats/requests", timeout=5).text
+    assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+
+
+def test_fields_of_the_form_keep_their_types(url: str) -> None:
+    """WEB-35, WEB-42"""
+    requests.post(url + "/swarm", data=SWARM, timeout=5)
+    requests.post(url + "/stop", timeout=5)
+    assert requests.get(url + "/options", timeout=5).json() == {"number": 7, "flagged": True}
+    options = _page_args(requests.get(url + "/", timeout=5).text)["extra_options"]
+    assert options["number"]["default_value"] == 3
+    assert options["secret"]["is_secret"] and "unseen" not in options
+
+
+def test_errors_are_no_markup(url: str) -> None:
+    """WEB-6"""
+    answer = requests.post(url + "/swarm", data={**SWARM, "number": "<script>"}, timeout=5)
+    assert answer.status_code == 500
+    assert answer.headers["Content-Type"].startswith("text/plain")
+
+
+def test_page_and_report_hold_no_markup_of_the_target(url: str) -> None:
+    """Names and failure texts come from strangers."""
+    requests.post(url + "/swarm", data=SWARM, timeout=5)
+    time.sleep(1)  # until each task has run
+    requests.post(url + "/stop", timeout=5)
+    report = requests.get(url + "/stats/report", timeout=5).text
+    assert "</script><b>group" not in report and "<img src=x" not in report
+    assert len(report) < 600_000
+
+
+def test_report_holds_the_keys_of_locust(url: str) -> None:
+    """REP-42, REP-43, REP-47, REP-48"""
+    text = requests.get(url + "/stats/report?theme=dark", timeout=5).text
+    assert set(_page_args(text)) == set(
+        "duration end_time exceptions_statistics failures_statistics history host is_report locustfile"
+        " percentiles_to_chart profile requests_statistics response_time_statistics show_download_link"
+        " start_time tasks".split()
+    )
+    assert 'window.theme = "dark"' in text
+    assert "s3cret" not in text
+    assert "src=" not in text.split("<body>")[0]
+
+
+def test_generator_tells_how_it_copes(url: str) -> None:
+    assert set(requests.get(url + "/stats/generator", timeout=5).json()) == {"cpu_usage", "memory_usage", "lag_ms"}
+
+
+def test_base_path(host: str, tmp_path: Path) -> None:
+    """WEB-1, WEB-68"""
+    with serving(tmp_path, host, "--web-base-path", "/base", base="/base") as url:
+        assert requests.get(url + "/", timeout=5).status_code == 200
+        root = url.removesuffix("/base")
+        assert requests.get(root + "/", timeout=5).status_code == 404
+        assert requests.get(root + "/own", timeout=5).text == "/base/ GET"
+
+
+def test_login(host: str, tmp_path: Path) -> None:
+    """WEB-8, WEB-27, WEB-69..72"""
+    with serving(tmp_path, host, "--web-login") as url:
+        refused = requests.get(url + "/tasks", allow_redirects=False, timeout=5)
+        assert (refused.status_code, refused.headers["Location"]) == (302, "/login?next=%2Ftasks")
+        with requests.Session() as session:
+            wrong = session.post(url + "/check", data={"username": "a", "password": "b"}, timeout=5)
+            assert "Wrong \\u003cb\\u003epassword" in wrong.text
+            session.post(url + "/check", data={"username": "a", "password": "right"}, timeout=5)
+            assert session.get(url + "/tasks", timeout=5).status_code == 200
+            for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere.example"}):
+                assert session.post(url + "/stop", headers=headers, timeout=5).status_code == 403
+            assert session.post(url + "/stop", headers={"Origin": url}, timeout=5).status_code == 200
+
+
+def test_autostart_and_autoquit_write_the_report(host: str, tmp_path: Path) -> None:
+    """CLI-14, CLI-15, CLI-40"""
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    args = ["--autostart", "--autoquit", "0", "-u", "2", "-r", "2", "-t", "1", "-H", host, "--html", "out/{u}_{t}.html"]
+    command = [sys.executable, "-m", "cload", "--web-host", "127.0.0.1", "-P", str(free_port()), *args]
+    done = subprocess.run(
+        command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert _page_args((tmp_path / "out" / "2_1.html").read_text())["tasks"]["total"]["A"]["ratio"] > 0
+
+
+def test_port_in_use(host: str, tmp_path: Path) -> None:
+    """CLI-12"""
+    with serving(tmp_path, host) as url:
+        port = url.rsplit(":", 1)[1]
+        command = [sys.executable, "-m", "cload", "--web-host", "127.0.0.1", "-P", port]
+        done = subprocess.run(
+            command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False
+        )
+    assert done.returncode == 2
+    assert f"Port {port} is in use" in done.stderr
+
+
+def test_ends_on_sigterm_without_a_report(host: str, tmp_path: Path) -> None:
+    """CLI-90"""
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cload", "--web-host", "127.0.0.1", "-P", str(port), "--html", "r.html"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "Starting web interface" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=15)
+    assert process.returncode == 0
+    assert not (tmp_path / "r.html").exists()

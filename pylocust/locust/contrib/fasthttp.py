@@ -887,23 +887,38 @@ class FastHttpSession(_cload.FastHttpSession):  # type: ignore[misc]
     def _sender(self) -> Any:
         """requests' session with this one's settings and cookies."""
         import requests
-        from requests.adapters import HTTPAdapter
+        import urllib3
 
         sender = self.__dict__.get("_requests_session")
         if sender is None:
             sender = self.__dict__["_requests_session"] = requests.Session()
             sender.headers.clear()
             sender.trust_env = False
+            # Nobody asked for a check that could be advised here.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             sender.verify = self._options[0] is not _tls(True)
             if self._options[3] is not None:
                 sender.proxies = {"http": self._options[3], "https": self._options[3]}
             factory = self.__dict__.get("_ssl_context_factory")
             if factory is not None:
-                adapter = HTTPAdapter()
-                adapter.init_poolmanager(10, 10, ssl_context=factory())
-                sender.mount("https://", adapter)
+                sender.mount("https://", _adapter_of(factory()))
         sender.cookies = self.cookiejar.copy()
         return sender
+
+
+def _adapter_of(context: ssl.SSLContext) -> Any:
+    """An adapter of requests for which the context alone decides what is checked."""
+    from requests.adapters import HTTPAdapter
+
+    class ContextAdapter(HTTPAdapter):
+        def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+            place, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+            return place, {"ssl_context": context}
+
+        def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+            """The context has done it."""
+
+    return ContextAdapter()
 
 
 def _without_credentials(base_url: str) -> tuple[str, bytes | None]:

@@ -1,0 +1,63 @@
+"""Prints one line for each call: its label, the events it made, what it returned or raised.
+
+Imported by the locustfiles of this folder, under cload and under Locust."""
+
+import json
+import os
+import re
+
+from locust import events
+from locust.exception import LocustError
+
+PORT = os.environ["TARGET_PORT"]
+happened = []
+
+
+@events.request.add_listener
+def on_request(
+    request_type, name, response_time, response_length, response, context, exception, start_time, url, **more
+):
+    assert response_time >= 0
+    assert start_time > 1e9
+    assert not more
+    happened.append(
+        (request_type, name, response_length, repr(exception), str(exception), context, url, type(response).__name__)
+    )
+
+
+def show(label, *parts):
+    text = " ".join(map(str, parts))
+    text = re.sub(r"0x[0-9a-f]+", "0x", text).replace(f":{PORT}", ":PORT")
+    print(
+        "CALL", json.dumps([label, text, [str(event).replace(f":{PORT}", ":PORT") for event in happened]]), flush=True
+    )
+    happened.clear()
+
+
+def attempt(label, call):
+    try:
+        show(label, call())
+    except BaseException as error:
+        show(label, "raised", type(error).__name__, "" if isinstance(error, LocustError) else str(error)[:200])
+
+
+def echo(response):
+    """What the target received: method, path, query, headers but Host, body."""
+    seen = response.json()
+    headers = {name.lower(): value for name, value in seen["headers"].items() if name.lower() != "host"}
+    return seen["method"], seen["path"], seen["query"], sorted(headers.items()), seen["body"]
+
+
+def attempt_caught(client, label, judge, url="/hello"):
+    """A call with catch_response=True; `judge` gets the response in the with-block."""
+
+    def call():
+        with client.get(url, catch_response=True) as response:
+            seen = judge(response)
+        return seen
+
+    attempt(label, call)
+
+
+def fail(error):
+    raise error

@@ -362,8 +362,7 @@ call_settings(struct session_object *self, struct call *call)
         }
     } else if (self->slots[CLOAD_SESSION_verify] != NULL || self->slots[CLOAD_SESSION_cert] != NULL) {
         if (self->tls_owner == NULL) {
-            self->tls_owner =
-                find_tls(self->state, self->slots[CLOAD_SESSION_verify], self->slots[CLOAD_SESSION_cert]);
+            self->tls_owner = find_tls(self->state, self->slots[CLOAD_SESSION_verify], self->slots[CLOAD_SESSION_cert]);
             if (self->tls_owner == NULL) {
                 return -1;
             }

@@ -423,7 +423,16 @@ cload_response_report(struct cload_response *self)
                 return done;
             }
         }
-        exception = outcome_exception(self, self->name);
+        /* The text of a status has the name the script may have given in request_meta. */
+        PyObject *meta = self->slots[CLOAD_SLOT_request_meta];
+        PyObject *name =
+            meta != NULL && PyDict_Check(meta) ? PyDict_GetItemWithError(meta, self->state->str_name) : NULL;
+        if (name == NULL && PyErr_Occurred()) {
+            return -1;
+        }
+        name = Py_NewRef(name != NULL ? name : self->name);
+        exception = outcome_exception(self, name);
+        Py_DECREF(name);
         if (exception == NULL) {
             return -1;
         }

@@ -13,13 +13,6 @@ if TYPE_CHECKING:
 _config: pytest.Config | None = None
 
 
-class _Unheard:
-    """Stands for the request event where no test runs."""
-
-    def fire(self, *, reverse: bool = False, **kwargs: Any) -> None:
-        """Tells nobody."""
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Keeps the configuration for the fixtures."""
     global _config
@@ -38,8 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _session_arguments(user: User | None) -> dict[str, Any]:
     if user is not None:
         return {"base_url": user.host, "request_event": user.environment.events.request, "user": user}
+    from locust.event import EventHook
+
     host = _config.getoption("--host") if _config is not None else None
-    return {"base_url": host, "request_event": _Unheard(), "user": None}
+    return {"base_url": host, "request_event": EventHook(), "user": None}
 
 
 @pytest.fixture

@@ -1,0 +1,365 @@
+"""The clients of HttpUser and FastHttpUser: each snippet gives the same on cload as on real Locust."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from oracle import ENGINES
+from servers import Target
+
+_PREAMBLE = """
+import re
+from locust import FastHttpUser
+from locust.contrib.fasthttp import FastHttpSession
+from locust.event import Events
+def show(value):
+    value = value.replace(URL, "URL") if isinstance(value, str) else value
+    return re.sub(r"0x[0-9a-f]+", "0x", value) if isinstance(value, str) else value
+class Plain(HttpUser):
+    host = URL
+class Fast(FastHttpUser):
+    host = URL
+    network_timeout = 2
+    connection_timeout = 2
+environment = Environment(user_classes=[Plain, Fast], events=Events())
+seen = []
+@environment.events.request.add_listener
+def keep(request_type, name, response_time, response_length, exception, context, url, response, **more):
+    kind = type(exception).__name__ if exception is not None else None
+    seen.append([request_type, show(name), response_length, kind, context, show(str(url))])
+def records():
+    rows, seen[:] = seen[:], []
+    return rows
+def raised(function, *args, **kwargs):
+    try:
+        return [None, function(*args, **kwargs).status_code]
+    except Exception as error:
+        return [type(error).__name__, isinstance(error, LocustError)]
+def raised_in(response, function=None):
+    try:
+        with response as entered:
+            if function: function(entered)
+        return None
+    except Exception as error:
+        return type(error).__name__
+user = USER(environment)
+client = user.client
+"""
+
+
+def _lines(value: Any) -> list[str]:
+    """For a readable difference."""
+    return json.dumps(value, indent=1, sort_keys=True).splitlines()
+
+
+def compare(target: Target, user: str, code: str) -> Any:
+    """What `code` gives to out(), which has to be the same on both; `user` is Plain or Fast."""
+    if ENGINES[1].python is None:
+        pytest.skip("real Locust is not there: set LOCUST_ORACLE to its Python")
+    whole = f"URL = {target.url!r}\n{_PREAMBLE.replace('USER(', user + '(')}\n{code}"
+    with ThreadPoolExecutor(2) as executor:
+        ours, theirs = executor.map(lambda engine: engine.snippet(whole), ENGINES)
+    assert _lines(ours) == _lines(theirs)
+    return ours
+
+
+def test_addresses_and_names(target: Target) -> None:
+    """API-153, API-154, API-155, API-156, API-157, API-158."""
+    code = """
+client.get("/hello?a=1"); client.get("/echo", params={"b": 2}); client.get(URL + "/hello")
+client.get("/hello", name="n"); client.get(URL.upper() + "/hello")
+client.request("get", "/hello"); client.post("/echo", {"a": 1}, {"json": 2}); client.post("/echo", json={})
+client.put("/echo", "x"); client.patch("/echo", "x"); client.delete("/echo"); client.options("/echo")
+client.head("/redirect/1"); client.get("/redirect/2"); client.get("/redirect/2", allow_redirects=False)
+client.request_name = "attribute"
+client.get("/hello")
+with client.rename_request("block"):
+    client.get("/hello"); client.get("/hello", name="own")
+client.get("/hello")
+out([records(), raised(client.get, "/hello", {"a": 1}), client.request_name])
+"""
+    rows, positional, name = compare(target, "Plain", code)
+    assert [row[1] for row in rows[-4:]] == ["attribute", "block", "own", "/hello"]
+    assert positional == ["TypeError", False]
+    assert name is None
+
+
+def test_credentials_of_the_host(target: Target) -> None:
+    """API-152, API-215."""
+    code = """
+found = []
+for kind in (Plain, Fast):
+    class With(kind):
+        host = URL.replace("//", "//user:se%63ret@")
+    client = With(environment).client
+    found.append([client.get("/basic-auth").status_code, show(client.base_url)])
+out([found, records()])
+"""
+    assert compare(target, "Plain", code)[0] == [[200, "URL"], [200, "URL"]]
+
+
+def test_event_keywords(target: Target) -> None:
+    """API-159, API-160, API-161, API-168."""
+    code = """
+environment.events.request.add_listener(lambda **k: log.append(
+    [sorted(k), type(k["response_time"]).__name__, type(k["response"]).__name__, k["start_time"] > 1e9]))
+class Lasting(Plain):
+    def context(self): return {"a": 1, "b": 1}
+client = Lasting(environment).client
+response = client.get("/gzip", context={"b": 2})
+client.get("/bytes/1000", stream=True); client.get("/chunked/1000", stream=True)
+begin = time.time(); client.get("/delay/100"); took = time.time() - begin
+import requests
+out([records(), log, isinstance(response, requests.Response), sorted(response.request_meta), took >= 0.1])
+"""
+    rows = compare(target, "Plain", code)[0]
+    assert rows[0][4] == {"a": 1, "b": 2}
+    assert [row[2] for row in rows[1:3]] == [1000, 0]
+
+
+def test_failures(target: Target) -> None:
+    """API-162, API-163, API-164, API-165, API-166, API-167."""
+    code = """
+@environment.events.request.add_listener
+def text(exception, **_): log.append(show(repr(exception)))
+client.get("/status/404"); client.get("/status/404", name="n"); client.get("/status/399"); client.get("/status/503")
+refused = client.get("http://127.0.0.1:1/")
+late = client.get("/delay/1000", timeout=0.1)
+nowhere = client.get("http://no-such-name.invalid/")
+client.get("/redirect-loop")
+parts = [[r.status_code, r.content, r.text, dict(r.headers), type(r.error).__name__] for r in (refused, late, nowhere)]
+def ok(): return refused.ok
+log[5] = re.sub(r"port=\\d+", "", log[5])
+out([parts, raised(ok), raised(refused.raise_for_status),
+     [raised(client.get, bad) for bad in ("ftp://x/", "no-slash", "http://")], [row[:4] for row in records()], log])
+"""
+    found = compare(target, "Plain", code)
+    assert found[-1][1] == "HTTPError('404 Client Error: Not Found for url: n')"
+    assert found[-1][4] == "ConnectionRefusedError(111, 'Connection refused')"
+
+
+def test_plain_responses_do_not_judge(target: Target) -> None:
+    """API-169."""
+    code = """
+import requests
+response = requests.get(URL + "/hello")
+out([raised(response.success), raised(response.failure, "no")])
+"""
+    assert compare(target, "Plain", code) == [["LocustError", True], ["LocustError", True]]
+
+
+def test_pool_manager(target: Target) -> None:
+    """API-16, API-170, API-171: one pool for all users."""
+    code = """
+from urllib3 import PoolManager
+class Shared(Plain):
+    pool_manager = PoolManager(maxsize=1, block=True)
+users = [Shared(environment) for _ in range(3)]
+jobs = [gevent.spawn(user.client.get, "/delay/20") for user in users]
+gevent.joinall(jobs)
+is_one = users[0].pool_manager is users[1].pool_manager
+out([[job.value.status_code for job in jobs], is_one, Plain.pool_manager is None])
+"""
+    assert compare(target, "Plain", code) == [[200, 200, 200], True, True]
+
+
+def test_requests_features(target: Target) -> None:
+    """API-172."""
+    code = """
+client.cookies.set("a", "1")
+answers = [client.get("/cookies", cookies={"b": "2"}).text]
+client.get("/cookies/set?c=3")
+answers.append(sorted(client.cookies.get_dict().items()))
+answers.append(client.get("/basic-auth", auth=("user", "secret")).status_code)
+answers.append(client.get("/basic-auth", auth=lambda r: r).status_code)
+client.get("/hello", hooks={"response": lambda r, *a, **k: log.append(r.status_code)})
+answers.append("filename" in client.post("/echo", files={"f": ("n", b"x")}).json()["body"])
+answers.append(client.get("http://x.invalid/hello", proxies={"http": URL}).status_code)
+answers.append([r.status_code for r in client.get("/redirect/2").history])
+answers.append(client.get("/hello", timeout=(1, 2)).elapsed.total_seconds() > 0)
+answers.append(client.trust_env)
+out([answers, log, [row[:4] for row in records()]])
+"""
+    compare(target, "Plain", code)
+
+
+_RULES = """
+get = client.get
+def two(function, *words):
+    def call(entered):
+        for word in words: function(entered, word)
+    return call
+def success(entered, *_): entered.success()
+def failure(entered, word="no"): entered.failure(word)
+def both(entered): entered.failure("no"); entered.success()
+def both_back(entered): entered.success(); entered.failure("no")
+def response_error(entered): raise ResponseError("raised")
+def value_error(entered): raise ValueError("raised")
+def failure_and_error(entered): entered.failure("mine"); raise ValueError("raised")
+def success_and_error(entered): entered.success(); raise ValueError("raised")
+def exception(entered): entered.failure(KeyError("mine"))
+def none(entered): entered.failure(None)
+def edit(entered): entered.request_meta["name"] = "edited"; entered.request_meta["response_time"] = 5.0
+steps = []
+@environment.events.request.add_listener
+def text(name, exception, **_): log.append([show(name), show(str(exception))[:120]])
+for path in ("/hello", "/status/404"):
+    for function in (None, success, failure, both, both_back, response_error, value_error, failure_and_error,
+                     success_and_error, exception, none, edit):
+        steps.append([path, raised_in(get(path, catch_response=True), function), [row[:4] for row in records()]])
+steps.append(raised_in(get("http://127.0.0.1:1/", catch_response=True, name="refused"), success))
+steps.append(raised_in(get("http://127.0.0.1:1/", catch_response=True, name="refused")))
+steps.append([row[:2] for row in records()])
+get("/hello", catch_response=True)
+early = get("/hello", catch_response=True)
+steps += [len(records()), raised(early.success), raised(early.failure, "no")]
+steps += [raised_in(get("/hello")), raised(get("/hello").success), raised(get("/hello").failure, "no"), records()]
+"""
+
+
+def test_catch_response(target: Target) -> None:
+    """API-173, API-174, API-175, API-176, API-177, API-178, API-179, API-180, API-181, API-182, API-183, API-184,
+    API-185, API-100, API-101: the rules, on HttpUser."""
+    steps, log = compare(target, "Plain", _RULES + "out([steps, log])")
+    assert steps[0] == ["/hello", None, [["GET", "/hello", 14, None]]]
+    assert steps[6] == ["/hello", "ValueError", []]
+    assert ["edited", "None"] in log
+
+
+def test_catch_response_fast(target: Target) -> None:
+    """API-173 to API-185 on FastHttpUser. API-184: a block around a plain response is no error."""
+    steps, _ = compare(target, "Fast", _RULES + "out([steps, [row[:1] for row in log]])")
+    assert steps[-4] is None
+
+
+_REST = """
+def rest(method, path, body=None, **kwargs):
+    try:
+        with user.rest(method, path, **kwargs) as response:
+            log.append([path, response.js if not isinstance(response.js, dict) else sorted(response.js)])
+            if body: body(response)
+    except Exception as error:
+        log.append(repr(error))
+def wrong(response): assert response.js["method"] == "PUT"
+def told(response): assert response.js["method"] == "PUT", "told"
+def key(response): response.js["missing"]
+def again(response): raise RescheduleTask
+def own(response): response.failure("own")
+rest("GET", "/echo"); rest("POST", "/echo", json={"a": 1}); rest("GET", "/hello"); rest("GET", "/status/404")
+rest("GET", "/status/204"); rest("GET", "http://127.0.0.1:1/", name="refused")
+for body in (wrong, told, key, again, own): rest("GET", "/echo", body, name=body.__name__)
+with user.rest("GET", "/echo") as r: headers = r.js["headers"]
+own_headers = {"accept": "text/x", "Content-Type": "text/y"}
+with user.rest("GET", "/echo", headers=own_headers) as r: own_headers = r.js["headers"]
+with user.rest_("GET", "/echo?q=1") as r: log.append(re.sub(r"\\d{13}", "NOW", r.js["query"]))
+with user.rest_("GET", "/echo", name="named") as r: pass
+names = ("Accept", "accept", "Content-Type")
+out([log, [row[:4] for row in records()], [headers.get(n) for n in names], [own_headers.get(n) for n in names],
+     TYPE.__name__])
+"""
+
+
+def test_rest(target: Target) -> None:
+    """API-186, API-187, API-188, API-189, API-190, API-191, API-192."""
+    code = "from locust.clients import RestResponseContextManager as TYPE\n" + _REST
+    found = compare(target, "Plain", code)
+    assert found[2] == ["application/json", None, "application/json"]
+
+
+def test_rest_fast(target: Target) -> None:
+    """API-186 to API-192 on FastHttpUser."""
+    compare(target, "Fast", "from locust.contrib.fasthttp import RestResponseContextManager as TYPE\n" + _REST)
+
+
+def test_fast_attributes(target: Target) -> None:
+    """API-193, API-194."""
+    code = """
+names = ("network_timeout connection_timeout max_redirects max_retries insecure default_headers concurrency proxy_host"
+         " proxy_port client_pool ssl_context_factory abstract").split()
+client.get("/hello"); client.client.clientpool.close() if hasattr(client.client, "clientpool") else None
+client.get("/hello")
+own = FastHttpSession(base_url=URL, request_event=environment.events.request, user=None, insecure=False)
+own.get("/hello", name="own")
+out([{n: getattr(FastHttpUser, n) for n in names}, show(client.base_url), client.request_name, client.auth_header,
+     hasattr(client, "cookiejar"), [row[:4] for row in records()]])
+"""
+    compare(target, "Fast", code)
+
+
+def test_fast_requests(target: Target) -> None:
+    """API-195, API-196, API-197, API-198, API-206, API-207, API-208."""
+    code = """
+answers = []
+def echo(response):
+    data = response.json()
+    headers = {n.lower(): v for n, v in data["headers"].items() if n not in ("Host", "User-Agent", "Connection")}
+    answers.append([data["method"], data["query"], headers, data["body"]])
+echo(client.get("/echo?a=1#x")); echo(client.get("/echo", params={"b": "2 3"})); echo(client.get("/echo", verify=False))
+echo(client.post("/echo", {"a": "1"})); echo(client.post("/echo", "text")); echo(client.post("/echo", b"bytes"))
+echo(client.post("/echo", json={"a": [1, None]})); echo(client.post("/echo", data="d", json={"a": 1}))
+echo(client.put("/echo", "x")); echo(client.patch("/echo", "x"))
+for method in ("DELETE", "OPTIONS"):
+    # Whether there is a Content-Length of nothing is left to the client.
+    answers.append(client.request(method, "/echo").json()["method"])
+    seen.pop()
+echo(client.get("/echo", headers={"X-A": "1", "accept": "x/y"})); echo(client.get("/echo", auth=("user", "secret")))
+echo(client.get(URL + "/echo"))
+answers.append([client.head("/redirect/1").status_code, client.get("/redirect/2").url.replace(URL, "URL")])
+answers.append([client.get("/redirect/1", allow_redirects=False).status_code])
+agent = client.get("/echo", name="agent").json()["headers"]["User-Agent"]
+out([answers, records(), agent.partition("/")[0]])
+"""
+    compare(target, "Fast", code)
+
+
+def test_fast_failures(target: Target) -> None:
+    """API-199, API-200, API-201, API-202, API-203, API-204, API-205."""
+    code = """
+@environment.events.request.add_listener
+def text(name, exception, response, **_):
+    text = type(exception).__name__ if name == "/bad-gzip" else show(repr(exception))
+    log.append([text, name == "/bad-gzip" or type(response).__name__])
+codes = [client.get(f"/status/{code}").status_code for code in (204, 208, 226, 304, 404, 500)]
+body = client.get("/status/404").text
+refused = client.get("http://127.0.0.1:1/")
+class Hasty(Fast):
+    network_timeout = 0.2
+Hasty(environment).client.get("/delay/1500")
+client.get("/redirect-loop"); client.get("/bad-gzip")
+out([codes, body, [refused.status_code, refused.content, refused.text, refused.headers, refused.ok],
+     raised(client.get, "//hello"), [row[:2] + row[3:4] for row in records()], log])
+"""
+    assert compare(target, "Fast", code)[2] == [0, None, None, None, True]
+
+
+def test_fast_responses(target: Target) -> None:
+    """API-209, API-210, API-211, API-212, API-213."""
+    code = """
+response = client.get("/redirect/1")
+parts = [response.status_code, response.ok, response.encoding, response.text, bool(response), len(response.history),
+         type(response.elapsed).__name__, response.headers["content-type"], response.request.method,
+         [hasattr(response, name) for name in ("cookies", "reason", "raw", "is_redirect", "json", "raise_for_status")]]
+pieces = [type(piece).__name__ for piece in client.get("/bytes/3000", stream=True).iter_content(1024)]
+lines = [line for line in client.iter_lines("/login")]
+try:
+    client.get("/hello").json()
+except ValueError as error:
+    kind = type(error).__name__
+bad = raised(client.get("/status/404").raise_for_status)
+out([parts, pieces, lines[:2], kind, bad])
+"""
+    compare(target, "Fast", code)
+
+
+def test_fast_concurrency(target: Target) -> None:
+    """API-214."""
+    code = """
+jobs = [gevent.spawn(client.get, "/delay/50", name=str(n)) for n in range(10)]
+begin = time.time()
+gevent.joinall(jobs)
+out([[job.value.status_code for job in jobs], sorted(row[1] for row in records()), time.time() - begin < 0.5])
+"""
+    compare(target, "Fast", code)

@@ -121,7 +121,7 @@ dispatcher_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
-PyDoc_STRVAR(start_doc, "start(target_count, spawn_rate, classes=None, /)\n--\n\n"
+PyDoc_STRVAR(start_doc, "start($self, target_count, spawn_rate, classes=None, /)\n--\n\n"
                         "Begin a dispatch; classes is a tuple of indices new users may come from.");
 
 static PyObject *
@@ -220,7 +220,7 @@ step_times(int64_t elapsed_ns, int64_t pause_ns)
     return Py_BuildValue("(dd)", elapsed, (double)rest_ns / (double)LCORE_NS_PER_S);
 }
 
-PyDoc_STRVAR(advance_doc, "advance()\n--\n\n"
+PyDoc_STRVAR(advance_doc, "advance($self, /)\n--\n\n"
                           "A dict: counts to send. A tuple: the step is over; the seconds since it began and those\n"
                           "until the next, which are None when it comes at once. None: done.");
 
@@ -264,7 +264,7 @@ change_worker(PyObject *object, PyObject *id, int (*change)(struct lc_dispatcher
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(add_worker_doc, "add_worker(id, /)\n--\n\nRedistribute the users over one worker more.");
+PyDoc_STRVAR(add_worker_doc, "add_worker($self, id, /)\n--\n\nRedistribute the users over one worker more.");
 
 static PyObject *
 dispatcher_add_worker(PyObject *object, PyObject *id)
@@ -272,7 +272,8 @@ dispatcher_add_worker(PyObject *object, PyObject *id)
     return change_worker(object, id, lc_dispatcher_add_worker);
 }
 
-PyDoc_STRVAR(remove_worker_doc, "remove_worker(id, /)\n--\n\nRedistribute the users over the workers that are left.");
+PyDoc_STRVAR(remove_worker_doc,
+             "remove_worker($self, id, /)\n--\n\nRedistribute the users over the workers that are left.");
 
 static PyObject *
 dispatcher_remove_worker(PyObject *object, PyObject *id)
@@ -280,7 +281,7 @@ dispatcher_remove_worker(PyObject *object, PyObject *id)
     return change_worker(object, id, lc_dispatcher_remove_worker);
 }
 
-PyDoc_STRVAR(set_class_doc, "set_class(index, weight, fixed_count, /)\n--\n\nChange what a class asks for.");
+PyDoc_STRVAR(set_class_doc, "set_class($self, index, weight, fixed_count, /)\n--\n\nChange what a class asks for.");
 
 static PyObject *
 dispatcher_set_class(PyObject *object, PyObject *args)

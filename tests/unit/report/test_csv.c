@@ -114,7 +114,7 @@ static void
 test_files(void **state)
 {
     char folder[] = "/tmp/lc_csv_XXXXXX";
-    char prefix[PATH_MAX];
+    char prefix[64];
     assert_non_null(mkdtemp(folder));
     snprintf(prefix, sizeof(prefix), "%s/run", folder);
     struct lc_report_options options;
@@ -163,7 +163,7 @@ test_what_cannot_be_written_is_told(void **state)
         assert_non_null(mkdtemp(folder));
         snprintf(path, sizeof(path), "%s/run_stats.csv", folder);
         assert_int_equal(symlink("/dev/full", path), 0);
-        char prefix[PATH_MAX];
+        char prefix[64];
         snprintf(prefix, sizeof(prefix), "%s/run", folder);
         assert_null(lc_csv_new(prefix, &options, &error));
         assert_int_equal(error.errnum, ENOSPC);

@@ -38,9 +38,11 @@ _PATIENCE = 30.0
 class WorkerRunner(DistributedRunner):
     """Runs the users that a master wants, and reports to it."""
 
+    # Until the master has said which it is.
+    worker_index = -1
+
     def __init__(self, environment: Environment, master_host: str, master_port: int) -> None:
         super().__init__(environment)
-        self.worker_index = -1
         self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
         self.master_host = master_host
         self.master_port = master_port

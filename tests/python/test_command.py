@@ -321,15 +321,6 @@ def test_pytest_style(engine: Engine, tmp_path: Path) -> None:
     assert engine.command("--list", cwd=tmp_path).stdout == "Available Users:\n    test_a\n    test_b\n"
 
 
-@pytest.mark.parametrize("args", [[], ["--headless", "--master"], ["--headless", "--processes", "2"]])
-def test_what_this_release_does_not_have(tmp_path: Path, args: list[str]) -> None:
-    """One line says so, and what to do."""
-    write(tmp_path)
-    done = ENGINES[0].command(*args, cwd=tmp_path)
-    assert done.status == 1
-    assert [line for line in done.stderr.splitlines() if "/ERROR/" in line and "This release" in line]
-
-
 def test_host_without_scheme_is_explained(tmp_path: Path) -> None:
     write(
         tmp_path,

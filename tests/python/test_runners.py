@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oracle import ENGINES, Engine
+from oracle import Engine
 
 
 def test_constants(engine: Engine) -> None:
@@ -263,17 +263,3 @@ out([*facts, environment.worker_logs, sorted(names()), U.weight])
         1,
     ]
     assert engine.snippet(code) == expected
-
-
-def test_distributed_runners_say_that_they_are_missing() -> None:
-    """Until there is a protocol, nothing pretends to be a master or a worker."""
-    code = """
-def text(create):
-    try:
-        create()
-    except RPCError as error:
-        return str(error)
-out([text(Environment().create_master_runner), text(lambda: Environment().create_worker_runner("127.0.0.1", 5557))])
-"""
-    for message in ENGINES[0].snippet(code):
-        assert "one process" in message

@@ -123,7 +123,7 @@ export function App({ args }: { args: PageArgs }) {
   }
 
   const health = generator.value;
-  const isBusy = isActive && health !== null && (health.cpu_usage > 90 || health.lag_ms > 50);
+  const isBusy = isActive && health !== null && (health.cpu_usage > 90 || health.lag_ms > 100);
   const tabs = useMemo(
     () => [
       ["stats", "Statistics"],
@@ -197,7 +197,7 @@ export function App({ args }: { args: PageArgs }) {
                 Edit
               </Button>
               <Button
-                color="red"
+                color="red.9"
                 loading={isStopping}
                 onClick={async () => {
                   setStopping(true);

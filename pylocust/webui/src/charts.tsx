@@ -106,6 +106,7 @@ function Plot({ chart, series, markers, range, onRange, isDark }: PlotProps) {
               const { ctx, bbox } = own;
               ctx.save();
               ctx.strokeStyle = ctx.fillStyle = ink;
+              ctx.textAlign = "left";
               ctx.setLineDash([4, 4]);
               ctx.font = `${11 * devicePixelRatio}px sans-serif`;
               for (const marker of latest.current.markers) {

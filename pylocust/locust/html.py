@@ -26,6 +26,9 @@ DEFAULT_BUILD_PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.realpa
 
 NO_PAGES = "The pages of the web application have not been built. In a checkout, run: ./dev build"
 
+# A report stays small however long the run was: so many samples are as many as a chart has room for.
+MAX_SAMPLES = 500
+
 # Where in a file name which option goes.
 _PLACEHOLDERS = {"{u}": "num_users", "{r}": "spawn_rate", "{t}": "run_time"}
 
@@ -96,6 +99,29 @@ def options_of_run(environment: Environment) -> dict[str, str]:
     }
 
 
+def thinned(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most MAX_SAMPLES samples: of neighbours the mean rates, the last number of users and the worst time."""
+    size = -(-len(history) // MAX_SAMPLES)
+    if size <= 1:
+        return history
+    samples = []
+    for start in range(0, len(history), size):
+        group = history[start : start + size]
+        now = group[-1]["time"]
+        sample = {"time": now}
+        for name, (_, last) in ((name, pair) for name, pair in group[-1].items() if name != "time"):
+            values = [one[name][1] for one in group if name in one]
+            if name.startswith("response_time_percentile"):
+                value = max(values)
+            elif name == "user_count":
+                value = last
+            else:
+                value = round(sum(values) / len(values), 3)
+            sample[name] = [now, value]
+        samples.append(sample)
+    return samples
+
+
 def get_html_report(environment: Environment, show_download_link: bool = True, theme: str = "") -> str:
     """The report as it stands now."""
     runner = environment.runner
@@ -123,7 +149,7 @@ def get_html_report(environment: Environment, show_download_link: bool = True, t
         ],
         "failures_statistics": [error.to_dict() for error in stats.sort_stats(numbers.errors)],
         "exceptions_statistics": [{**row, "nodes": ", ".join(row["nodes"])} for row in runner.exceptions.values()],
-        "history": numbers.history,
+        "history": thinned(numbers.history),
         "tasks": task_ratios(environment, users),
         "start_time": format_utc_timestamp(started),
         "end_time": end_time,

@@ -158,6 +158,28 @@ def test_report_holds_the_keys_of_locust(url: str) -> None:
     assert "src=" not in text.split("<body>")[0]
 
 
+def test_report_of_a_long_run_is_small() -> None:
+    """One of 8 hours: spikes of response times stay, and so does the end."""
+    report = ENGINES[0].snippet(
+        """
+from locust.html import MAX_SAMPLES, get_html_report, thinned
+environment = Environment(user_classes=[User])
+environment.create_local_runner()
+for second in range(0, 8 * 3600, 5):
+    now = f"2026-11-21T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+    names = ("current_rps", "current_fail_per_sec", "total_avg_response_time", "user_count",
+             "response_time_percentile_0.5", "response_time_percentile_0.95")
+    sample = {name: [now, 9000 if second == 5000 and "0.95" in name else second + 0.125] for name in names}
+    environment.stats.history.append(sample | {"time": now})
+thin = thinned(environment.stats.history)
+out([len(get_html_report(environment)), len(thin) <= MAX_SAMPLES, thin[-1]["user_count"],
+     [one["response_time_percentile_0.95"][1] for one in thin].count(9000)])
+"""
+    )
+    assert report[0] <= 600_000
+    assert report[1:] == [True, ["2026-11-21T07:59:55Z", 28795.125], 1]
+
+
 def test_generator_tells_how_it_copes(url: str) -> None:
     assert set(requests.get(url + "/stats/generator", timeout=5).json()) == {"cpu_usage", "memory_usage", "lag_ms"}
 

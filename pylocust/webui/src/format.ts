@@ -1,13 +1,16 @@
 // Numbers and moments as people read them.
 
+// Made once: with thousands of cells it is the making that takes time.
+const FORMATS = [0, 1, 2].map((digits) => new Intl.NumberFormat("en", { maximumFractionDigits: digits }));
+
 export function whole(value: number): string {
-  return Math.round(value).toLocaleString("en");
+  return FORMATS[0].format(value);
 }
 
 /** At most two decimals, fewer the larger the number is. */
 export function short(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
-  return value.toLocaleString("en", { maximumFractionDigits: digits });
+  return FORMATS[digits].format(value);
 }
 
 export function bytes(value: number): string {

@@ -16,15 +16,15 @@ import socket
 import ssl
 import time
 import urllib.parse
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import timedelta
-from http.cookiejar import Cookie
+from http.cookiejar import Cookie, CookieJar
 from typing import Any
 
 import _cload
 import requests
 import requests.adapters
-import requests.certs
 import requests.cookies
 import requests.exceptions
 import requests.hooks
@@ -87,16 +87,16 @@ def url_text(url: Any) -> str:
 
 def add_params(url: Any, params: Any, session_params: Any) -> str:
     """The URL with the query of `params`, merged over the session's own, as requests does it."""
-    url = url_text(url)
+    text = url_text(url)
     merged = requests.sessions.merge_setting(params, session_params) if session_params else params
     if not merged:
-        return url
+        return text
     query = RequestEncodingMixin._encode_params(url_text(merged) if isinstance(merged, bytes) else merged)
     if not query:
-        return url
-    url, hash_sign, fragment = url.partition("#")
-    separator = "&" if "?" in url else "?"
-    return f"{url}{separator}{query}{hash_sign}{fragment}"
+        return text
+    text, hash_sign, fragment = text.partition("#")
+    separator = "&" if "?" in text else "?"
+    return f"{text}{separator}{query}{hash_sign}{fragment}"
 
 
 def basic_auth(auth: Any) -> bytes | None:
@@ -116,7 +116,7 @@ def choose_proxy(session: Any, url: Any, proxies: Mapping[str, str]) -> str:
     url = url_text(url)
     if not re.match("https?://", url, re.IGNORECASE):
         url = session.base_url + url
-    return str(select_proxy(url, proxies) or "")
+    return str(select_proxy(url, dict(proxies)) or "")
 
 
 _tls_capsules: dict[tuple[Any, Any], Any] = {}
@@ -129,7 +129,7 @@ def tls_capsule(verify: Any, cert: Any) -> Any:
     if capsule is None:
         ca_file = ca_dir = None
         if verify is not False:
-            location = requests.certs.where() if verify is True else os.fspath(verify)
+            location = requests.utils.DEFAULT_CA_BUNDLE_PATH if verify is True else os.fspath(verify)
             if not os.path.exists(location):
                 raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {location}")
             ca_file, ca_dir = (None, location) if os.path.isdir(location) else (location, None)
@@ -145,7 +145,7 @@ def tls_capsule(verify: Any, cert: Any) -> Any:
 # --- attributes of a session ---
 
 
-class SessionHeaders(CaseInsensitiveDict):
+class SessionHeaders(CaseInsensitiveDict):  # type: ignore[type-arg]  # not subscriptable in older releases
     """Default headers that tell the session when they change."""
 
     def __init__(self, session: Any, data: Any = None) -> None:
@@ -160,7 +160,7 @@ class SessionHeaders(CaseInsensitiveDict):
         super().__delitem__(key)
         self._session._headers_changed()
 
-    def copy(self) -> CaseInsensitiveDict:
+    def copy(self) -> CaseInsensitiveDict[Any]:
         return CaseInsensitiveDict(self._store.values())
 
     def __reduce__(self) -> Any:
@@ -252,7 +252,7 @@ def wrap_cookies(session: Any, value: Any) -> SessionCookies:
     if isinstance(value, SessionCookies) and value._session is session:
         return value
     jar = SessionCookies(session)
-    kept = [value] if value is None else list(value) if isinstance(value, requests.cookies.cookielib.CookieJar) else []
+    kept = [value] if value is None else list(value) if isinstance(value, CookieJar) else []
     session._cookie_remove(None, None, None)
     if isinstance(value, Mapping) and not kept:
         jar.update(dict(value))
@@ -274,9 +274,7 @@ def session_attribute(session: Any, name: str) -> Any:
     if name in ("proxies", "params"):
         return {}
     if name == "adapters":
-        return requests.sessions.OrderedDict(
-            (prefix, requests.adapters.HTTPAdapter()) for prefix in ("https://", "http://")
-        )
+        return OrderedDict((prefix, requests.adapters.HTTPAdapter()) for prefix in ("https://", "http://"))
     return {"verify": True, "max_redirects": requests.models.DEFAULT_REDIRECT_LIMIT, "stream": False,
             "trust_env": False}.get(name)  # fmt: skip
 
@@ -405,7 +403,7 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
         return exceptions.ConnectionError(_max_retries(url, new), request=request), cause
     if kind == "DNS":
         cause = _resolve_error(text)
-        failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)  # type: ignore[arg-type]
+        failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)
         return exceptions.ConnectionError(_max_retries(url, failed), request=request), cause
     if kind == "CONNECT_TIMEOUT":
         message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(text)})"
@@ -529,10 +527,10 @@ class _Original:
         return True
 
 
-def _headers(response: Any) -> CaseInsensitiveDict:
+def _headers(response: Any) -> CaseInsensitiveDict[Any]:
     if response._core_failure() is not None:
         return CaseInsensitiveDict()
-    headers: CaseInsensitiveDict = CaseInsensitiveDict()
+    headers: CaseInsensitiveDict[Any] = CaseInsensitiveDict()
     for name, value in response._core_headers():
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers

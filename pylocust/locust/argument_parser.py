@@ -121,7 +121,9 @@ class LocustConfigParser(configargparse.ConfigFileParser):  # type: ignore[misc]
 class RemovedOption(argparse.Action):
     """An option of former times; its ``const`` says what to do instead."""
 
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> NoReturn:
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: str | None = None
+    ) -> NoReturn:
         parser.error(f"{option_string} does not exist any more: {self.const}")
 
 

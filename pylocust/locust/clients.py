@@ -11,9 +11,12 @@ import _cload
 import requests
 from cload import _client  # noqa: F401 - registers itself with the C types
 from requests import Response
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter
 
-from .exception import CatchResponseError, LocustError, ResponseError
+# Scripts import the names of exceptions from here too.
+from .exception import CatchResponseError as CatchResponseError
+from .exception import LocustError
+from .exception import ResponseError as ResponseError
 
 __all__ = ["HttpSession", "LocustResponse", "ResponseContextManager", "RestResponseContextManager"]
 
@@ -58,7 +61,7 @@ class HttpSession(_cload.HttpSession, requests.Session):  # type: ignore[misc]
     def _base_client(cls) -> type[HttpSession]:
         return HttpSession
 
-    def mount(self, prefix: str, adapter: HTTPAdapter) -> None:
+    def mount(self, prefix: str, adapter: BaseAdapter) -> None:
         """Register a transport adapter; from then on requests' own code sends this session's requests."""
         super().mount(prefix, adapter)
         self._mounted()
@@ -79,5 +82,3 @@ def _no_context_manager(*_: Any) -> None:
 
 Response.success = _no_context_manager  # type: ignore[attr-defined]
 Response.failure = _no_context_manager  # type: ignore[attr-defined]
-
-assert CatchResponseError and ResponseError  # names that scripts import from here

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     class UserClass(Protocol):
         """What the dispatcher wants to know of a user class."""
 
-        __name__: str
         weight: float
         fixed_count: int
 
@@ -66,7 +65,7 @@ class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
 
     def __next__(self) -> dict[str, dict[str, int]]:
         state = self._core.advance()
-        if isinstance(state, tuple):
+        while isinstance(state, tuple):
             elapsed, rest = state
             self._durations.append(elapsed)
             if rest is not None:

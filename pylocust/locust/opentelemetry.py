@@ -67,9 +67,8 @@ def _make_exporters(
         if name == "console":
             made.append(console())
         elif name == "otlp":
-            protocol = os.getenv(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or os.getenv(
-                "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"
-            )
+            own = os.getenv(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL")
+            protocol = own or os.getenv("OTEL_EXPORTER_OTLP_PROTOCOL") or "grpc"
             kind = {"grpc": "grpc", "http": "http", "http/protobuf": "http"}.get(protocol)
             if kind is None:
                 logger.warning("%s is no OTLP protocol: grpc or http/protobuf", protocol)

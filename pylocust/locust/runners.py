@@ -27,7 +27,7 @@ from .util.process import CpuMeter, resident_bytes
 if TYPE_CHECKING:
     from .dispatch import UsersDispatcher
     from .env import Environment
-    from .stats import RequestStats, StatsError
+    from .stats import ErrorsDict, RequestStats
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ class Runner:
         return self.environment.stats
 
     @property
-    def errors(self) -> dict[str, StatsError]:
+    def errors(self) -> ErrorsDict:
         """The failures in the statistics."""
         return self.stats.errors
 

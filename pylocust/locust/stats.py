@@ -235,7 +235,7 @@ class StatsEntry(_cload.StatsEntry):
             if key in data:
                 setattr(entry, key, data[key])  # type: ignore[literal-required]
         if _HISTOGRAM_KEY in data:
-            entry._histogram = data[_HISTOGRAM_KEY]
+            entry._histogram = data[_HISTOGRAM_KEY]  # type: ignore[literal-required]
         return entry
 
     def _report_to_master(self) -> StatsEntryDict:
@@ -453,9 +453,9 @@ class ErrorsDict(MutableMapping[str, StatsError]):
         return self._places
 
     def __getitem__(self, key: str) -> StatsError:
-        *fields, is_remote = self.request_stats._failure(self._current()[key])
-        error = StatsError(*fields)
-        error._is_local = not is_remote
+        failure = self.request_stats._failure(self._current()[key])
+        error = StatsError(*failure[:-1])
+        error._is_local = not failure[-1]
         return error
 
     def __setitem__(self, key: str, error: StatsError) -> None:

@@ -524,7 +524,8 @@ class WebUI:
         return Response(self._statistics(), mimetype="application/json")
 
     def _statistics_json(self) -> str:
-        text: str = self.app.json.response(self._collect_statistics()).get_data(as_text=True)
+        response: Any = self.app.json.response(self._collect_statistics())
+        text: str = response.get_data(as_text=True)
         return text
 
     def _collect_statistics(self) -> dict[str, Any]:

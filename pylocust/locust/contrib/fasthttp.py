@@ -379,7 +379,7 @@ class _Body:
             yield piece
 
 
-class FastResponse(_cload.FastResponse):  # type: ignore[misc]
+class FastResponse(_cload.FastResponse):
     """An answer. `url` is that of the request, after redirects; `headers` and `content` are None where none came."""
 
     status_code: int
@@ -650,7 +650,7 @@ def _make_options(
     )  # fmt: skip
 
 
-class FastHttpSession(_cload.FastHttpSession):  # type: ignore[misc]
+class FastHttpSession(_cload.FastHttpSession):
     """HTTP client of FastHttpUser: one browser with its cookies and connections.
 
     `insecure`: certificates are not checked. `client_pool`: its concurrency is a limit for all sessions that share it.

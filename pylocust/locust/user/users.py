@@ -244,7 +244,7 @@ class PytestUser(User):
     # Makes the arguments of each function, for one user.
     arguments: list[Callable[[User], dict[str, Any]]]
 
-    def run(self) -> None:  # type: ignore[misc]
+    def run(self) -> None:
         from requests.exceptions import RequestException
 
         self._state = LOCUST_STATE_RUNNING

@@ -42,6 +42,13 @@ class ResponseContextManager(_cload.Response, LocustResponse):  # type: ignore[m
     reported. `request_meta` holds what events.request will be given, and may be edited in the block.
     """
 
+    def raise_for_status(self) -> None:
+        """Raise what failure() was given; what went wrong otherwise, unless success() was called."""
+        if isinstance(self._manual, Exception):
+            raise self._manual
+        if self._manual is None:
+            super().raise_for_status()
+
 
 class RestResponseContextManager(ResponseContextManager):
     """The response of HttpUser.rest(): `js` is the parsed body, or None."""

@@ -262,6 +262,25 @@ out([log, [row[:4] for row in records()], [headers.get(n) for n in names], [own_
 """
 
 
+@pytest.mark.parametrize("user", ["Plain", "Fast"])
+def test_raise_for_status(target: Target, user: str) -> None:
+    """API-166, API-230: it honours success() and failure()."""
+    code = """
+def judged(path, function):
+    with client.get(path, catch_response=True) as response:
+        function(response)
+        inside = raised(response.raise_for_status)[0]
+    return [inside, raised(response.raise_for_status)[0]]
+def nothing(response): pass
+def success(response): response.success()
+def failure(response): response.failure("no")
+def error(response): response.failure(KeyError("no"))
+paths = ("/hello", "/status/404", "http://127.0.0.1:1/")
+out([[judged(path, function) for function in (nothing, success, failure, error)] for path in paths])
+"""
+    compare(target, user, code)
+
+
 def test_rest(target: Target) -> None:
     """API-186, API-187, API-188, API-189, API-190, API-191, API-192."""
     code = "from locust.clients import RestResponseContextManager as TYPE\n" + _REST

@@ -137,6 +137,18 @@ lc__exchange_end_body(struct lc_exchange *exchange)
     return exchange->is_decoding ? lc_decoder_finish(exchange->decoder) : LCORE_FAIL_NONE;
 }
 
+bool
+lc__exchange_is_late(struct lc_exchange *exchange)
+{
+    struct lc_loop *loop = exchange->session->http->loop;
+    int64_t deadline_ns = exchange->active_ns + exchange->read_timeout_ns;
+    if (deadline_ns <= lc_loop_now_ns(loop)) {
+        return true;
+    }
+    lc_timer_start(loop, &exchange->timer, deadline_ns, exchange->timer.fn);
+    return false;
+}
+
 static void
 on_late(struct lc_deferred *deferred)
 {

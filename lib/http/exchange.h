@@ -94,6 +94,9 @@ enum lc_fail lc__exchange_add_body(struct lc_exchange *exchange, struct lc_str r
 enum lc_fail lc__exchange_end_body(struct lc_exchange *exchange);
 /* The hop is over; in session.c. The exchange, its session and all that is the session's may be gone after it. */
 void lc__exchange_finish(struct lc_exchange *exchange, const struct lc_hop *hop);
+/* In the callback of `timer`: whether the read timeout is over. If not, since bytes moved in the meantime, the timer
+ * goes on for the rest. */
+bool lc__exchange_is_late(struct lc_exchange *exchange);
 /* Ends the hop with a failure in the next round. `text` is constant; NULL: the general one. */
 void lc__exchange_fail_later(struct lc_exchange *exchange, enum lc_fail fail, const char *text);
 

@@ -181,10 +181,7 @@ static void
 on_timeout(struct lc_timer *timer)
 {
     struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
-    struct lc_loop *loop = exchange->session->http->loop;
-    int64_t deadline_ns = exchange->active_ns + exchange->read_timeout_ns;
-    if (deadline_ns > lc_loop_now_ns(loop)) {
-        lc_timer_start(loop, timer, deadline_ns, on_timeout);
+    if (!lc__exchange_is_late(exchange)) {
         return;
     }
     stop(exchange);

@@ -153,15 +153,10 @@ class MasterRunner(DistributedRunner):
         self._follow_dispatcher()
 
     def _begin_test(self, workers: list[WorkerNode]) -> None:
-        self.stats.clear_all()
-        self.exceptions = {}
-        self.cpu_warning_emitted = False
-        self.worker_cpu_warning_emitted = False
         for node in workers:
             node.cpu_warning_emitted = False
         self._users_dispatcher = None
-        self.environment._filter_tasks_by_tags()
-        self.environment.events.test_start.fire(environment=self.environment)
+        self._begin_run()
 
     def _follow_dispatcher(self) -> None:
         """Sends what each step of the dispatcher says, until it is done or another ramp has begun."""

@@ -174,12 +174,7 @@ class WorkerRunner(DistributedRunner):
         if unknown:
             raise ValueError(f"The master wants users of {unknown}, which this worker's locustfile does not have")
         if self.worker_state not in (STATE_RUNNING, STATE_SPAWNING):
-            self.stats.clear_all()
-            self.exceptions = {}
-            self.cpu_warning_emitted = False
-            self.worker_cpu_warning_emitted = False
-            environment._filter_tasks_by_tags()
-            environment.events.test_start.fire(environment=environment)
+            self._begin_run()
         self.worker_state = STATE_SPAWNING
         for user_class in self.user_classes:
             if environment.host is not None:

@@ -236,6 +236,15 @@ class Runner:
             logger.info("All users stopped\n")
         return users
 
+    def _begin_run(self) -> None:
+        """What a test starts with: nothing counted, the tags that were asked for, and its event."""
+        self.stats.clear_all()
+        self.exceptions = {}
+        self.cpu_warning_emitted = False
+        self.worker_cpu_warning_emitted = False
+        self.environment._filter_tasks_by_tags()
+        self.environment.events.test_start.fire(environment=self.environment)
+
     def stop_users(self, user_classes_stop_count: dict[str, int]) -> None:
         """Stops so many users of the named classes, and returns when they have ended."""
         _end_soon(self._stop_others(user_classes_stop_count))
@@ -422,12 +431,7 @@ class LocalRunner(Runner):
         environment = self.environment
         self.target_user_count = user_count
         if self.state not in (STATE_RUNNING, STATE_SPAWNING):
-            self.stats.clear_all()
-            self.exceptions = {}
-            self.cpu_warning_emitted = False
-            self.worker_cpu_warning_emitted = False
-            environment._filter_tasks_by_tags()
-            environment.events.test_start.fire(environment=environment)
+            self._begin_run()
         if wait and user_count - self.user_count > spawn_rate:
             raise ValueError("start(wait=True) cannot add more users than spawn_rate allows in a second")
         if environment.host:

@@ -123,8 +123,8 @@ class _ServerLog:
     def write(self, text: str) -> None:
         """A line, or a part of one."""
         text = text.rstrip()
-        if "Invalid HTTP method: '\\x16\\x03" in text:
-            text = f"Somebody spoke HTTPS to the web application, which serves plain HTTP ({text})"
+        if "\\x16\\x03" in text:  # how TLS begins
+            text = f"Somebody spoke HTTPS to the web application, which serves plain HTTP ({text[:200]})"
         if text:
             logger.error(text)
 

@@ -184,6 +184,14 @@ def test_generator_tells_how_it_copes(url: str) -> None:
     assert set(requests.get(url + "/stats/generator", timeout=5).json()) == {"cpu_usage", "memory_usage", "lag_ms"}
 
 
+def test_https_at_a_port_of_http_is_told_of(host: str, tmp_path: Path) -> None:
+    """WEB-7"""
+    with serving(tmp_path, host) as url:
+        with pytest.raises(requests.RequestException):
+            requests.get(url.replace("http:", "https:") + "/", timeout=5)
+        assert "Somebody spoke HTTPS" in (tmp_path / "log").read_text()
+
+
 def test_base_path(host: str, tmp_path: Path) -> None:
     """WEB-1, WEB-68"""
     with serving(tmp_path, host, "--web-base-path", "/base", base="/base") as url:
@@ -191,6 +199,28 @@ def test_base_path(host: str, tmp_path: Path) -> None:
         root = url.removesuffix("/base")
         assert requests.get(root + "/", timeout=5).status_code == 404
         assert requests.get(root + "/own", timeout=5).text == "/base/ GET"
+
+
+def test_master(host: str, tmp_path: Path) -> None:
+    """WEB-24, WEB-25, WEB-52"""
+    with serving(tmp_path, host, "--processes", "2") as url:
+
+        def ask(path: str) -> Any:
+            return requests.get(url + path, timeout=5).json()
+
+        end = time.monotonic() + 15
+        while ask("/worker-count") != {"worker_count": 2}:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        requests.post(url + "/swarm", data={"user_count": "4", "spawn_rate": "4"}, timeout=5)
+        while (report := ask("/stats/requests"))["user_count"] < 4 or report["stats"][-1]["num_requests"] == 0:
+            assert time.monotonic() < end + 10
+            time.sleep(0.5)
+        assert report["worker_count"] == 2
+        fields = {"id", "state", "user_count", "cpu_usage", "memory_usage"}
+        assert [set(worker) for worker in report["workers"]] == [fields, fields]
+        assert ask("/tasks")["total"]["A"]["ratio"] == 0.75
+        assert requests.post(url + "/stop", timeout=15).json()["success"]
 
 
 def test_login(host: str, tmp_path: Path) -> None:

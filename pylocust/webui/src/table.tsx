@@ -150,6 +150,7 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
                 <th
                   key={column.key}
                   scope="col"
+                  className={typeof column.value((rows[0] ?? total) as Row) === "number" ? "number" : undefined}
                   aria-sort={order?.key !== column.key ? "none" : order.isDescending ? "descending" : "ascending"}
                 >
                   <button type="button" onClick={() => sortBy(column)}>

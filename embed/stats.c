@@ -234,25 +234,26 @@ stats_count(struct stats_object *self, PyObject *unused)
 }
 
 static PyObject *
-stats_adopt(struct stats_object *self, PyObject *object)
+change_entry(struct stats_object *self, PyObject *object, int (*change)(struct lc_stats *, struct lc_stats_entry *))
 {
     struct lc_stats_entry *entry = cload__stats_entry_get(object);
     if (entry == NULL) {
         return NULL;
     }
-    int err = lc__stats_adopt(self->core, entry);
+    int err = change(self->core, entry);
     return err < 0 ? cload__stats_raise(err) : Py_NewRef(Py_None);
+}
+
+static PyObject *
+stats_adopt(struct stats_object *self, PyObject *object)
+{
+    return change_entry(self, object, lc__stats_adopt);
 }
 
 static PyObject *
 stats_remove(struct stats_object *self, PyObject *object)
 {
-    struct lc_stats_entry *entry = cload__stats_entry_get(object);
-    if (entry == NULL) {
-        return NULL;
-    }
-    int err = lc__stats_remove(self->core, entry);
-    return err < 0 ? cload__stats_raise(err) : Py_NewRef(Py_None);
+    return change_entry(self, object, lc__stats_remove);
 }
 
 static PyObject *

@@ -142,18 +142,9 @@ static void
 fail(struct lc_conn *conn, enum lc_fail reason, int errnum, const char *text)
 {
     struct lc_exchange *exchange = conn->exchange;
-    const struct lc_h1_head *head = &exchange->in_head;
     struct lc_hop hop = {
         .fail = reason, .errnum = errnum, .text = lc_str_from(text), .is_kept_alive = conn->served > 0};
-    if (exchange->has_head) {
-        hop.status = head->status;
-        hop.minor = head->minor;
-        hop.reason = head->reason;
-        hop.lines = head->lines;
-        hop.location = head->location;
-        hop.has_set_cookie = head->has_set_cookie;
-        hop.body_buffer = &exchange->collected;
-    }
+    lc__exchange_describe(exchange, &hop);
     bool is_reused = conn->served > 0;
     lc__conn_close(conn);
     lc__direct_fail(exchange, &hop, is_reused);

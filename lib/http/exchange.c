@@ -137,6 +137,22 @@ lc__exchange_end_body(struct lc_exchange *exchange)
     return exchange->is_decoding ? lc_decoder_finish(exchange->decoder) : LCORE_FAIL_NONE;
 }
 
+void
+lc__exchange_describe(struct lc_exchange *exchange, struct lc_hop *hop)
+{
+    if (!exchange->has_head) {
+        return;
+    }
+    const struct lc_h1_head *head = &exchange->in_head;
+    hop->status = head->status;
+    hop->minor = head->minor;
+    hop->reason = head->reason;
+    hop->lines = head->lines;
+    hop->location = head->location;
+    hop->has_set_cookie = head->has_set_cookie;
+    hop->body_buffer = &exchange->collected;
+}
+
 bool
 lc__exchange_is_late(struct lc_exchange *exchange)
 {

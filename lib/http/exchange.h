@@ -92,6 +92,8 @@ enum lc_fail lc__exchange_begin_body(struct lc_exchange *exchange);
 /* A run of body bytes as they came: decodes, checks limits, appends to `out`. */
 enum lc_fail lc__exchange_add_body(struct lc_exchange *exchange, struct lc_str run, struct lc_buffer *out);
 enum lc_fail lc__exchange_end_body(struct lc_exchange *exchange);
+/* Puts what came of the response into a hop that ended, perhaps early. */
+void lc__exchange_describe(struct lc_exchange *exchange, struct lc_hop *hop);
 /* The hop is over; in session.c. The exchange, its session and all that is the session's may be gone after it. */
 void lc__exchange_finish(struct lc_exchange *exchange, const struct lc_hop *hop);
 /* In the callback of `timer`: whether the read timeout is over. If not, since bytes moved in the meantime, the timer

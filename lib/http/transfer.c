@@ -106,17 +106,8 @@ stop(struct lc_exchange *exchange)
 static void
 end(struct lc_exchange *exchange, enum lc_fail fail, int errnum, const char *text)
 {
-    const struct lc_h1_head *head = &exchange->in_head;
     struct lc_hop hop = {.fail = fail, .errnum = errnum, .text = lc_str_from(text)};
-    if (exchange->has_head) {
-        hop.status = head->status;
-        hop.minor = head->minor;
-        hop.reason = head->reason;
-        hop.lines = head->lines;
-        hop.location = head->location;
-        hop.has_set_cookie = head->has_set_cookie;
-        hop.body_buffer = &exchange->collected;
-    }
+    lc__exchange_describe(exchange, &hop);
     lc__exchange_finish(exchange, &hop);
 }
 

@@ -2,9 +2,12 @@
 
 #include "hub.h"
 #include "pack.h"
+#include "stats.h"
+#include "stats_entry.h"
 
 #include "base/alloc.h"
 #include "rpc/message.h"
+#include "rpc/report.h"
 
 /* Messages taken in a row before others get their turn. */
 #define RECEIVE_BURST 64
@@ -308,6 +311,82 @@ unpack_message(PyObject *module, PyObject *frame)
 }
 
 static PyObject *
+peek_message(PyObject *module, PyObject *frame)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    PyObject *result = NULL;
+    struct lc_message message;
+    if (lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message) < 0) {
+        PyErr_SetString(PyExc_ValueError, "no message: [type, data, node id] in MessagePack is expected");
+    } else {
+        result = Py_BuildValue("(s#s#)", message.type.data, (Py_ssize_t)message.type.len, message.node_id.data,
+                               (Py_ssize_t)message.node_id.len);
+    }
+    PyBuffer_Release(&view);
+    return result;
+}
+
+/* The value of a key in a packed map; NULL without an exception if it is not there. */
+static PyObject *
+find_value(struct cload_state *state, struct lc_str data, struct lc_str name)
+{
+    struct lc_pack_reader reader = lc_pack_reader_from(data);
+    struct lc_pack_item head;
+    if (lc_pack_read(&reader, &head) < 0 || head.kind != LCORE_PACK_MAP) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < head.count; i++) {
+        struct lc_pack_reader ahead = reader;
+        struct lc_pack_item key;
+        if (lc_pack_read(&ahead, &key) < 0) {
+            return NULL;
+        }
+        if (key.kind == LCORE_PACK_STR && lc_str_equal(key.bytes, name)) {
+            return cload_unpack(state, &ahead);
+        }
+        if (lc_pack_skip(&reader) < 0 || lc_pack_skip(&reader) < 0) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static PyObject *
+merge_report(PyObject *module, PyObject *args)
+{
+    PyObject *stats, *result = NULL;
+    Py_buffer view;
+    if (!PyArg_ParseTuple(args, "Oy*:merge_report", &stats, &view)) {
+        return NULL;
+    }
+    struct lc_message message;
+    struct lc_stats *core = cload__stats_get(stats);
+    if (core == NULL) {
+        goto out;
+    }
+    int err = lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message);
+    if (err == 0) {
+        result = find_value(cload_state_of_module(module), message.data, LCORE_STR("user_classes_count"));
+        err = result == NULL ? LCE_FORMAT : 0;
+    }
+    if (err == 0) {
+        err = lc_report_merge(core, message.data, cload__stats_now());
+    }
+    if (err < 0) {
+        Py_CLEAR(result);
+        if (PyErr_Occurred() == NULL) {
+            cload_raise(err, NULL);
+        }
+    }
+out:
+    PyBuffer_Release(&view);
+    return result;
+}
+
+static PyObject *
 set_rpc_helpers(PyObject *module, PyObject *helpers)
 {
     Py_XSETREF(cload_state_of_module(module)->rpc_helpers, Py_NewRef(helpers));
@@ -337,6 +416,12 @@ static PyMethodDef rpc_methods[] = {
     {"pack_message", pack_message, METH_VARARGS, PyDoc_STR("pack_message(type, data, node_id) -> bytes\n\nOne frame.")},
     {"unpack_message", unpack_message, METH_O,
      PyDoc_STR("unpack_message(frame) -> (type, data, node_id)\n\nValueError: that is no message.")},
+    {"peek_message", peek_message, METH_O,
+     PyDoc_STR("peek_message(frame) -> (type, node_id)\n\nChecks the frame, but builds none of its data.")},
+    {"merge_report", merge_report, METH_VARARGS,
+     PyDoc_STR(
+         "merge_report(stats, frame) -> user_classes_count\n\nAdds the report of a stats message. ValueError: it is "
+         "none, and nothing was added.")},
     {"set_rpc_helpers", set_rpc_helpers, METH_O,
      PyDoc_STR("set_rpc_helpers(helpers)\n\nGives the object that turns rare values into what a message can hold.")},
     {"end_rpc", end_rpc, METH_NOARGS,

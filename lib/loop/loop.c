@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <ev.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -355,6 +356,16 @@ lc__loop_kick(struct lc_loop *loop)
     loop->is_dirty = true;
     if (!loop->is_in_round) {
         wake(loop);
+    }
+}
+
+void
+lc__loop_forget(struct lc_loop *loop, int fd)
+{
+    if (loop->backend_fd >= 0 && ev_backend(loop->ev) == EVBACKEND_EPOLL) {
+        struct epoll_event unused = {0};
+        /* Fails where the kernel never heard of the descriptor, which is as well. */
+        (void)epoll_ctl(loop->backend_fd, EPOLL_CTL_DEL, fd, &unused);
     }
 }
 

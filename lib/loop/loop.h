@@ -22,4 +22,9 @@ void lc__loop_defer(struct lc_loop *loop, struct lc_deferred *deferred, void (*f
  * system call at most between two rounds, none from inside a round. On the loop's thread only. */
 void lc__loop_kick(struct lc_loop *loop);
 
+/* For a stopped watcher whose descriptor somebody else closes at a time of their own (ZeroMQ's thread). libev leaves it
+ * in the kernel's set until it is closed or ready; should it be both at once, libev builds a new set, and a foreign
+ * loop would go on to watch the old one. */
+void lc__loop_forget(struct lc_loop *loop, int fd);
+
 #endif

@@ -256,6 +256,7 @@ lc_channel_free(struct lc_channel *channel)
         return;
     }
     lc_io_stop(channel->rpc->loop, &channel->io);
+    lc__loop_forget(channel->rpc->loop, channel->io.fd);
     lc_timer_stop(channel->rpc->loop, &channel->timer);
     channel_drop(channel);
 }

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import _cload
 import gevent
 
 from . import __version__, runners
@@ -75,7 +76,10 @@ class MasterRunner(DistributedRunner):
         except RPCError as error:
             logger.error("Cannot listen for workers on %s:%s: %s", master_bind_host, master_bind_port, error)
             sys.exit(1)
-        environment.events.worker_report.add_listener(self._on_worker_report)
+        reports = environment.events.worker_report
+        reports.add_listener(self._on_worker_report)
+        # That of the statistics, which was registered last but one, and this one.
+        self._own_report_listeners = reports._handlers[-2:]
         environment.events.quitting.add_listener(self._on_quitting)
         self._spawn_own(self.heartbeat_worker)
         self._spawn_own(self.client_listener)
@@ -386,6 +390,12 @@ class MasterRunner(DistributedRunner):
         return node
 
     def _on_stats_message(self, message: Message) -> None:
+        hook = self.environment.events.worker_report
+        if message.unread_frame is not None and hook._handlers == self._own_report_listeners:
+            # Nobody else listens, so no dictionaries need to be built.
+            counts = _cload.merge_report(self.stats, message.unread_frame)
+            self._note_users(message.node_id, counts)
+            return
         missing = [key for key in _REPORT_KEYS if key not in message.data]
         if missing:
             logger.error("The report of %s lacks %s", message.node_id, missing)
@@ -393,11 +403,14 @@ class MasterRunner(DistributedRunner):
         self.environment.events.worker_report.fire(client_id=message.node_id, data=message.data)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
+        self._note_users(client_id, data["user_classes_count"])
+
+    def _note_users(self, client_id: str, counts: dict[str, int]) -> None:
         node = self.clients.get(client_id)
         if node is None:
             logger.info("A report came from %s, which is no worker now; its users are not counted", client_id)
         elif node.state != STATE_MISSING:
-            node.user_classes_count = dict(data["user_classes_count"])
+            node.user_classes_count = dict(counts)
 
     def _on_exception_message(self, message: Message) -> None:
         self.log_exception(message.node_id, message.data["msg"], message.data["traceback"])

@@ -3,6 +3,7 @@
 
 #include <msgpack.h>
 #include "rpc/message.h"
+#include "rpc/report.h"
 
 static bool
 msgpack_takes(const char *data, size_t size, bool *is_too_deep)
@@ -38,5 +39,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(lc_str_equal(message.type, again.type) && lc_str_equal(message.data, again.data) &&
                lc_str_equal(message.node_id, again.node_id));
     lc_buffer_fini(&out);
+
+    struct lc_stats *stats = lc_stats_new();
+    FUZZ_CHECK(stats != NULL);
+    if (lc_report_merge(stats, message.data, 1795234975.5) < 0) {
+        FUZZ_CHECK(lc_stats_count(stats) == 0 && lc_stats_failure_count(stats) == 0);
+    }
+    lc_stats_free(stats);
     return 0;
 }

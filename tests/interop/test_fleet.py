@@ -204,7 +204,7 @@ def test_a_killed_worker(fleet: Fleet, engine: Engine, target: Target) -> None:
         *(*bind, "--expect-workers", "3", "--enable-rebalancing", "--exit-code-on-error", "0"),
         host=target.url,
         users=9,
-        run_time="12s",
+        run_time="10s",
         during=kill_one,
     )
     assert result.code == 0, str(result)

@@ -4,14 +4,17 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import _cload
 import gevent
 import pytest
 from locust import User, runners, task
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from locust.env import Environment
+from locust.event import Events
 from locust.exception import RPCError
 from locust.rpc import Client, Message, Server
 from locust.runners import MasterRunner, WorkerRunner
+from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
 VERSION = "2.47.0"
 
@@ -228,7 +231,7 @@ def test_reports(make_master: Any, make_hand: Any) -> None:
     assert master.stats.total.num_requests == 9
     assert [error.occurrences for error in master.stats.errors.values()] == [3]
     assert master.user_count == 2, "the stranger's users do not count"
-    assert seen[0][1]["extra"] == {"a": 1}
+    assert [data["extra"] for _, data in seen if "extra" in data] == [{"a": 1}]
     hands[0].send("exception", {"msg": "boom", "traceback": "tb"})
     hands[1].send("exception", {"msg": "boom", "traceback": "tb"})
     hands[0].send("logs", {"worker_id": "h_0", "logs": ["line"]})
@@ -236,6 +239,60 @@ def test_reports(make_master: Any, make_hand: Any) -> None:
     (row,) = master.exceptions.values()
     assert row["count"] == 2 and row["nodes"] == {"h_0", "h_1"}
     assert master.environment.worker_logs == {"h_0": ["line"]}
+
+
+@pytest.mark.parametrize("has_histogram", [True, False], ids=["own", "Locust"])
+def test_reports_are_merged_alike_in_both_ways(has_histogram: bool) -> None:
+    """DST-35, DST-36: straight from the frame, and through the dictionaries that listeners see."""
+    worker, events = RequestStats(use_response_times_cache=False), Events()
+    setup_distributed_stats_event_listeners(events, worker)
+    for index in range(200):
+        worker.log_request("GET", f"/{index % 3}", index * 77.7, index)
+        worker.log_request("POST", "whole", index, 0)
+    worker.log_request("GET", "timeless", None, 0)
+    worker.log_error("GET", "/1", ValueError("no"))
+    data: dict[str, Any] = {}
+    events.report_to_master.fire(client_id="x", data=data)
+    if not has_histogram:
+        for row in [*data["stats"], data["stats_total"]]:
+            del row["cload_histogram"]
+    frame = Message("stats", data | {"user_classes_count": {"A": 1}, "user_count": 1}, "x").serialize()
+    by_listener, by_frame = RequestStats(), RequestStats()
+    master_events = Events()
+    setup_distributed_stats_event_listeners(master_events, by_listener)
+    for _ in range(2):
+        master_events.worker_report.fire(client_id="x", data=Message.unserialize(frame).data)
+        assert _cload.merge_report(by_frame, frame) == {"A": 1}
+    assert list(by_listener.entries) == list(by_frame.entries)
+    for key in by_listener.entries:
+        ours, theirs = by_frame.entries[key], by_listener.entries[key]
+        assert ours.serialize() == theirs.serialize()
+        assert ours._histogram == theirs._histogram
+    assert by_frame.total.serialize() == by_listener.total.serialize()
+    assert by_frame.serialize_errors() == by_listener.serialize_errors()
+
+
+def test_half_a_report_changes_nothing() -> None:
+    entry = {"name": "a", "method": "GET", "num_requests": 1, "response_times": {1: 1}}
+    good = {"stats": [entry], "stats_total": entry, "errors": {}, "user_classes_count": {}, "user_count": 0}
+    for key, value in (
+        ("stats", [entry, {"name": "b"}]),
+        ("stats", [entry | {"response_times": {"x": 1}}]),
+        ("stats", [entry | {"num_requests": -1}]),
+        ("stats", [entry | {"start_time": float("nan")}]),
+        ("stats", [entry | {"cload_histogram": [10**6, 1]}]),
+        ("stats", 5),
+        ("stats_total", None),
+        ("errors", {"k": {"name": "a"}}),
+        ("user_classes_count", None),
+    ):
+        stats = RequestStats()
+        frame = Message("stats", {name: item for name, item in (good | {key: value}).items() if item is not None}, "x")
+        with pytest.raises(ValueError):
+            _cload.merge_report(stats, frame.serialize())
+        assert len(stats.entries) == 0 and stats.total.num_requests == 0 and len(stats.errors) == 0
+    with pytest.raises(TypeError):
+        _cload.merge_report(object(), b"")
 
 
 @pytest.mark.parametrize(

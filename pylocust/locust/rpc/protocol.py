@@ -50,15 +50,30 @@ _cload.set_rpc_helpers(_RareValues)
 class Message:
     """A type, anything as data, and the worker that sends it or is meant."""
 
-    __slots__ = ("data", "node_id", "type")
+    __slots__ = ("_data", "_frame", "node_id", "type")
 
     def __init__(self, message_type: str, data: Any, node_id: str) -> None:
         self.type = message_type
-        self.data = data
         self.node_id = node_id
+        self._data = data
+        # Received data that nobody has looked at yet.
+        self._frame: bytes | None = None
 
     def __repr__(self) -> str:
         return f"<Message {self.type}:{self.node_id}>"
+
+    @property
+    def data(self) -> Any:
+        """What the message says."""
+        if self._frame is not None:
+            _, self._data, _ = _cload.unpack_message(self._frame)
+            self._frame = None
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = data
+        self._frame = None
 
     def serialize(self) -> bytes:
         """The frame that is sent."""
@@ -69,3 +84,18 @@ class Message:
     def unserialize(cls, data: bytes) -> Message:
         """The message of a frame; ``ValueError`` or ``TypeError`` if it has none."""
         return cls(*_cload.unpack_message(data))
+
+    @classmethod
+    def unserialize_late(cls, frame: bytes) -> Message:
+        """The same, but statistics, which are long and many, are only read when somebody asks for the data."""
+        kind, node_id = _cload.peek_message(frame)
+        if kind != "stats":
+            return cls.unserialize(frame)
+        message = cls(kind, None, node_id)
+        message._frame = frame
+        return message
+
+    @property
+    def unread_frame(self) -> bytes | None:
+        """The frame, while nobody has asked for the data."""
+        return self._frame

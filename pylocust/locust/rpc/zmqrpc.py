@@ -56,7 +56,7 @@ class BaseSocket:
             raise RPCError(f"Socket failure: {error}") from error
         name = sender.decode("utf-8", "backslashreplace")
         try:
-            return name, Message.unserialize(frame)
+            return name, Message.unserialize_late(frame)
         except (ValueError, TypeError, RecursionError) as error:
             raise RPCReceiveError(f"Not a message: {error}", addr=name) from error
 

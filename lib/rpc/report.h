@@ -1,0 +1,16 @@
+/* A worker's statistics report: Locust's dictionaries, added to a table without building anything of them. */
+#ifndef LCORE_RPC_REPORT_H
+#define LCORE_RPC_REPORT_H
+
+#include "rpc/pack.h"
+#include "stats/table.h"
+
+/* The key under which nodes of our own send an entry's exact histogram: slot, count, slot, count, ... */
+#define LCORE_REPORT_HISTOGRAM_KEY "cload_histogram"
+
+/* Adds the report `data` (the packed map of a stats message) to `target`: its stats, stats_total and errors; other keys
+ * are passed over. Entries without a histogram get one of Locust's buckets. LCE_FORMAT, LCE_INVALID: it is no report,
+ * and nothing was added. LCE_NOMEM. now_unix_s: for failures that do not say when they were seen. */
+int lc_report_merge(struct lc_stats *target, struct lc_str data, double now_unix_s);
+
+#endif

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TextIO
 
 HOSTNAME = socket.gethostname().partition(".")[0]
 
@@ -26,6 +27,32 @@ class LogReader(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.logs.append(self.format(record))
+
+
+# Whether a line could not be written, for instance because the disk is full; decides the exit status, too.
+lost_lines = False
+
+
+class _LogFile(logging.FileHandler):
+    """Says once that a line could not be written."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        global lost_lines
+        if not lost_lines:
+            lost_lines = True
+            print(f"The log {self.baseFilename} could not be written: {sys.exc_info()[1]}", file=sys.stderr)
+
+
+class _Console(logging.StreamHandler[TextIO]):
+    """Remembers that a line could not be written. A pipe whose reader had enough is no loss."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        global lost_lines
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not isinstance(error, BrokenPipeError):
+            lost_lines = True
 
 
 def _configure(name: str | None, level: str, handlers: Iterable[logging.Handler]) -> None:
@@ -47,10 +74,10 @@ def setup_logging(loglevel: str, logfile: str | None = None) -> None:
         folder = os.path.dirname(logfile)
         if folder:
             os.makedirs(folder, exist_ok=True)
-        lines = logging.FileHandler(logfile)
+        lines = _LogFile(logfile)
     else:
-        lines = logging.StreamHandler()
-    tables = logging.StreamHandler()
+        lines = _Console()
+    tables = _Console()
     reader = LogReader()
     reader.name = "log_reader"
     for handler in (lines, reader):

@@ -6,6 +6,7 @@ import argparse
 import atexit
 import inspect
 import itertools
+import json
 import logging
 import os
 import signal
@@ -143,6 +144,12 @@ def _choose_classes(available: dict[str, type[User]], wanted: list[str]) -> list
     return [user_class for name, user_class in available.items() if not wanted or name in wanted]
 
 
+def _make_folder_of(path: str) -> None:
+    folder = os.path.dirname(path)
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+
+
 def _raise_file_limit() -> None:
     try:
         import resource
@@ -221,12 +228,13 @@ class TestRun:
         prefix = self.options.csv_prefix
         if not prefix:
             return stats.StatsCSV(self.environment, stats.PERCENTILES_TO_REPORT)
-        folder = os.path.dirname(prefix)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        return stats.StatsCSVFileWriter(
-            self.environment, stats.PERCENTILES_TO_REPORT, prefix, self.options.stats_history_enabled
-        )
+        try:
+            _make_folder_of(prefix)
+            return stats.StatsCSVFileWriter(
+                self.environment, stats.PERCENTILES_TO_REPORT, prefix, self.options.stats_history_enabled
+            )
+        except OSError as error:
+            _stop_with_error(f"The CSV files {prefix}_*.csv cannot be written: {error}")
 
     def _make_web_ui(self) -> str:
         """Has the web application serve once it is started, and returns its URL."""
@@ -263,7 +271,10 @@ class TestRun:
         if log.unhandled_greenlet_exception:
             # What init prepares is missing; the reason is in the log.
             sys.exit(1)
-        gevent.signal_handler(signal.SIGTERM, self._on_sigterm)
+        gevent.signal_handler(signal.SIGTERM, self._on_signal, "SIGTERM")
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+            # The terminal is gone: what was measured is to be on disk. nohup ignores the signal.
+            gevent.signal_handler(signal.SIGHUP, self._on_signal, "SIGHUP")
         try:
             if not options.only_summary and (options.print_stats or (options.headless and not options.worker)):
                 self.helpers.append(self._spawn(stats.stats_printer(self.runner.stats)))
@@ -306,9 +317,8 @@ class TestRun:
         if options.spawn_rate is None:
             options.spawn_rate = 1
         if self.environment.shape_class:
+            # The run time is for the shape to read: it alone decides about the end.
             runner.start_shape()
-            if options.run_time:
-                self._limit_run_time()
             try:
                 runner.shape_greenlet.join()
             finally:
@@ -377,13 +387,13 @@ class TestRun:
         # However the process ends, the terminal is to be as it was.
         atexit.register(listener.kill)
 
-    def _on_sigterm(self) -> NoReturn:
-        logger.info("Got SIGTERM signal")
+    def _on_signal(self, name: str) -> NoReturn:
+        logger.info("Got %s signal", name)
         self.shutdown()
 
     def shutdown(self) -> NoReturn:
         """Ends everything in order, prints the summary and exits."""
-        environment, runner, options = self.environment, self.runner, self.options
+        environment, runner = self.environment, self.runner
         logger.debug("Running teardowns...")
         environment.events.quitting.fire(environment=environment, reverse=True)
         status = self._exit_status()
@@ -391,20 +401,41 @@ class TestRun:
         for helper in self.helpers:
             helper.kill(block=False)
         runner.quit()
+        is_all_written = self._write_results()
+        if status == 0 and not is_all_written:
+            status = 1
+        environment.events.quit.fire(exit_code=status)
+        sys.exit(status)
+
+    def _write_results(self) -> bool:
+        """The last state of everything. What cannot be written to where it belongs goes to stderr."""
+        runner, options = self.runner, self.options
+        is_all_written = True
         if options.json:
-            stats.print_stats_json(runner.stats)
+            is_all_written = self._write_json("standard output", None)
         if options.json_file:
-            folder = os.path.dirname(options.json_file)
-            if folder:
-                os.makedirs(folder, exist_ok=True)
-            stats.save_stats_json(runner.stats, options.json_file)
+            is_all_written = self._write_json(options.json_file + ".json", options.json_file) and is_all_written
         elif not isinstance(runner, WorkerRunner):
             stats.print_stats(runner.stats, current=False)
             stats.print_percentile_stats(runner.stats)
             stats.print_error_report(runner.stats)
-        environment.events.quit.fire(exit_code=status)
         self.csv_writer.close_files()
-        sys.exit(status)
+        return is_all_written and not self.csv_writer.is_failing and not log.lost_lines
+
+    def _write_json(self, name: str, path: str | None) -> bool:
+        # Zeroes the entries, so that this text is all there is.
+        text = json.dumps(self.runner.stats.serialize_stats(), indent=4)
+        try:
+            if path is None:
+                print(text, flush=True)
+            else:
+                _make_folder_of(path)
+                with open(f"{path}.json", "w", encoding="utf-8") as file:
+                    file.write(text)
+            return True
+        except OSError as error:
+            logger.error("The statistics could not be written to %s: %s. Here they are:\n%s", name, error, text)
+            return False
 
     def _exit_status(self) -> int:
         if self.environment.process_exit_code is not None:
@@ -429,15 +460,18 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if options.autoquit != -1 and not options.autostart:
         _fail("--autoquit is for --autostart only")
     if not options.skip_log_setup:
-        setup_logging(options.loglevel, options.logfile)
+        try:
+            setup_logging(options.loglevel, options.logfile)
+        except OSError as error:
+            _fail(f"The log cannot be written to {options.logfile}: {error}")
 
-    note = ""
+    telemetry = ""
     if options.otel:
         from .opentelemetry import setup_opentelemetry
 
         if setup_opentelemetry(os.path.basename(locustfiles[0]) if locustfiles else None, options.profile):
-            note = ", OpenTelemetry on"
-    logger.info("Starting cload %s (locust %s compatible%s)", own_version, version, note)
+            telemetry = ", OpenTelemetry enabled"
+    logger.info("Starting cload %s (locust %s compatible)%s", own_version, version, telemetry)
     if options.list_commands:
         print("Available Users:")
         for name in available_users:

@@ -329,6 +329,7 @@ class Runner:
 
     def shape_worker(self) -> None:
         """Asks the shape about once a second and follows it until it ends the test."""
+        logger.info("Shape worker starting")
         shape = self.environment.shape_class
         while self.state in (STATE_INIT, STATE_SPAWNING, STATE_RUNNING):
             asked = time.monotonic()

@@ -732,6 +732,9 @@ class StatsCSV:
             for exc in runner.exceptions.values():
                 csv_writer.writerow([exc["count"], exc["msg"], exc["traceback"], ", ".join(exc["nodes"])])
 
+    # Whether something could not be written at the last try.
+    is_failing = False
+
     def close_files(self) -> None:
         pass
 
@@ -767,7 +770,6 @@ class StatsCSVFileWriter(StatsCSV):
             self.exceptions_csv_filehandle,
         )
         self._data_starts: dict[io.TextIOWrapper, int] = {}
-        self._is_failing = False
 
     def _open(self, suffix: str) -> io.TextIOWrapper:
         return open(self.base_filepath + suffix, "w", encoding="utf-8", newline="")
@@ -794,13 +796,18 @@ class StatsCSVFileWriter(StatsCSV):
             self.exceptions_columns,
         )
         for file, columns in zip(self._filehandles, headers, strict=True):
+            if file in self._data_starts:
+                continue
+            # What an earlier try left
+            file.seek(0)
+            file.truncate()
             csv.writer(file).writerow(columns)
             self._data_starts[file] = file.tell()
 
     def _write_round(self, now: float, is_flushing: bool) -> None:
         """A disk that is full, or gone, is told of once and tried again: it does not end the test."""
         try:
-            if not self._data_starts:
+            if len(self._data_starts) < len(self._filehandles):
                 self._write_headers()
             stats = self.environment.stats
             self._rewrite(self.requests_csv_filehandle, stats._csv_requests(self.percentiles_to_report))
@@ -814,11 +821,11 @@ class StatsCSVFileWriter(StatsCSV):
                 self.stats_history_flush()
                 self.failures_flush()
                 self.exceptions_flush()
-            self._is_failing = False
+            self.is_failing = False
         except OSError as error:
-            if not self._is_failing:
+            if not self.is_failing:
                 logger.error("CSV files %s_*.csv could not be written: %s", self.base_filepath, error)
-            self._is_failing = True
+            self.is_failing = True
 
     def _rewrite(self, file: io.TextIOWrapper, rows: str) -> None:
         file.seek(self._data_starts[file])
@@ -858,6 +865,7 @@ class StatsCSVFileWriter(StatsCSV):
             try:
                 file.close()
             except OSError as error:
+                self.is_failing = True
                 logger.error("%s could not be closed: %s", file.name, error)
 
     def stats_history_file_name(self) -> str:

@@ -229,7 +229,7 @@ def pairs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         for item in request.session.items
         if item.fspath == request.node.fspath and "case" in getattr(getattr(item, "callspec", None), "params", {})
     ]
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(6) as pool:
 
         def start(case: Case) -> Pair:
             first, second = (pool.submit(outcome, engine, case, tmp_path_factory.mktemp("run")) for engine in ENGINES)

@@ -1,0 +1,289 @@
+"""Terminals, signals, and places that cannot be written to: what was measured is on disk or on the screen."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from oracle import ENGINES, Engine, _environment
+
+LOCUSTFILE = """
+from locust import User, constant, events, stats, task
+stats.CSV_STATS_FLUSH_INTERVAL_SEC = 0
+class A(User):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        events.request.fire(request_type="T", name="n", response_time=5, response_length=1)
+"""
+QUIET = ["--headless", "--only-summary"]
+RUN = [*QUIET, "-u", "2", "-r", "2", "-t", "1"]
+
+
+class Terminal:
+    """A command in a terminal of its own."""
+
+    def __init__(self, engine: Engine, folder: Path, *args: str, env: dict[str, str] | None = None) -> None:
+        assert engine.python is not None
+        self.text = ""
+        self.pid, self.descriptor = pty.fork()
+        if self.pid == 0:
+            try:
+                os.chdir(folder)
+                os.execve(engine.python, [engine.python, "-m", engine.name, *args], {**_environment({}), **(env or {})})
+            finally:
+                os._exit(99)
+        self.resize(200)
+        self.before = termios.tcgetattr(self.descriptor)
+        self.status: int | None = None
+
+    def resize(self, columns: int) -> None:
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def type(self, keys: str) -> None:
+        os.write(self.descriptor, keys.encode())
+
+    def read(self) -> bool:
+        """False at the end."""
+        ready, _, _ = select.select([self.descriptor], [], [], 20)
+        assert ready, self.text
+        try:
+            data = os.read(self.descriptor, 65536)
+        except OSError:
+            return False
+        self.text += data.decode()
+        return bool(data)
+
+    def expect(self, pattern: str) -> None:
+        """Reads until this has appeared, and drops all up to there."""
+        deadline = time.monotonic() + 15
+        while (match := re.search(pattern, self.text)) is None:
+            assert time.monotonic() < deadline, f"{pattern} did not come: {self.text[-1000:]}"
+            assert self.read(), f"{pattern} did not come: {self.text}"
+        self.text = self.text[match.end() :]
+
+    def finish(self) -> int:
+        while self.read():
+            pass
+        _, status = os.waitpid(self.pid, 0)
+        self.status = os.waitstatus_to_exitcode(status)
+        return self.status
+
+    def close(self) -> None:
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.descriptor)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    opened: list[Terminal] = []
+
+    def start(engine: Engine, *args: str, env: dict[str, str] | None = None) -> Terminal:
+        opened.append(Terminal(engine, tmp_path, *args, env=env))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+def test_keys(engine: Engine, terminal: Callable[..., Terminal]) -> None:
+    """CLI-94."""
+    one = terminal(engine, *QUIET, "-u", "1")
+    one.expect(r'All users spawned: \{"A": 1\}')
+    for key, users in (("w", 2), ("W", 12), ("s", 11), ("S", 1), ("S", 0), ("w", 1)):
+        one.type(key)
+        one.expect(rf"Ramping to {users} users at a rate of 100.00 per second")
+        one.expect(rf'All users spawned: \{{"A": {users}\}}')
+    one.type("\x03")
+    assert one.finish() == 0
+    assert "Shutting down (exit code 0)" in one.text
+
+
+def test_keys_during_a_ramp(engine: Engine, terminal: Callable[..., Terminal]) -> None:
+    """CLI-94."""
+    one = terminal(engine, *QUIET, "-u", "100", "-r", "1")
+    one.expect("Ramping to 100 users")
+    for key in "wWsS":
+        one.type(key)
+        one.expect("/WARNING/")
+    one.type("\x03")
+    assert one.finish() == 0
+
+
+def test_enter_opens_the_browser(engine: Engine, terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    """CLI-94."""
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" >> "$(dirname "$0")/opened"\n')
+    browser.chmod(0o755)
+    one = terminal(engine, "--web-host", "127.0.0.1", "-P", "18291", env={"BROWSER": f"{browser} %s"})
+    one.expect("web interface at http://127.0.0.1:18291")
+    time.sleep(0.5)
+    one.type("\n")
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "opened").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "opened").read_text() == "http://127.0.0.1:18291\n"
+    one.type("\x03")
+    assert one.finish() == 0
+
+
+ENDS: dict[str, tuple[str, Callable[[Terminal], None]]] = {
+    "interrupted": ("", lambda one: one.type("\x03")),
+    "terminated": ("", lambda one: os.kill(one.pid, signal.SIGTERM)),
+    "exit-in-a-task": ("A.tasks = [lambda user: __import__('sys').exit(7)]\n", lambda one: None),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_terminal_is_as_before(end: str, terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    """CLI-95: however the process ends."""
+    addition, stop = ENDS[end]
+    one = terminal(ENGINES[0], *QUIET)
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE + addition)
+    one.expect("All users spawned")
+    if not addition:
+        deadline = time.monotonic() + 5
+        while termios.tcgetattr(one.descriptor)[3] & termios.ECHO:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    stop(one)
+    one.finish()
+    assert termios.tcgetattr(one.descriptor) == one.before
+
+
+def test_tables_follow_the_width(engine: Engine, terminal: Callable[..., Terminal]) -> None:
+    """CLI-93, CLI-101."""
+    one = terminal(engine, "--headless", "--print-stats", env={"CLOAD_PLAIN": "1"})
+    one.expect("All users spawned")
+    one.resize(100)
+    one.expect(r"Type     Name {13}# reqs ")
+    one.type("\x03")
+    assert one.finish() == 0
+
+
+def test_closed_terminal(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    """A test whose window is closed has its results on disk."""
+    one = terminal(ENGINES[0], *QUIET, "--csv", "out", "--json-file", "j")
+    one.expect("All users spawned")
+    os.kill(one.pid, signal.SIGHUP)
+    one.finish()
+    assert one.status == 0
+    assert "Got SIGHUP" in one.text
+    (entry,) = json.loads((tmp_path / "j.json").read_text())
+    with open(tmp_path / "out_stats.csv", newline="") as file:
+        row = next(csv.DictReader(file))
+    assert int(row["Request Count"]) == entry["num_requests"] > 0
+
+
+def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """A line of bash; `cload` in it is the command."""
+    (folder / "locustfile.py").write_text(LOCUSTFILE)
+    command = f"cload() {{ '{sys.executable}' -m cload \"$@\"; }}; set -o pipefail; {line}"
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=_environment({}), capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--csv", "/dev/null/x"], "CSV files /dev/null/x_*.csv cannot be written"),
+        (["--logfile", "/dev/null/x"], "log cannot be written to /dev/null/x"),
+        (["--logfile", "/"], "log cannot be written to /"),
+    ],
+)
+def test_what_cannot_be_written_is_said_first(tmp_path: Path, args: list[str], message: str) -> None:
+    """CLI-35, CLI-45."""
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    done = ENGINES[0].command(*RUN, *args, cwd=tmp_path)
+    assert done.status == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Ramping" not in done.stderr
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    """CLI-35, CLI-42, CLI-45: /dev/full is a disk without space. The test goes on, and tells the numbers."""
+    for name in ("c_stats.csv", "c_failures.csv", "j.json", "log"):
+        (tmp_path / name).symlink_to("/dev/full")
+    done = shell(tmp_path, "cload " + " ".join([*RUN, "--csv", "c"]))
+    assert done.returncode == 1
+    assert done.stderr.count("CSV files c_*.csv could not be written") == 1
+    assert re.search(r"^T +n +[1-9]", done.stderr, re.MULTILINE)
+    done = shell(tmp_path, "cload " + " ".join([*RUN, "--json-file", "j"]))
+    assert done.returncode == 1
+    text = done.stderr.partition("Here they are:\n")[2]
+    assert json.JSONDecoder().raw_decode(text)[0][0]["num_requests"] > 0
+    done = shell(tmp_path, "cload " + " ".join([*RUN, "--logfile", "log"]))
+    assert done.returncode == 1
+    assert done.stderr.count("could not be written") == 1
+    for line in ("cload --help > /dev/full", "cload --version > /dev/full", "cload --list > /dev/full"):
+        done = shell(tmp_path, line)
+        assert done.returncode == 1
+        assert "No space left" in done.stderr
+        assert "Traceback" not in done.stderr
+    done = shell(tmp_path, f"cload {' '.join(RUN)} --json > /dev/full")
+    assert done.returncode == 1
+    assert '"num_requests"' in done.stderr
+    assert shell(tmp_path, f"cload {' '.join(RUN)} 2> /dev/full").returncode == 1
+
+
+def test_reader_that_goes_away(tmp_path: Path) -> None:
+    """CLI-41: a pipe that is closed early is the reader's wish."""
+    done = shell(tmp_path, "cload --help | head -1")
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    done = shell(tmp_path, f"cload {' '.join(RUN)} --csv c 2>&1 | head -1; exit ${{PIPESTATUS[0]}}")
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    with open(tmp_path / "c_stats.csv", newline="") as file:
+        assert int(next(csv.DictReader(file))["Request Count"]) > 0
+    assert shell(tmp_path, f"cload {' '.join(RUN)} <&- >&-").returncode == 0
+
+
+def test_kill(tmp_path: Path) -> None:
+    """REP-30: without a chance to write, at most one interval is missing."""
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    process = ENGINES[0].start(*QUIET, "--csv", "c", "-u", "5", "-r", "5", cwd=tmp_path)
+    # Three intervals of one second.
+    time.sleep(3.5)
+    process.kill()
+    process.communicate()
+    with open(tmp_path / "c_stats.csv", newline="") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["Name"] == "n"]
+    assert int(row["Request Count"]) >= 50
+    with open(tmp_path / "c_stats_history.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) >= 2
+
+
+def test_the_shell_that_started_it_is_killed(tmp_path: Path) -> None:
+    """The test goes on and writes what it has to."""
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    line = f"'{sys.executable}' -m cload {' '.join(RUN)} --json-file j; :"
+    parent = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, env=_environment({}), stderr=subprocess.DEVNULL)
+    time.sleep(0.7)
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 15
+    while not (tmp_path / "j.json").exists() or not (tmp_path / "j.json").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert json.loads((tmp_path / "j.json").read_text())[0]["num_requests"] > 0

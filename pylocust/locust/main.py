@@ -411,6 +411,8 @@ class TestRun:
         """The last state of everything. What cannot be written to where it belongs goes to stderr."""
         runner, options = self.runner, self.options
         is_all_written = True
+        # First, because JSON zeroes the entries.
+        self.csv_writer.close_files()
         if options.json:
             is_all_written = self._write_json("standard output", None)
         if options.json_file:
@@ -419,7 +421,6 @@ class TestRun:
             stats.print_stats(runner.stats, current=False)
             stats.print_percentile_stats(runner.stats)
             stats.print_error_report(runner.stats)
-        self.csv_writer.close_files()
         return is_all_written and not self.csv_writer.is_failing and not log.lost_lines
 
     def _write_json(self, name: str, path: str | None) -> bool:

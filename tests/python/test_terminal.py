@@ -174,7 +174,7 @@ def test_tables_follow_the_width(engine: Engine, terminal: Callable[..., Termina
     one = terminal(engine, "--headless", "--print-stats", env={"CLOAD_PLAIN": "1"})
     one.expect("All users spawned")
     one.resize(100)
-    one.expect(r"Type     Name {13}# reqs ")
+    one.expect(r"Type     Name {14}# reqs ")
     one.type("\x03")
     assert one.finish() == 0
 

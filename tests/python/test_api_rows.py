@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from oracle import ENGINES, Engine
-from servers import Target
+from servers import Target, free_port, wait_for_port
 
 
 def compare(code: str) -> Any:
@@ -295,6 +296,29 @@ def test_web_session_that_never_ran(engine: Engine, tmp_path: Path) -> None:
     assert [name for name in names if name.islower()] == ["init", "quitting", "test_stopping", "test_stop", "quit"], (
         stderr
     )
+
+
+def test_reset_of_statistics(engine: Engine, tmp_path: Path) -> None:
+    """EVT-24."""
+    file = tmp_path / "f.py"
+    file.write_text(
+        "from locust import User, task, events\n"
+        "@events.reset_stats.add_listener\n"
+        "def reset(**kwargs): print('reset', kwargs, flush=True)\n"
+        "class Caller(User):\n"
+        "    @task\n"
+        "    def nothing(self): pass\n"
+    )
+    port = free_port()
+    process = engine.start("-f", str(file), "--web-host", "127.0.0.1", "--web-port", str(port), cwd=tmp_path)
+    try:
+        wait_for_port(port, process)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/reset", b"", timeout=10) as response:
+            assert response.read() == b"ok"
+    finally:
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    assert stdout.startswith("reset {}"), stderr
 
 
 def test_playwright_variable(engine: Engine) -> None:

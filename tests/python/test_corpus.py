@@ -2,7 +2,7 @@
 
 Compared are the exit code, the rows of the statistics, failures, exceptions, and the lines a file prints that begin
 with ">". Where a file ends its users after a number of steps the numbers have to be the same too, otherwise only what
-occurs.
+occurs. With others: API-9, API-97, API-140, API-141, API-145, API-146, API-147, API-149, API-172, API-229.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +132,8 @@ def _normalised(text: str) -> str:
     """Without ports, addresses of objects and milliseconds of the day."""
     text = re.sub(r"0x[0-9a-f]+", "0x", text)
     text = re.sub(r"(127\.0\.0\.1|localhost)(:|', port=)\d+", r"\1:PORT", text)
+    # The times that run_single_user() prints.
+    text = re.sub(r"\t\d+ +\t", "\t0\t", text)
     return re.sub(r"_=\d{13}", "_=NOW", text)
 
 
@@ -175,10 +177,13 @@ def _run(case: Case, command: list[str], folder: Path, url: str) -> Outcome:
     for row in _table(prefix, "exceptions"):
         exceptions["" if case.has_own_words else _normalised(row["Message"])] += int(row["Count"])
     printed = Counter(_normalised(line) for line in done.stdout.splitlines() if line.startswith((">", "GET")))
-    if case.is_script:
-        # Response times differ.
-        printed = Counter({re.sub(r"\t\d+ +\t", "\t0\t", line): count for line, count in printed.items()})
     return Outcome(done.returncode, rows, failures, exceptions, printed, done.stdout[-3000:] + done.stderr[-6000:])
+
+
+def _command(case: Case, is_ours: bool) -> list[str]:
+    if case.is_script:
+        return [sys.executable, "-m", "cload"] if is_ours else [os.environ["LOCUST_ORACLE"]]
+    return cload_command() if is_ours else oracle_command()
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +194,6 @@ def runs(
     if "LOCUST_ORACLE" not in os.environ:
         pytest.skip("LOCUST_ORACLE names no Python with real Locust; ./dev test sets it")
     folder = tmp_path_factory.mktemp("corpus")
-    python = os.environ["LOCUST_ORACLE"]
     with ThreadPoolExecutor(4) as executor:
         started = {}
         for item in request.session.items:
@@ -197,33 +201,36 @@ def runs(
             if item.path != Path(__file__) or callspec is None:
                 continue
             case: Case = callspec.params["case"]
-            ours = [sys.executable, "-m", "cload"] if case.is_script else cload_command()
-            theirs = [python] if case.is_script else oracle_command()
             started[case.name] = (
-                executor.submit(_run, case, ours, folder / f"{case.name}.cload", target.url),
-                executor.submit(_run, case, theirs, folder / f"{case.name}.locust", target.url),
+                executor.submit(_run, case, _command(case, is_ours=True), folder / f"{case.name}.cload", target.url),
+                executor.submit(_run, case, _command(case, is_ours=False), folder / f"{case.name}.locust", target.url),
             )
         yield started
         executor.shutdown(cancel_futures=True)
 
 
+def _differences(case: Case, ours: Outcome, theirs: Outcome) -> dict[str, tuple[object, object]]:
+    names = ("code", "rows", "failures", "exceptions", "printed")
+    pairs: dict[str, tuple[object, object]] = {name: (getattr(ours, name), getattr(theirs, name)) for name in names}
+    if not case.is_counted:
+        pairs |= {name: (set(getattr(ours, name)), set(getattr(theirs, name))) for name in names[1:]}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_same_outcome(case: Case, runs: dict[str, tuple[Future[Outcome], Future[Outcome]]]) -> None:
+def test_same_outcome(
+    case: Case, runs: dict[str, tuple[Future[Outcome], Future[Outcome]]], tmp_path: Path, target: Target
+) -> None:
     ours, theirs = (future.result() for future in runs[case.name])
     if "No module named 'faker'" in ours.output + theirs.output:
         pytest.skip("faker is not installed")
+    if _differences(case, ours, theirs):
+        # On a busy machine the time may have been too short for one of them.
+        patient = replace(case, seconds=case.seconds * 4)
+        ours = _run(patient, _command(case, is_ours=True), tmp_path / "cload", target.url)
+        theirs = _run(patient, _command(case, is_ours=False), tmp_path / "locust", target.url)
     print(f"--- cload\n{ours.output}\n--- locust\n{theirs.output}")
-    assert ours.code == theirs.code
-    if case.is_counted:
-        assert ours.rows == theirs.rows
-        assert ours.failures == theirs.failures
-        assert ours.exceptions == theirs.exceptions
-        assert ours.printed == theirs.printed
-    else:
-        assert set(ours.rows) == set(theirs.rows)
-        assert set(ours.failures) == set(theirs.failures)
-        assert set(ours.exceptions) == set(theirs.exceptions)
-        assert set(ours.printed) == set(theirs.printed)
+    assert _differences(case, ours, theirs) == {}
 
 
 def test_every_file_is_run() -> None:

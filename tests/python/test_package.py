@@ -90,7 +90,7 @@ out(found)
         name
         for name in theirs
         if ours.get(name) not in (theirs[name], "in C")
-        and not name.startswith(("locust.runners.MasterRunner", "locust.runners.WorkerRunner"))
+        and not name.startswith(("locust.runners.Distrib", "locust.runners.Master", "locust.runners.Worker"))
     }
     assert different == {
         "locust.argument_parser.download_locustfile_from_master",

@@ -22,6 +22,7 @@ hub_arm_timer(struct cload_hub *hub)
     if (hub->timer != NULL) {
         PyObject *closed = PyObject_CallMethod(hub->timer, "close", NULL);
         Py_CLEAR(hub->timer);
+        hub->timer_ns = INT64_MAX;
         if (closed == NULL) {
             return -1;
         }
@@ -61,13 +62,27 @@ hub_queue_callback(struct cload_hub *hub)
     if (hub->is_callback_queued) {
         return 0;
     }
-    PyObject *queued = PyObject_CallMethod(hub->gevent_loop, "run_callback", "O", hub->callback);
+    bool is_own_thread = hub->thread == PyThread_get_thread_ident();
+    PyObject *queued = PyObject_CallMethod(hub->gevent_loop, is_own_thread ? "run_callback" : "run_callback_threadsafe",
+                                           "O", hub->callback);
     if (queued == NULL) {
         return -1;
     }
     Py_DECREF(queued);
     hub->is_callback_queued = true;
     return 0;
+}
+
+/* For callers that have nobody to tell an error to, and may be on the way of an exception out of a wait. */
+static void
+hub_wake(struct cload_hub *hub)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (hub_queue_callback(hub) < 0) {
+        PyErr_WriteUnraisable(hub->callback);
+    }
+    PyErr_Restore(type, value, traceback);
 }
 
 static int
@@ -247,13 +262,7 @@ cload_hub_release(struct cload_hub *hub)
     /* The watcher is let go at the end of the batch, so that a lone user does not toggle it at every request. */
     hub->waiting_count--;
     if (hub->waiting_count == 0 && !hub->is_polling) {
-        /* Whoever no longer waits may have been thrown something, which goes on from here. */
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        if (hub_queue_callback(hub) < 0) {
-            PyErr_WriteUnraisable(hub->callback);
-        }
-        PyErr_Restore(type, value, traceback);
+        hub_wake(hub);
     }
 }
 
@@ -264,8 +273,8 @@ cload_hub_put(struct cload_hub *hub, struct cload_ready *ready)
         return;
     }
     lc_list_append(&hub->ready, &ready->link);
-    if (!hub->is_polling && hub_queue_callback(hub) < 0) {
-        PyErr_WriteUnraisable(hub->callback);
+    if (!hub->is_polling) {
+        hub_wake(hub);
     }
 }
 

@@ -13,7 +13,7 @@ struct sink_object {
 };
 
 int
-cload_report_is_direct(struct cload_state *state, PyObject *request_event, struct lc_stats **stats)
+cload_report_is_direct(struct cload_state *state, PyObject *request_event, struct lc_stats **stats, PyObject **owner)
 {
     if (request_event == NULL || request_event == Py_None) {
         return 2;
@@ -29,10 +29,12 @@ cload_report_is_direct(struct cload_state *state, PyObject *request_event, struc
             result = 2;
         } else if (count == 1 && Py_IS_TYPE(PyList_GET_ITEM(handlers, 0), state->sink_type)) {
             struct sink_object *sink = (struct sink_object *)PyList_GET_ITEM(handlers, 0);
-            PyObject *table = PyObject_GetAttr(sink->environment, state->str_stats);
-            *stats = table == NULL ? NULL : cload__stats_get(table);
+            *owner = PyObject_GetAttr(sink->environment, state->str_stats);
+            *stats = *owner == NULL ? NULL : cload__stats_get(*owner);
             result = *stats == NULL ? -1 : 1;
-            Py_XDECREF(table); /* the environment keeps it; nothing runs between here and the logging */
+            if (result < 0) {
+                Py_CLEAR(*owner);
+            }
         }
     }
     Py_DECREF(handlers);

@@ -14,8 +14,11 @@ struct cload_report {
 };
 
 /* Whether the runner's own sink is the only listener, so that no event needs to be built; -1 with an exception.
- * On 1 `*stats` is where to log. On 2 nobody listens at all. */
-int cload_report_is_direct(struct cload_state *state, PyObject *request_event, struct lc_stats **stats);
+ * On 1 `*stats` is where to log, and `*owner` a new reference to the table that
+ * keeps it: what the failure of a request is called may be up to Python code, which can replace the table. On 2 nobody
+ * listens at all. */
+int cload_report_is_direct(struct cload_state *state, PyObject *request_event, struct lc_stats **stats,
+                           PyObject **owner);
 /* Logs into `stats`; -1 with an exception. */
 int cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct cload_report *report);
 

@@ -401,16 +401,11 @@ is_good(const struct cload_response *self)
     return self->is_fast ? !self->is_bad_status : self->core->status < 400 || self->core->status >= 600;
 }
 
-int
-cload_response_report(struct cload_response *self)
+static int
+report_outcome(struct cload_response *self, struct lc_stats *stats)
 {
-    struct lc_stats *stats = NULL;
-    int direct = cload_report_is_direct(self->state, self->request_event, &stats);
-    if (direct < 0 || direct == 2) {
-        return direct < 0 ? -1 : 0;
-    }
     /* A meta dictionary that was looked at may have been edited: it decides then. */
-    bool is_direct = direct == 1 && self->slots[CLOAD_SLOT_request_meta] == NULL;
+    bool is_direct = stats != NULL && self->slots[CLOAD_SLOT_request_meta] == NULL;
     PyObject *exception;
     if (self->manual != NULL) {
         exception = Py_NewRef(self->manual == Py_True ? Py_None : self->manual);
@@ -439,6 +434,20 @@ cload_response_report(struct cload_response *self)
     }
     int err = is_direct ? log_direct(self, stats, exception) : report_by_event(self, exception);
     Py_DECREF(exception);
+    return err;
+}
+
+int
+cload_response_report(struct cload_response *self)
+{
+    struct lc_stats *stats = NULL;
+    PyObject *owner = NULL;
+    int direct = cload_report_is_direct(self->state, self->request_event, &stats, &owner);
+    if (direct < 0 || direct == 2) {
+        return direct < 0 ? -1 : 0;
+    }
+    int err = report_outcome(self, stats);
+    Py_XDECREF(owner);
     return err;
 }
 
@@ -743,7 +752,10 @@ response_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(
     struct cload_response *self = (struct cload_response *)type->tp_alloc(type, 0);
     if (self != NULL) {
         self->state = cload_state_find(type);
-        if (self->state == NULL) {
+        self->request_type = PyUnicode_FromString("");
+        self->name = Py_XNewRef(self->request_type);
+        self->asked_url = Py_XNewRef(self->request_type);
+        if (self->state == NULL || self->name == NULL) {
             Py_CLEAR(self);
         }
     }

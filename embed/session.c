@@ -28,11 +28,19 @@
 #define MOST_ADDED_HEADERS 3 /* Authorization, Content-Type, Accept */
 #define STATUS_LIMIT 1024
 
+/* A core that was replaced while calls were in flight on it. */
+struct retired {
+    struct retired *next;
+    struct lc_session *core;
+};
+
 struct session_object {
     PyObject_HEAD
     struct cload_state *state;
     struct cload_hub *hub;
     struct lc_session *core;
+    struct retired *retired; /* until no call is in flight */
+    size_t flight_count;
     PyObject *base_url, *request_event, *user, *request_name, *pool_manager;
     PyObject *auth_value; /* bytes of the Authorization header, or NULL */
     PyObject *tls_owner;  /* capsule of the struct lc_tls in use, or NULL */
@@ -740,6 +748,29 @@ call_wait(struct cload_waiter *waiter, struct lc_exchange *exchange)
     return response;
 }
 
+static void
+session_free_retired(struct session_object *self)
+{
+    while (self->retired != NULL) {
+        struct retired *retired = self->retired;
+        self->retired = retired->next;
+        lc_session_free(retired->core);
+        lc__free(retired);
+    }
+}
+
+/* call_wait() on a session whose core stays meanwhile. */
+static struct lc_response *
+call_fly(struct session_object *self, struct cload_waiter *waiter, struct lc_exchange *exchange)
+{
+    self->flight_count++;
+    struct lc_response *response = call_wait(waiter, exchange);
+    if (--self->flight_count == 0) {
+        session_free_retired(self);
+    }
+    return response;
+}
+
 /* Path and query of the first hop, as sent; of a chain that failed, those of the hop that failed. */
 static PyObject *
 name_from(const struct lc_response *response)
@@ -873,8 +904,8 @@ static __attribute__((noinline)) int
 call_begin(struct session_object *self, struct call *call, struct cload_waiter **waiter, struct lc_exchange **exchange)
 {
     int64_t start_ns = lc_clock_monotonic_ns();
-    if (self->core == NULL) {
-        if (self->is_general) {
+    if (self->core == NULL || self->response_class == NULL) {
+        if (self->is_general && self->response_class != NULL) {
             return 1;
         }
         PyErr_SetString(PyExc_RuntimeError, "HttpSession.__init__() has not been called");
@@ -934,7 +965,7 @@ call_run(struct session_object *self, struct call *call, PyObject *const *args, 
         if (begun > 0) {
             result = call_general(self, call, args, count, kwnames);
         }
-        struct lc_response *core = begun == 0 ? call_wait(waiter, exchange) : NULL;
+        struct lc_response *core = begun == 0 ? call_fly(self, waiter, exchange) : NULL;
         if (core != NULL && tries_left > 0 && is_retried(call, core)) {
             tries_left--;
             call->first_start_ns = call->first_start_ns == 0 ? core->timings.start_ns : call->first_start_ns;
@@ -1183,6 +1214,11 @@ session_cookie_set(PyObject *object, PyObject *args)
             return NULL;
         }
     }
+    if (self->core == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this session has no cookies: it was not initialised, or is another thread's");
+        return NULL;
+    }
     int err = lc_session_set_cookie(self->core, &cookie);
     return err < 0 ? cload_raise(err, NULL) : Py_NewRef(Py_None);
 }
@@ -1200,7 +1236,7 @@ session_cookie_remove(PyObject *object, PyObject *args)
     for (int i = 0; i < 3; i++) {
         part[i] = (struct lc_str){text[i], text[i] == NULL ? 0 : (size_t)len[i]};
     }
-    return PyLong_FromLong(lc_session_remove_cookies(self->core, part[0], part[1], part[2]));
+    return PyLong_FromLong(self->core == NULL ? 0 : lc_session_remove_cookies(self->core, part[0], part[1], part[2]));
 }
 
 static PyObject *
@@ -1396,6 +1432,7 @@ session_make_core(struct session_object *self, PyObject *base_url)
     }
     PyObject *tls_owner = NULL, *headers = NULL;
     struct lc_session *core = NULL;
+    struct retired *retired = NULL;
     if ((self->is_fast ? fast_options(self, &options, &headers) : default_options(self, &options, &tls_owner)) == 0) {
         options.tls = tls_owner == NULL ? options.tls : PyCapsule_GetPointer(tls_owner, "cload.tls");
         struct lc_error error = {0};
@@ -1412,7 +1449,15 @@ session_make_core(struct session_object *self, PyObject *base_url)
         lc_session_free(core);
         return -1;
     }
-    if (self->core != NULL) {
+    if (self->flight_count > 0 && self->core != NULL && (retired = lc__alloc(sizeof(*retired))) == NULL) {
+        PyErr_NoMemory();
+        lc_session_free(core);
+        return -1;
+    }
+    if (retired != NULL) {
+        *retired = (struct retired){self->retired, self->core};
+        self->retired = retired;
+    } else {
         lc_session_free(self->core);
     }
     self->core = core;
@@ -1622,6 +1667,7 @@ session_dealloc(PyObject *object)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(object);
     }
+    session_free_retired(self);
     if (self->core != NULL) {
         lc_session_free(self->core);
         self->core = NULL;

@@ -246,13 +246,29 @@ draw_below(struct cload_state *state, Py_ssize_t count)
     return place;
 }
 
+/* What tasks are functions of: the user for the set that every user has, else the set. NULL with an exception. */
+static PyObject *
+task_holder(PyObject *taskset, bool is_default)
+{
+    PyObject *holder = is_default ? ((struct taskset_object *)taskset)->user : taskset;
+    if (holder == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this task set has no user; does its __init__() call super().__init__(parent)?");
+    }
+    return Py_XNewRef(holder);
+}
+
 /* random.choice() of the holder's tasks. New reference. */
 static PyObject *
 pick_task(struct cload_state *state, PyObject *taskset, bool is_default)
 {
-    PyObject *holder = is_default ? ((struct taskset_object *)taskset)->user : taskset;
+    PyObject *holder = task_holder(taskset, is_default);
+    if (holder == NULL) {
+        return NULL;
+    }
     PyObject *tasks = PyObject_GetAttr(holder, state->str_tasks);
     if (tasks == NULL) {
+        Py_DECREF(holder);
         return NULL;
     }
     PyObject *task = NULL;
@@ -265,10 +281,11 @@ pick_task(struct cload_state *state, PyObject *taskset, bool is_default)
         if (place < 0) {
             goto out;
         }
-        task = PyList_CheckExact(tasks) ? Py_NewRef(PyList_GET_ITEM(tasks, place)) : PySequence_GetItem(tasks, place);
+        task = PySequence_GetItem(tasks, place);
     }
 out:
     Py_DECREF(tasks);
+    Py_DECREF(holder);
     return task;
 }
 
@@ -282,12 +299,16 @@ is_taskset_class(struct cload_state *state, PyObject *task)
 static int
 run_task(struct cload_state *state, PyObject *taskset, bool is_default, PyObject *task, PyObject **nested)
 {
-    PyObject *holder = is_default ? ((struct taskset_object *)taskset)->user : taskset;
+    PyObject *holder = task_holder(taskset, is_default);
+    if (holder == NULL) {
+        return -1;
+    }
     PyObject *result;
     if (PyFunction_Check(task)) {
         result = PyObject_CallOneArg(task, holder);
     } else if (is_taskset_class(state, task)) {
         *nested = PyObject_CallOneArg(task, holder);
+        Py_DECREF(holder);
         if (*nested != NULL && !PyObject_TypeCheck(*nested, state->taskset_type)) {
             PyErr_SetString(PyExc_TypeError, "a task set class made an object that is no task set");
             Py_CLEAR(*nested);
@@ -298,6 +319,7 @@ run_task(struct cload_state *state, PyObject *taskset, bool is_default, PyObject
     } else {
         result = PyObject_CallOneArg(task, holder);
     }
+    Py_DECREF(holder);
     if (result == NULL) {
         return -1;
     }
@@ -740,6 +762,7 @@ struct user_greenlet {
     struct cload_ready ready;      /* the user shall run on, or its links be told */
     struct cload_ready kill_ready; /* `thrown` shall reach it */
     struct worker *worker;         /* while it runs, and for good once user code left state on the greenlet */
+    struct worker *last;           /* waiting: the idle one it ran in, until somebody else takes that */
     PyObject *user;
     PyObject *exception; /* what ended it, other than a regular stop */
     PyObject *links;     /* list of callables, or NULL */
@@ -753,7 +776,18 @@ struct worker {
     struct cload_hub *hub;
     PyObject *greenlet;
     struct user_greenlet *user;
+    struct user_greenlet *last; /* idle: the waiting user that ran in it last */
+    bool is_resumed;            /* it is the engine that switches into it */
 };
+
+static void
+unlink_last(struct user_greenlet *self)
+{
+    if (self->last != NULL) {
+        self->last->last = NULL;
+        self->last = NULL;
+    }
+}
 
 static void
 tell_links(struct cload_ready *ready)
@@ -789,6 +823,7 @@ user_finish(struct user_greenlet *self, bool has_failed)
     lc_timer_stop(hub->loop, &self->timer);
     lc_list_remove(&self->kill_ready.link);
     loop_fini(&self->loop);
+    unlink_last(self);
     self->worker = NULL;
     self->ready.fn = tell_links;
     cload_hub_put(hub, &self->ready);
@@ -824,6 +859,58 @@ user_park(struct user_greenlet *self)
     }
 }
 
+/* Has an idle greenlet, which is off the list, return. */
+static void
+worker_end(struct worker *worker)
+{
+    worker->is_resumed = true;
+    PyObject *result = cload_greenlet_switch(worker->greenlet); /* it sees that it has no user */
+    worker_returned(worker, result);
+}
+
+/* Whether user code kept the greenlet. Then it is somebody's: who kills it means that user and no other. */
+static bool
+is_kept(const struct worker *worker)
+{
+    return Py_REFCNT(worker->greenlet) > 1;
+}
+
+/* Gives a worker, which is off the list, back to the user that ran in it last. */
+static void
+worker_pin(struct worker *worker)
+{
+    struct user_greenlet *user = worker->last;
+    unlink_last(user);
+    worker->user = user;
+    user->worker = worker;
+    user->is_pinned = true;
+    worker->hub->busy_count++;
+}
+
+/* The first idle greenlet; NULL: there is none, or it turned out to be somebody's own. */
+static struct worker *
+pool_take(struct cload_hub *hub)
+{
+    struct lc_list *idle = lc_list_pop(&hub->idle_workers);
+    if (idle == NULL) {
+        return NULL;
+    }
+    hub->idle_count--;
+    struct worker *worker = LCORE_CONTAINER(idle, struct worker, idle_link);
+    if (is_kept(worker)) {
+        if (worker->last != NULL) {
+            worker_pin(worker);
+        } else {
+            worker_end(worker);
+        }
+        return NULL;
+    }
+    if (worker->last != NULL) {
+        unlink_last(worker->last);
+    }
+    return worker;
+}
+
 /* A greenlet that ran Python code keeps pages of its own. The pool holds no more of them than were in use at once
  * lately. */
 #define POOL_LEAST 64
@@ -836,11 +923,11 @@ pool_trim(struct cload_ready *ready)
     size_t wanted = hub->busy_peak > POOL_LEAST ? hub->busy_peak : POOL_LEAST;
     size_t ended_count = 0;
     while (hub->idle_count > 0 && hub->idle_count + hub->busy_count > wanted) {
-        struct worker *worker = LCORE_CONTAINER(lc_list_pop(&hub->idle_workers), struct worker, idle_link);
-        hub->idle_count--;
-        ended_count++;
-        PyObject *result = cload_greenlet_switch(worker->greenlet); /* it sees that it has no user */
-        worker_returned(worker, result);
+        struct worker *worker = pool_take(hub);
+        if (worker != NULL) {
+            ended_count++;
+            worker_end(worker);
+        }
     }
     if (ended_count > 1000) {
         malloc_trim(0);
@@ -867,10 +954,15 @@ pool_watch(struct cload_hub *hub)
     }
 }
 
+/* `user` waits, or is NULL. */
 static void
-pool_put(struct cload_hub *hub, struct worker *worker)
+pool_put(struct cload_hub *hub, struct worker *worker, struct user_greenlet *user)
 {
     worker->user = NULL;
+    if (user != NULL) {
+        worker->last = user;
+        user->last = worker;
+    }
     hub->busy_count--;
     hub->idle_count++;
     lc_list_prepend(&hub->idle_workers, &worker->idle_link); /* the last one used is the warmest */
@@ -881,16 +973,50 @@ pool_put(struct cload_hub *hub, struct worker *worker)
 static struct worker *
 pool_get(struct cload_hub *hub)
 {
-    struct lc_list *idle = lc_list_pop(&hub->idle_workers);
-    struct worker *worker = idle == NULL ? worker_new(hub) : LCORE_CONTAINER(idle, struct worker, idle_link);
+    struct worker *worker = NULL;
+    while (worker == NULL && hub->idle_count > 0) {
+        worker = pool_take(hub);
+    }
+    if (worker == NULL) {
+        worker = worker_new(hub);
+    }
     if (worker != NULL) {
-        hub->idle_count -= idle != NULL;
         hub->busy_count++;
         if (hub->busy_count > hub->busy_peak) {
             hub->busy_peak = hub->busy_count;
         }
     }
     return worker;
+}
+
+/* Somebody threw into a greenlet in which no task runs. It is over; the exception is for the user who waits, if any. */
+static PyObject *
+worker_thrown_into(struct worker *worker)
+{
+    struct cload_hub *hub = worker->hub;
+    struct user_greenlet *user = worker->user;
+    PyObject *exception = take_exception();
+    if (user != NULL) {
+        worker->user = NULL;
+        user->worker = NULL;
+        user->is_pinned = false;
+        hub->busy_count--;
+    } else {
+        lc_list_remove(&worker->idle_link);
+        hub->idle_count--;
+        user = worker->last;
+        if (user != NULL) {
+            unlink_last(user);
+        }
+    }
+    if (user != NULL) {
+        Py_XSETREF(user->loop.thrown, exception);
+        cload_hub_put(hub, &user->kill_ready);
+    } else {
+        Py_DECREF(exception);
+    }
+    cload_hub_put(hub, &worker->reap);
+    Py_RETURN_NONE;
 }
 
 /* Runs users, one after the other, until it is told to end. */
@@ -900,6 +1026,7 @@ worker_main(PyObject *capsule, PyObject *Py_UNUSED(args))
     struct worker *worker = PyCapsule_GetPointer(capsule, "cload.worker");
     struct cload_hub *hub = worker->hub;
     for (;;) {
+        worker->is_resumed = false;
         struct user_greenlet *user = worker->user;
         enum outcome outcome = loop_run(&user->loop);
         if (outcome == LOOP_WAIT) {
@@ -920,13 +1047,19 @@ worker_main(PyObject *capsule, PyObject *Py_UNUSED(args))
             user = NULL;
         }
         if (user == NULL || !user->is_pinned) {
-            pool_put(hub, worker);
+            pool_put(hub, worker, user);
         }
-        PyObject *result = cload_greenlet_switch(hub->greenlet);
-        if (result == NULL) {
-            /* Thrown into while idle: the interpreter ends. */
-            lc_list_remove(&worker->idle_link);
-            return NULL;
+        PyObject *result;
+        for (;;) {
+            result = cload_greenlet_switch(hub->greenlet);
+            if (result == NULL) {
+                return worker_thrown_into(worker);
+            }
+            if (worker->is_resumed) {
+                break;
+            }
+            /* Somebody else switched into it: it has nothing to do yet. */
+            Py_DECREF(result);
         }
         Py_DECREF(result);
         if (worker->user == NULL) {
@@ -983,6 +1116,15 @@ user_resume(struct cload_ready *ready)
 {
     struct user_greenlet *self = LCORE_CONTAINER(ready, struct user_greenlet, ready);
     struct cload_hub *hub = self->loop.hub;
+    if (self->last != NULL) {
+        if (is_kept(self->last)) {
+            lc_list_remove(&self->last->idle_link);
+            hub->idle_count--;
+            worker_pin(self->last);
+        } else {
+            unlink_last(self);
+        }
+    }
     struct worker *worker = self->worker;
     if (worker == NULL) {
         worker = pool_get(hub);
@@ -994,6 +1136,7 @@ user_resume(struct cload_ready *ready)
         worker->user = self;
     }
     self->is_running = true;
+    worker->is_resumed = true;
     PyObject *result = cload_greenlet_switch(worker->greenlet);
     worker_returned(worker, result);
 }
@@ -1130,6 +1273,53 @@ greenlet_kill(PyObject *object, PyObject *args, PyObject *kwargs)
     Py_RETURN_NONE;
 }
 
+/* throw(exception=GreenletExit): what gevent.killall() calls. */
+static PyObject *
+greenlet_throw(PyObject *object, PyObject *args)
+{
+    PyObject *type = cload_greenlet_exit_type(), *value = Py_None, *traceback = Py_None;
+    if (!PyArg_ParseTuple(args, "|OOO", &type, &value, &traceback)) {
+        return NULL;
+    }
+    PyObject *positional = PyTuple_Pack(2, PyExceptionInstance_Check(value) ? value : type, Py_False);
+    PyObject *result = positional == NULL ? NULL : greenlet_kill(object, positional, NULL);
+    Py_XDECREF(positional);
+    return result;
+}
+
+/* get(block=True, timeout=None): waits for the end; a user has no value. */
+static PyObject *
+greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"block", "timeout", NULL};
+    struct user_greenlet *self = (struct user_greenlet *)object;
+    int is_blocking = 1;
+    PyObject *timeout = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO", names, &is_blocking, &timeout)) {
+        return NULL;
+    }
+    PyObject *joined = is_blocking ? greenlet_join(object, &timeout, 1, NULL) : Py_NewRef(Py_None);
+    if (joined == NULL) {
+        return NULL;
+    }
+    Py_DECREF(joined);
+    if (self->exception != NULL) {
+        restore_exception(Py_NewRef(self->exception));
+        return NULL;
+    }
+    if (!self->is_dead) {
+        PyObject *gevent = PyImport_ImportModule("gevent");
+        PyObject *type = gevent == NULL ? NULL : PyObject_GetAttrString(gevent, "Timeout");
+        if (type != NULL) {
+            PyErr_SetNone(type);
+        }
+        Py_XDECREF(type);
+        Py_XDECREF(gevent);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *
 greenlet_rawlink(PyObject *object, PyObject *callback)
 {
@@ -1203,6 +1393,12 @@ greenlet_get_args(PyObject *object, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+greenlet_get_loop(PyObject *object, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(((struct user_greenlet *)object)->loop.hub->gevent_loop);
+}
+
+static PyObject *
 greenlet_get_none(PyObject *Py_UNUSED(object), void *Py_UNUSED(closure))
 {
     Py_RETURN_NONE;
@@ -1246,6 +1442,7 @@ greenlet_dealloc(PyObject *object)
     lc_timer_stop(self->loop.hub->loop, &self->timer);
     lc_list_remove(&self->ready.link);
     lc_list_remove(&self->kill_ready.link);
+    unlink_last(self);
     greenlet_clear(object);
     type->tp_free(object);
     Py_DECREF(type);
@@ -1255,6 +1452,10 @@ static PyMethodDef greenlet_methods[] = {
     {"start", greenlet_start, METH_NOARGS, PyDoc_STR("start()\n\nLets the user run, soon.")},
     {"kill", (PyCFunction)(void (*)(void))greenlet_kill, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("kill(exception=GreenletExit, block=True, timeout=None)\n\nRaises `exception` in the user.")},
+    {"throw", greenlet_throw, METH_VARARGS,
+     PyDoc_STR("throw(exception=GreenletExit)\n\nRaises `exception` in the user, soon.")},
+    {"get", (PyCFunction)(void (*)(void))greenlet_get, METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("get(block=True, timeout=None)\n\nWaits until the user is over; raises what ended it.")},
     {"join", (PyCFunction)(void (*)(void))greenlet_join, METH_FASTCALL | METH_KEYWORDS,
      PyDoc_STR("join(timeout=None)\n\nWaits until the user is over, at most `timeout` seconds.")},
     {"rawlink", greenlet_rawlink, METH_O,
@@ -1269,6 +1470,7 @@ static PyMethodDef greenlet_methods[] = {
 static PyGetSetDef greenlet_getset[] = {
     {"args", greenlet_get_args, NULL, PyDoc_STR("A tuple of one: the user."), NULL},
     {"carrier", greenlet_get_carrier, NULL, PyDoc_STR("The greenlet the user's code runs in, or None."), NULL},
+    {"loop", greenlet_get_loop, NULL, PyDoc_STR("gevent's loop."), NULL},
     {"value", greenlet_get_none, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -1,0 +1,66 @@
+"""Starting and stopping users over and over leaves nothing behind."""
+
+import json
+import subprocess
+import sys
+
+from servers import Target
+
+SCRIPT = """
+import cload, sys, os, gc, json, gevent, _cload, logging, random
+from locust import HttpUser, TaskSet, task, constant
+from locust.env import Environment
+from locust.exception import StopUser
+URL=sys.argv[1]; logging.disable()
+def rss():
+    return int(open("/proc/self/statm").read().split()[1])*4//1024
+class U(HttpUser):
+    host=URL; wait_time=constant(0.01)
+    @task
+    def a(self): self.client.get("/hello")
+    @task
+    def b(self): self.client.get("/redirect/3"); self.client.get("/cookies/set?a=b")
+    @task
+    def c(self):
+        with self.client.get("/status/500", catch_response=True, name="c") as r:
+            r.failure("no %d" % random.randrange(100))
+    @task
+    def d(self): raise ValueError(1)
+    @task
+    def e(self):
+        with gevent.Timeout(0.01, False): self.client.get("/delay/50")
+    @task
+    def f(self): self.client.get("/delay/100")
+    @task(1)
+    class N(TaskSet):
+        @task
+        def x(self): self.client.get("/hello"); self.interrupt()
+    @task
+    def g(self):
+        if random.random()<.02: raise StopUser()
+rows=[]
+env=Environment(user_classes=[U]); runner=env.create_local_runner()
+for cycle in range(4):
+    runner.start(300,10000); gevent.sleep(1.5); runner.stop(); served=env.stats.total.num_requests
+    env.stats.clear_all(); runner.exceptions.clear()
+    gevent.sleep(1.3); gc.collect()
+    n={}
+    for o in gc.get_objects():
+        t=type(o).__name__
+        if t in ("U","UserGreenlet","HttpSession","ResponseContextManager","DefaultTaskSet","N"): n[t]=n.get(t,0)+1
+    rows.append([rss(), len(os.listdir("/proc/self/fd")), _cload.waiting_count(), sum(n.values())])
+print(json.dumps([served, rows]))
+"""
+
+
+def test_cycles_of_users_leave_nothing_behind(target: Target) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, target.url], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    served, rows = json.loads(done.stdout)
+    assert served > 1000
+    (first_mb, first_fds, *_), (last_mb, last_fds, waiting, objects) = rows[1], rows[-1]
+    assert last_mb - first_mb < 10, rows
+    assert last_fds == first_fds, rows
+    assert (waiting, objects) == (0, 0), rows

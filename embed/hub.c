@@ -11,10 +11,10 @@
 #define GEVENT_READ 1
 
 static int
-hub_arm_timer(struct cload_hub *hub)
+hub_arm_timer(struct cload_hub *hub, bool is_at_once)
 {
-    int64_t deadline_ns = lc_loop_next_deadline_ns(hub->loop);
     int64_t now_ns = lc_clock_monotonic_ns();
+    int64_t deadline_ns = is_at_once ? now_ns : lc_loop_next_deadline_ns(hub->loop);
     /* A timer that is armed for an earlier time only costs one spurious look. */
     if (deadline_ns == INT64_MAX || (hub->timer_ns <= deadline_ns && hub->timer_ns > now_ns)) {
         return 0;
@@ -126,10 +126,8 @@ hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
         }
     }
     hub->is_polling = false;
-    if (is_cut && hub_queue_callback(hub) < 0) {
-        return NULL;
-    }
-    if (hub_arm_timer(hub) < 0 || hub_reference(hub, hub->waiting_count > 0) < 0) {
+    /* By a timer and not by run_callback(): gevent runs callbacks 50 at a time before it looks at anything else. */
+    if (hub_arm_timer(hub, is_cut) < 0 || hub_reference(hub, hub->waiting_count > 0) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

@@ -373,7 +373,7 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
     arguments = ["-f", str(file), "--headless", "-t", "1s", "-H", target.url, "--otel", "--profile", "p1"]
     done = ENGINES[0].command(*arguments, env=variables)
     assert done.status == 1, done.stderr
-    assert "OpenTelemetry on" in done.stderr
+    assert "OpenTelemetry enabled" in done.stderr
     for text in (
         "locust.client.duration",
         "locust.users.count",

@@ -384,7 +384,7 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
         assert text in done.stdout, done.stdout[-3000:]
     assert '"profile": "p1"' in done.stdout
     off = ENGINES[0].command(*arguments, env=dict.fromkeys(variables, "none"))
-    assert "OpenTelemetry on" not in off.stderr
+    assert "OpenTelemetry enabled" not in off.stderr
     assert "locust.client" not in off.stdout
 
 

@@ -2,9 +2,8 @@
 
 #include <structmember.h>
 
-#include "base/clock.h"
 #include "base/str.h"
-#include "report.h"
+#include "helpers.h"
 
 PyObject *
 cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_response *core, PyObject *request_type,
@@ -27,26 +26,8 @@ cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_resp
     return (PyObject *)self;
 }
 
-static PyObject *
-call_helper(struct cload_response *self, const char *name, PyObject *first, PyObject *second)
-{
-    if (self->state->client_helpers == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "locust.clients has not been imported");
-        return NULL;
-    }
-    PyObject *function = PyObject_GetAttrString(self->state->client_helpers, name);
-    if (function == NULL) {
-        return NULL;
-    }
-    PyObject *result = PyObject_CallFunctionObjArgs(function, first, second, NULL);
-    Py_DECREF(function);
-    return result;
-}
-
-static PyObject *response_get(PyObject *object, void *closure);
-
-static PyObject *
-text_from(struct lc_str text)
+PyObject *
+cload__response_text(struct lc_str text)
 {
     PyObject *decoded = PyUnicode_DecodeUTF8(text.data == NULL ? "" : text.data, (Py_ssize_t)text.len, NULL);
     if (decoded == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
@@ -56,24 +37,8 @@ text_from(struct lc_str text)
     return decoded;
 }
 
-static double
-start_unix_s(struct cload_response *self)
-{
-    if (self->start_unix_s == 0 && self->core != NULL) {
-        int64_t ago_ns = lc_clock_monotonic_ns() - self->core->timings.start_ns;
-        self->start_unix_s = (double)(lc_clock_realtime_ns() - ago_ns) * 1e-9;
-    }
-    return self->start_unix_s;
-}
-
-static PyObject *
-response_time_ms(const struct cload_response *self)
-{
-    return PyFloat_FromDouble((double)self->response_time_ns / 1e6);
-}
-
-static PyObject *
-text_of_base(struct cload_response *self)
+PyObject *
+cload__response_url(struct cload_response *self)
 {
     if (self->asked_url == NULL || self->base_url == NULL) {
         Py_RETURN_NONE;
@@ -90,92 +55,6 @@ text_of_base(struct cload_response *self)
     return PyUnicode_Concat(self->base_url, self->asked_url);
 }
 
-/* The URL that was asked for: that of the first hop, or of the hop that failed. */
-static struct lc_str
-first_url(const struct cload_response *self)
-{
-    const struct lc_response *hop = self->core;
-    while (hop->fail == LCORE_FAIL_NONE && hop->previous != NULL) {
-        hop = hop->previous;
-    }
-    return hop->url;
-}
-
-/* {**user.context(), **context} */
-static PyObject *
-merged_context(struct cload_response *self)
-{
-    PyObject *merged = NULL;
-    if (self->user != NULL && self->user != Py_None) {
-        PyObject *own = PyObject_CallMethodNoArgs(self->user, self->state->str_context);
-        if (own == NULL) {
-            return NULL;
-        }
-        merged = PyDict_New();
-        if (merged == NULL || PyDict_Update(merged, own) < 0) {
-            Py_CLEAR(merged);
-        }
-        Py_DECREF(own);
-    } else {
-        merged = PyDict_New();
-    }
-    if (merged != NULL && self->context != NULL && PyDict_Update(merged, self->context) < 0) {
-        Py_CLEAR(merged);
-    }
-    return merged;
-}
-
-static int
-put_new(PyObject *dict, PyObject *key, PyObject *value)
-{
-    if (value == NULL) {
-        return -1;
-    }
-    int err = PyDict_SetItem(dict, key, value);
-    Py_DECREF(value);
-    return err;
-}
-
-static PyObject *
-meta_url(struct cload_response *self)
-{
-    if (self->is_fast) {
-        return text_of_base(self);
-    }
-    return self->core == NULL ? Py_XNewRef(self->asked_url) : text_from(first_url(self));
-}
-
-/* A caught response of a FastHttpSession is a shell around the one that listeners get. New reference. */
-static PyObject *
-meta_response(struct cload_response *self)
-{
-    if (!self->is_fast || !self->is_catching) {
-        return Py_NewRef((PyObject *)self);
-    }
-    return PyObject_CallMethod((PyObject *)self, "_plain", NULL);
-}
-
-static PyObject *
-build_meta(struct cload_response *self)
-{
-    struct cload_state *state = self->state;
-    PyObject *meta = PyDict_New();
-    if (meta == NULL || PyDict_SetItem(meta, state->str_request_type, self->request_type) < 0 ||
-        put_new(meta, state->str_response_time, response_time_ms(self)) < 0 ||
-        PyDict_SetItem(meta, state->str_name, self->name) < 0 ||
-        put_new(meta, state->str_context, merged_context(self)) < 0 ||
-        put_new(meta, state->str_response, meta_response(self)) < 0 ||
-        put_new(meta, state->str_exception,
-                self->is_fast && self->is_catching ? response_get((PyObject *)self, (void *)CLOAD_SLOT_error)
-                                                   : Py_NewRef(Py_None)) < 0 ||
-        put_new(meta, state->str_start_time, PyFloat_FromDouble(start_unix_s(self))) < 0 ||
-        put_new(meta, state->str_url, meta_url(self)) < 0 ||
-        put_new(meta, state->str_response_length, PyLong_FromUnsignedLongLong(self->response_length)) < 0) {
-        Py_CLEAR(meta);
-    }
-    return meta;
-}
-
 /* What is built in Python. */
 static PyObject *
 build_by_name(struct cload_response *self, const char *name)
@@ -186,7 +65,7 @@ build_by_name(struct cload_response *self, const char *name)
     }
     PyObject *value = self->is_fast
                           ? PyObject_CallMethodOneArg((PyObject *)self, self->state->str__build_attribute, text)
-                          : call_helper(self, "build_attribute", (PyObject *)self, text);
+                          : cload__call_helper(self->state, "build_attribute", (PyObject *)self, text, NULL);
     Py_DECREF(text);
     return value;
 }
@@ -205,11 +84,11 @@ build_slot(struct cload_response *self, enum cload_response_slot slot, const cha
         return PyLong_FromLong(has_head ? core->status : 0);
     case CLOAD_SLOT_url:
         if (self->is_fast && !self->is_history && (core == NULL || !has_head || core->redirect_count == 0)) {
-            return text_of_base(self);
+            return cload__response_url(self);
         }
-        return has_head ? text_from(core->url) : Py_NewRef(Py_None);
+        return has_head ? cload__response_text(core->url) : Py_NewRef(Py_None);
     case CLOAD_SLOT_reason:
-        return has_head ? text_from(core->reason) : Py_NewRef(Py_None);
+        return has_head ? cload__response_text(core->reason) : Py_NewRef(Py_None);
     case CLOAD_SLOT__content:
         if (!has_head) {
             Py_RETURN_NONE;
@@ -225,7 +104,7 @@ build_slot(struct cload_response *self, enum cload_response_slot slot, const cha
         }
         break;
     case CLOAD_SLOT_request_meta:
-        return build_meta(self);
+        return cload__response_build_meta(self);
     default:
         break;
     }
@@ -238,8 +117,8 @@ static const char *const slot_names[] = {
 #undef CLOAD_SLOT_NAME
 };
 
-static PyObject *
-response_get(PyObject *object, void *closure)
+PyObject *
+cload__response_get(PyObject *object, void *closure)
 {
     struct cload_response *self = (struct cload_response *)object;
     intptr_t slot = (intptr_t)closure;
@@ -268,270 +147,6 @@ response_set(PyObject *object, PyObject *value, void *closure)
     struct cload_response *self = (struct cload_response *)object;
     Py_XSETREF(self->slots[(intptr_t)closure], Py_XNewRef(value));
     return 0;
-}
-
-static bool
-is_repr_plain(struct lc_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < ' ' || text.data[i] > '~' || text.data[i] == '\'' || text.data[i] == '\\') {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The exception that the status or the transport stands for; None when all is well. New reference. */
-static PyObject *
-outcome_exception(struct cload_response *self, PyObject *name)
-{
-    if (self->is_fast) {
-        return response_get((PyObject *)self, (void *)CLOAD_SLOT_error);
-    }
-    return call_helper(self, "outcome_exception", (PyObject *)self, name);
-}
-
-/* Whether the status stands for a failure, and its text as the failures table has it. false with an empty text: the
- * text cannot be made here, ask Python. */
-static bool
-status_error_text(struct cload_response *self, char *text, size_t size, struct lc_str *out)
-{
-    int status = self->core->status;
-    if (self->is_fast) {
-        int bad_len = snprintf(text, size, "LocustBadStatusCode(code=%d)", status);
-        *out = (struct lc_str){text, (size_t)bad_len};
-        return true;
-    }
-    Py_ssize_t name_len;
-    const char *name = PyUnicode_AsUTF8AndSize(self->name, &name_len);
-    if (name == NULL) {
-        PyErr_Clear();
-        return false;
-    }
-    struct lc_str reason = self->core->reason;
-    if (!is_repr_plain(reason) || !is_repr_plain((struct lc_str){name, (size_t)name_len})) {
-        return false;
-    }
-    int len = snprintf(text, size, "HTTPError('%d %s Error: %.*s for url: %s')", status,
-                       status < 500 ? "Client" : "Server", (int)reason.len, reason.data, name);
-    *out = (struct lc_str){text, (size_t)len};
-    return len > 0 && (size_t)len < size;
-}
-
-static int
-log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *exception)
-{
-    struct cload_report report = {
-        .request_type = self->request_type,
-        .name = self->name,
-        .response_time_ns = self->response_time_ns,
-        .response_length = self->response_length,
-    };
-    if (exception == NULL || exception == Py_None) {
-        return cload_report_log(self->state, stats, &report);
-    }
-    PyObject *text = PyUnicode_Check(exception) ? Py_NewRef(exception) : PyObject_Repr(exception);
-    if (text == NULL) {
-        return -1;
-    }
-    Py_ssize_t len;
-    const char *data = PyUnicode_AsUTF8AndSize(text, &len);
-    int err = -1;
-    if (data != NULL) {
-        report.error_text = (struct lc_str){data, (size_t)len};
-        err = cload_report_log(self->state, stats, &report);
-    }
-    Py_DECREF(text);
-    return err;
-}
-
-static int
-log_status_error(struct cload_response *self, struct lc_stats *stats)
-{
-    char buffer[512];
-    struct lc_str text;
-    if (!status_error_text(self, buffer, sizeof(buffer), &text)) {
-        return 1;
-    }
-    struct cload_report report = {
-        .request_type = self->request_type,
-        .name = self->name,
-        .response_time_ns = self->response_time_ns,
-        .response_length = self->response_length,
-        .error_text = text,
-    };
-    return cload_report_log(self->state, stats, &report);
-}
-
-/* The general way: through fire(), with what the script may have edited in request_meta. */
-static int
-report_by_event(struct cload_response *self, PyObject *exception)
-{
-    PyObject *meta = response_get((PyObject *)self, (void *)(intptr_t)CLOAD_SLOT_request_meta);
-    if (meta == NULL) {
-        return -1;
-    }
-    int err = -1;
-    PyObject *fire = NULL, *empty = NULL, *result = NULL;
-    if (PyDict_SetItem(meta, self->state->str_exception, exception) < 0) {
-        goto out;
-    }
-    fire = PyObject_GetAttr(self->request_event, self->state->str_fire);
-    empty = fire == NULL ? NULL : PyTuple_New(0);
-    result = empty == NULL ? NULL : PyObject_Call(fire, empty, meta);
-    err = result == NULL ? -1 : 0;
-    if (self->is_fast && !self->is_catching) {
-        /* It holds this response, and nobody can ask for it any more. */
-        Py_CLEAR(self->slots[CLOAD_SLOT_request_meta]);
-    }
-out:
-    Py_XDECREF(result);
-    Py_XDECREF(empty);
-    Py_XDECREF(fire);
-    Py_DECREF(meta);
-    return err;
-}
-
-static bool
-is_good(const struct cload_response *self)
-{
-    if (self->core == NULL || self->core->fail != LCORE_FAIL_NONE) {
-        return false;
-    }
-    return self->is_fast ? !self->is_bad_status : self->core->status < 400 || self->core->status >= 600;
-}
-
-static int
-report_outcome(struct cload_response *self, struct lc_stats *stats)
-{
-    /* A meta dictionary that was looked at may have been edited: it decides then. */
-    bool is_direct = stats != NULL && self->slots[CLOAD_SLOT_request_meta] == NULL;
-    PyObject *exception;
-    if (self->manual != NULL) {
-        exception = Py_NewRef(self->manual == Py_True ? Py_None : self->manual);
-    } else if (is_good(self)) {
-        exception = Py_NewRef(Py_None);
-    } else {
-        if (is_direct && self->core != NULL && self->core->fail == LCORE_FAIL_NONE) {
-            int done = log_status_error(self, stats);
-            if (done <= 0) {
-                return done;
-            }
-        }
-        /* The text of a status has the name the script may have given in request_meta. */
-        PyObject *meta = self->slots[CLOAD_SLOT_request_meta];
-        PyObject *name =
-            meta != NULL && PyDict_Check(meta) ? PyDict_GetItemWithError(meta, self->state->str_name) : NULL;
-        if (name == NULL && PyErr_Occurred()) {
-            return -1;
-        }
-        name = Py_NewRef(name != NULL ? name : self->name);
-        exception = outcome_exception(self, name);
-        Py_DECREF(name);
-        if (exception == NULL) {
-            return -1;
-        }
-    }
-    int err = is_direct ? log_direct(self, stats, exception) : report_by_event(self, exception);
-    Py_DECREF(exception);
-    return err;
-}
-
-int
-cload_response_report(struct cload_response *self)
-{
-    struct lc_stats *stats = NULL;
-    PyObject *owner = NULL;
-    int direct = cload_report_is_direct(self->state, self->request_event, &stats, &owner);
-    if (direct < 0 || direct == 2) {
-        return direct < 0 ? -1 : 0;
-    }
-    int err = report_outcome(self, stats);
-    Py_XDECREF(owner);
-    return err;
-}
-
-static int
-check_catching(struct cload_response *self)
-{
-    if (self->is_catching && self->is_entered) {
-        return 0;
-    }
-    PyObject *result = call_helper(self, "raise_not_catching", (PyObject *)self, NULL);
-    Py_XDECREF(result);
-    return -1;
-}
-
-static PyObject *
-response_success(PyObject *object, PyObject *Py_UNUSED(ignored))
-{
-    struct cload_response *self = (struct cload_response *)object;
-    if (check_catching(self) < 0) {
-        return NULL;
-    }
-    Py_XSETREF(self->manual, Py_NewRef(Py_True));
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-response_failure(PyObject *object, PyObject *reason)
-{
-    struct cload_response *self = (struct cload_response *)object;
-    if (check_catching(self) < 0) {
-        return NULL;
-    }
-    PyObject *exception =
-        PyExceptionInstance_Check(reason) ? Py_NewRef(reason) : call_helper(self, "wrap_failure", reason, NULL);
-    if (exception == NULL) {
-        return NULL;
-    }
-    Py_XSETREF(self->manual, exception);
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-response_enter(PyObject *object, PyObject *Py_UNUSED(ignored))
-{
-    struct cload_response *self = (struct cload_response *)object;
-    self->is_entered = true;
-    if (self->is_fast && !self->is_catching) {
-        return Py_NewRef(object);
-    }
-    if (!self->is_catching && check_catching(self) < 0) {
-        return NULL;
-    }
-    return Py_NewRef(object);
-}
-
-static PyObject *
-response_exit(PyObject *object, PyObject *const *args, Py_ssize_t count)
-{
-    struct cload_response *self = (struct cload_response *)object;
-    if (count != 3) {
-        PyErr_SetString(PyExc_TypeError, "__exit__ takes an exception's type, value and traceback");
-        return NULL;
-    }
-    if (self->is_fast && !self->is_catching) {
-        Py_RETURN_NONE;
-    }
-    bool has_raised = args[0] != Py_None;
-    if (has_raised && self->manual == NULL) {
-        PyObject *is_failure = call_helper(self, "is_response_error", args[1], NULL);
-        if (is_failure == NULL) {
-            return NULL;
-        }
-        bool is_reported = is_failure == Py_True;
-        Py_DECREF(is_failure);
-        if (!is_reported) {
-            Py_RETURN_FALSE;
-        }
-        Py_XSETREF(self->manual, Py_NewRef(args[1]));
-        return cload_response_report(self) < 0 ? NULL : Py_NewRef(Py_True);
-    }
-    if (cload_response_report(self) < 0) {
-        return NULL;
-    }
-    return PyBool_FromLong(!has_raised);
 }
 
 /* list of (name, value) as received, latin-1 */
@@ -580,83 +195,16 @@ core_failure(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (self->core == NULL || self->core->fail == LCORE_FAIL_NONE) {
         Py_RETURN_NONE;
     }
-    return Py_BuildValue("(siNNi)", names[self->core->fail], self->core->fail_errno, text_from(self->core->fail_text),
-                         text_from(self->core->url), self->core->status);
-}
-
-static PyObject *
-core_timings(PyObject *object, PyObject *Py_UNUSED(ignored))
-{
-    struct cload_response *self = (struct cload_response *)object;
-    if (self->core == NULL) {
-        Py_RETURN_NONE;
-    }
-    const struct lc_timings *timings = &self->core->timings;
-    return Py_BuildValue("(LLLLLLL)", (long long)timings->start_ns, (long long)timings->dns_ns,
-                         (long long)timings->connected_ns, (long long)timings->tls_ns, (long long)timings->sent_ns,
-                         (long long)timings->first_byte_ns, (long long)timings->end_ns);
-}
-
-static PyStructSequence_Field timings_fields[] = {
-    {"dns", "until the name was known"},
-    {"connect", "TCP connection, proxy included"},
-    {"tls", "TLS handshake"},
-    {"first_byte", "from sending the request to the first byte of the answer"},
-    {"transfer", "from the first byte to the last"},
-    {"total", "all of it, from the call to the last byte, redirects included"},
-    {NULL, NULL},
-};
-
-static PyStructSequence_Desc timings_desc = {
-    .name = "_cload.ResponseTimings",
-    .doc = PyDoc_STR("Phases of the last hop of a response in milliseconds; None where a phase did not happen, as DNS, "
-                     "connecting and TLS on a kept-alive connection."),
-    .fields = timings_fields,
-    .n_in_sequence = 6,
-};
-
-static PyObject *
-phase_ms(int64_t from_ns, int64_t to_ns)
-{
-    return from_ns == 0 || to_ns < from_ns ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)(to_ns - from_ns) / 1e6);
-}
-
-static PyObject *
-response_get_timings(PyObject *object, void *Py_UNUSED(closure))
-{
-    struct cload_response *self = (struct cload_response *)object;
-    if (self->core == NULL) {
-        Py_RETURN_NONE;
-    }
-    const struct lc_timings *at = &self->core->timings;
-    int64_t resolved_ns = at->dns_ns != 0 ? at->dns_ns : at->start_ns;
-    PyObject *phases[] = {
-        phase_ms(at->dns_ns == 0 ? 0 : at->start_ns, at->dns_ns),
-        phase_ms(at->connected_ns == 0 ? 0 : resolved_ns, at->connected_ns),
-        phase_ms(at->connected_ns, at->tls_ns),
-        phase_ms(at->sent_ns, at->first_byte_ns),
-        phase_ms(at->first_byte_ns, at->end_ns),
-        phase_ms(at->start_ns, at->end_ns),
-    };
-    PyObject *timings = PyStructSequence_New(self->state->timings_type);
-    for (Py_ssize_t i = 0; i < (Py_ssize_t)(sizeof(phases) / sizeof(phases[0])); i++) {
-        if (phases[i] == NULL) {
-            Py_CLEAR(timings);
-        }
-        if (timings == NULL) {
-            Py_XDECREF(phases[i]);
-        } else {
-            PyStructSequence_SET_ITEM(timings, i, phases[i]);
-        }
-    }
-    return timings;
+    return Py_BuildValue("(siNNi)", names[self->core->fail], self->core->fail_errno,
+                         cload__response_text(self->core->fail_text), cload__response_text(self->core->url),
+                         self->core->status);
 }
 
 static PyObject *
 core_method(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     struct cload_response *self = (struct cload_response *)object;
-    return self->core == NULL ? Py_NewRef(Py_None) : text_from(self->core->method);
+    return self->core == NULL ? Py_NewRef(Py_None) : cload__response_text(self->core->method);
 }
 
 /* The redirects on the way, oldest first, as responses of the same class; each hop moves out of the core. */
@@ -825,11 +373,11 @@ response_dealloc(PyObject *object)
 }
 
 static PyMethodDef response_methods[] = {
-    {"success", response_success, METH_NOARGS, PyDoc_STR("success()\n\nReport the request as successful.")},
-    {"failure", response_failure, METH_O,
+    {"success", cload__response_success, METH_NOARGS, PyDoc_STR("success()\n\nReport the request as successful.")},
+    {"failure", cload__response_failure, METH_O,
      PyDoc_STR("failure(exc)\n\nReport the request as failed, with an exception or any other reason.")},
-    {"__enter__", response_enter, METH_NOARGS, NULL},
-    {"__exit__", (PyCFunction)(void (*)(void))response_exit, METH_FASTCALL, NULL},
+    {"__enter__", cload__response_enter, METH_NOARGS, NULL},
+    {"__exit__", (PyCFunction)(void (*)(void))cload__response_exit, METH_FASTCALL, NULL},
     {"_core_headers", core_headers, METH_NOARGS,
      PyDoc_STR("_core_headers() -> list[tuple[str, str]]\n\nThe header lines as received.")},
     {"_core_sent_head", core_sent_head, METH_NOARGS,
@@ -837,9 +385,6 @@ static PyMethodDef response_methods[] = {
     {"_core_failure", core_failure, METH_NOARGS,
      PyDoc_STR("_core_failure() -> tuple[str, int, str, str, int] | None\n\n"
                "Kind of the transport failure, errno, text, URL, status (0: no head came).")},
-    {"_core_timings", core_timings, METH_NOARGS,
-     PyDoc_STR("_core_timings() -> tuple[int, ...] | None\n\n"
-               "Monotonic nanoseconds: start, dns, connected, tls, sent, first byte, end; 0 where it did not happen.")},
     {"_core_method", core_method, METH_NOARGS, PyDoc_STR("_core_method() -> str | None\n\nMethod of the last hop.")},
     {"_core_take_history", core_take_history, METH_NOARGS,
      PyDoc_STR("_core_take_history() -> list\n\nThe redirects on the way, oldest first; empty at the second call.")},
@@ -851,18 +396,18 @@ static PyMethodDef response_methods[] = {
 };
 
 static PyGetSetDef response_getset[] = {
-#define CLOAD_SLOT_GETSET(name) {#name, response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_##name},
+#define CLOAD_SLOT_GETSET(name) {#name, cload__response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_##name},
     CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_GETSET)
 #undef CLOAD_SLOT_GETSET
         {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
-    {"timings", response_get_timings, NULL, PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."),
-     NULL},
+    {"timings", cload__response_get_timings, NULL,
+     PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 #define FAST_GETSET(name)                                                                                              \
     {                                                                                                                  \
-#name, response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_##name                                   \
+#name, cload__response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_##name                            \
     }
 static PyGetSetDef fast_getset[] = {
     FAST_GETSET(status_code),
@@ -873,9 +418,9 @@ static PyGetSetDef fast_getset[] = {
     FAST_GETSET(elapsed),
     FAST_GETSET(request),
     FAST_GETSET(error),
-    {"timings", response_get_timings, NULL, PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."),
-     NULL},
-    {"_meta", response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_request_meta},
+    {"timings", cload__response_get_timings, NULL,
+     PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."), NULL},
+    {"_meta", cload__response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_request_meta},
     {"encoding", response_get_known, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_encoding},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -941,9 +486,7 @@ cload__response_add_types(PyObject *module)
     struct cload_state *state = cload_state_of_module(module);
     state->response_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &response_spec, NULL);
     state->fast_response_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &fast_spec, NULL);
-    state->timings_type = PyStructSequence_NewType(&timings_desc);
-    if (state->timings_type == NULL || PyModule_AddType(module, state->timings_type) < 0 ||
-        state->response_type == NULL || state->fast_response_type == NULL ||
+    if (cload__response_timings_add(module) < 0 || state->response_type == NULL || state->fast_response_type == NULL ||
         PyModule_AddType(module, state->response_type) < 0) {
         return -1;
     }

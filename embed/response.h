@@ -62,4 +62,18 @@ PyObject *cload_response_new(struct cload_state *state, PyTypeObject *type, stru
 /* Reports the request to whoever listens; -1 with an exception (a listener may raise StopUser and its like). */
 LCORE_YIELDS int cload_response_report(struct cload_response *self);
 
+/* --- between the files of the response; new references, NULL with an exception --- */
+
+PyObject *cload__response_get(PyObject *object, void *slot); /* the attribute, built if nobody asked before */
+PyObject *cload__response_url(struct cload_response *self);  /* fast: the URL that was asked for, absolute */
+PyObject *cload__response_text(struct lc_str text);          /* as UTF-8 if it is, else as Latin-1 */
+/* The keywords for events.request. */
+PyObject *cload__response_build_meta(struct cload_response *self);
+PyObject *cload__response_success(PyObject *object, PyObject *ignored);
+PyObject *cload__response_failure(PyObject *object, PyObject *reason);
+PyObject *cload__response_enter(PyObject *object, PyObject *ignored);
+PyObject *cload__response_exit(PyObject *object, PyObject *const *args, Py_ssize_t count);
+PyObject *cload__response_get_timings(PyObject *object, void *closure);
+int cload__response_timings_add(PyObject *module); /* 0 or -1 */
+
 #endif

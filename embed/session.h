@@ -1,8 +1,16 @@
-/* The base of the HTTP clients: `requests`-shaped calls that go straight to the core, everything rare to Python. */
+/* The base of the HTTP clients: `requests`-shaped calls that go straight to the core, everything rare to Python.
+ *
+ * session.c          the object: its core session, settings, attributes
+ * session_cookies.c  the jar, for Python
+ * session_http.c     type HttpSession
+ * session_fast.c     type FastHttpSession
+ * call*.c            one call, see call.h */
 #ifndef CLOAD_SESSION_H
 #define CLOAD_SESSION_H
 
 #include "state.h"
+
+#define CLOAD_STATUS_LIMIT 1024
 
 /* Attributes of requests.Session that are made when first looked at; NULL means requests' default. */
 #define CLOAD_SESSION_SLOT_LIST(X)                                                                                     \
@@ -25,5 +33,82 @@ enum cload_session_slot {
 #undef CLOAD_SLOT_ENUM
         CLOAD_SESSION_SLOT_COUNT
 };
+
+struct cload_retired; /* a core that was replaced while calls were in flight on it */
+
+struct cload_session {
+    PyObject_HEAD
+    struct cload_state *state;
+    struct cload_hub *hub;
+    struct lc_session *core;
+    struct cload_retired *retired; /* until no call is in flight */
+    size_t flight_count;
+    PyObject *base_url, *request_event, *user, *request_name, *pool_manager;
+    PyObject *auth_value; /* bytes of the Authorization header, or NULL */
+    PyObject *tls_owner;  /* capsule of the struct lc_tls in use, or NULL */
+    PyTypeObject *response_class;
+    PyTypeObject *catching_class, *error_class; /* fast: of calls with catch_response, of those without an answer */
+    PyObject *options;                          /* fast: the tuple that _setup() was given */
+    PyObject *valid_statuses;                   /* fast: bytes, one for each status: 1 where it is a success */
+    PyObject *slots[CLOAD_SESSION_SLOT_COUNT];
+    PyObject *dict, *weakrefs;
+    bool are_headers_changed;
+    bool is_general;            /* a setting that only requests' own code can follow */
+    bool is_request_overridden; /* the class has a request() of its own: the verbs go through it */
+    bool is_mounted, is_auth_general;
+    bool is_fast;        /* a FastHttpSession */
+    int max_redirects;   /* as struct lc_request has it */
+    int max_retries;     /* fast */
+    bool has_slash_base; /* the base URL's path is a slash, so that a path behind it would begin with two */
+    bool has_plain_base; /* the base URL has no path, so that a clean relative URL is its own name */
+};
+
+/* --- the object; all 0 or -1 with an exception --- */
+
+/* A new core behind base_url, in place of the one there is. */
+int cload__session_make_core(struct cload_session *self, PyObject *base_url);
+/* Makes a list of (name, value), bytes, the default headers. */
+int cload__session_send_pairs(struct lc_session *core, PyObject *pairs);
+/* Brings the attribute `headers` to the core. */
+int cload__session_send_headers(struct cload_session *self);
+/* Whether requests' own code must do the calls because of what the script did to the session: 1, 0 or -1. */
+int cload__session_is_general(struct cload_session *self);
+/* Frees what was replaced, once no call is in flight. */
+void cload__session_free_retired(struct cload_session *self);
+/* The settings of a FastHttpSession; `options` borrows from self->options, `headers` is borrowed. */
+int cload__fast_options(struct cload_session *self, struct lc_session_options *options, PyObject **headers);
+
+/* lc_tls of a pair (verify, cert), one per distinct pair in the process. Returns the capsule, a new reference. */
+PyObject *cload__tls_find(struct cload_state *state, PyObject *verify, PyObject *cert);
+
+/* --- slots and methods that both types have --- */
+
+PyObject *cload__session_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+int cload__session_traverse(PyObject *object, visitproc visit, void *arg);
+int cload__session_clear(PyObject *object);
+void cload__session_dealloc(PyObject *object);
+PyObject *cload__session_get_slot(PyObject *object, void *closure);
+int cload__session_set_slot(PyObject *object, PyObject *value, void *closure);
+PyObject *cload__session_get_base_url(PyObject *object, void *closure);
+int cload__session_set_base_url(PyObject *object, PyObject *value, void *closure);
+PyObject *cload__session_close(PyObject *object, PyObject *ignored);
+PyObject *cload__session_cookie_list(PyObject *object, PyObject *ignored);
+PyObject *cload__session_cookie_set(PyObject *object, PyObject *args);
+PyObject *cload__session_cookie_remove(PyObject *object, PyObject *args);
+PyObject *cload__session_cookie_version(PyObject *object, PyObject *ignored);
+
+#define CLOAD_FAST_METHOD(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
+#define CLOAD_COOKIE_METHODS                                                                                           \
+    {"_cookie_list", cload__session_cookie_list, METH_NOARGS, NULL},                                                   \
+        {"_cookie_set", cload__session_cookie_set, METH_VARARGS, NULL},                                                \
+        {"_cookie_remove", cload__session_cookie_remove, METH_VARARGS, NULL},                                          \
+    {                                                                                                                  \
+        "_cookie_version", cload__session_cookie_version, METH_NOARGS, NULL                                            \
+    }
+
+/* One for each type; 0 or -1 with an exception. */
+int cload__session_http_add(PyObject *module);
+int cload__session_fast_add(PyObject *module);
+int cload__tls_options_add(PyObject *module);
 
 #endif

@@ -553,11 +553,10 @@ def _request(response: Any) -> PreparedRequest:
 
 
 def _elapsed(response: Any) -> timedelta:
-    timings = response._core_timings()
+    timings = response.timings
     if timings is None:
         return timedelta(0)
-    start, sent, first = timings[0], timings[4], timings[5]
-    return timedelta(microseconds=max(0, (first or timings[6]) - (sent or start)) / 1000)
+    return timedelta(milliseconds=timings.total if timings.first_byte is None else timings.first_byte)
 
 
 def build_attribute(response: Any, name: str) -> Any:

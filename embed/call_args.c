@@ -1,0 +1,196 @@
+#include "call.h"
+
+static int
+read_bool(PyObject *value, bool *out)
+{
+    int truth = PyObject_IsTrue(value);
+    *out = truth > 0;
+    return truth < 0 ? -1 : 0;
+}
+
+static int
+set_call_url(struct cload_call *call, PyObject *value)
+{
+    if (call->url != NULL) {
+        PyErr_SetString(PyExc_TypeError, "url was given twice");
+        return -1;
+    }
+    call->url = value;
+    return 0;
+}
+
+static int
+read_limit(PyObject *value, int *out)
+{
+    long limit = PyLong_AsLong(value);
+    *out = limit < 0 ? 0 : limit > INT_MAX ? INT_MAX : (int)limit;
+    return limit == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
+/* Of a FastHttpSession. What it does not know becomes a part of the query or the form, which is Python's work. */
+static int
+fast_keyword(struct cload_state *state, struct cload_call *call, PyObject *key, PyObject *value)
+{
+    struct {
+        PyObject *name;
+        PyObject **place;
+    } const places[] = {
+        {state->str_name, &call->name},       {state->str_json, &call->json},     {state->str_data, &call->data},
+        {state->str_headers, &call->headers}, {state->str_params, &call->params}, {state->str_context, &call->context},
+        {state->str_auth, &call->auth},
+    };
+    if (key == state->str_catch_response) {
+        return read_bool(value, &call->is_catching);
+    }
+    if (key == state->str_allow_redirects) {
+        return read_bool(value, &call->is_redirecting);
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (key == places[i].name) {
+            *places[i].place = value;
+            return 0;
+        }
+    }
+    if (key == state->str_url) {
+        return set_call_url(call, value);
+    }
+    if (call->is_plain && key == state->str_max_redirects) {
+        return read_limit(value, &call->max_redirects);
+    }
+    if (call->is_plain && key == state->str_max_retries) {
+        return read_limit(value, &call->max_retries);
+    }
+    call->is_general |= key != state->str_stream || (value != Py_None && value != Py_False);
+    return 0;
+}
+
+static int
+call_keyword(struct cload_session *self, struct cload_call *call, PyObject *key, PyObject *value)
+{
+    struct cload_state *state = self->state;
+    if (self->is_fast) {
+        return fast_keyword(state, call, key, value);
+    }
+    struct {
+        PyObject *name;
+        PyObject **place;
+    } const places[] = {
+        {state->str_name, &call->name},       {state->str_json, &call->json},     {state->str_data, &call->data},
+        {state->str_headers, &call->headers}, {state->str_params, &call->params}, {state->str_timeout, &call->timeout},
+        {state->str_context, &call->context}, {state->str_verify, &call->verify}, {state->str_cookies, &call->cookies},
+        {state->str_auth, &call->auth},       {state->str_cert, &call->cert},     {state->str_proxies, &call->proxies},
+    };
+    if (key == state->str_catch_response) {
+        return read_bool(value, &call->is_catching);
+    }
+    if (key == state->str_allow_redirects) {
+        return read_bool(value, &call->is_redirecting);
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (key == places[i].name) {
+            *places[i].place = value;
+            return 0;
+        }
+    }
+    if (key == state->str_url) {
+        return set_call_url(call, value);
+    }
+    if ((key == state->str_stream && (value == Py_None || value == Py_False)) ||
+        ((key == state->str_files || key == state->str_hooks) && value == Py_None)) {
+        return 0;
+    }
+    call->is_general = true;
+    return 0;
+}
+
+/* As Python itself says it, with the verb's name. */
+static void
+complain_of_count(struct cload_session *self, PyObject *method, Py_ssize_t most, Py_ssize_t count)
+{
+    const char *type = self->is_fast ? "FastHttpSession" : "HttpSession";
+    PyObject *verb = PyObject_CallMethod(method, "lower", NULL);
+    if (verb != NULL && most > 1) {
+        PyErr_Format(PyExc_TypeError, "%s.%U() takes from 2 to %zd positional arguments but %zd were given", type, verb,
+                     most + 1, count + 1);
+    } else if (verb != NULL) {
+        PyErr_Format(PyExc_TypeError, "%s.%U() takes 2 positional arguments but %zd were given", type, verb, count + 1);
+    }
+    Py_XDECREF(verb);
+}
+
+static void
+complain_of_url(struct cload_session *self, PyObject *method)
+{
+    PyObject *verb = PyObject_CallMethod(method, "lower", NULL);
+    if (verb != NULL) {
+        PyErr_Format(PyExc_TypeError, "%s.%U() missing 1 required positional argument: 'url'",
+                     self->is_fast ? "FastHttpSession" : "HttpSession", verb);
+    }
+    Py_XDECREF(verb);
+}
+
+/* positional: url [, data [, json]] up to `most`. The strings of keywords in code are interned, as ours are; one that
+ * is not is interned first. */
+int
+cload__call_parse(struct cload_session *self, struct cload_call *call, PyObject *const *args, Py_ssize_t count,
+                  Py_ssize_t most, PyObject *kwnames)
+{
+    if (count > most) {
+        complain_of_count(self, call->method, most, count);
+        return -1;
+    }
+    call->url = count > 0 ? args[0] : NULL;
+    call->data = count > 1 ? args[1] : NULL;
+    call->json = count > 2 ? args[2] : NULL;
+    Py_ssize_t keyword_count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = 0; i < keyword_count; i++) {
+        PyObject *key = PyTuple_GET_ITEM(kwnames, i);
+        int err;
+        if (PyUnicode_CHECK_INTERNED(key)) {
+            err = call_keyword(self, call, key, args[count + i]);
+        } else {
+            PyObject *interned = Py_NewRef(key);
+            PyUnicode_InternInPlace(&interned);
+            err = call_keyword(self, call, interned, args[count + i]);
+            Py_DECREF(interned);
+        }
+        if (err < 0) {
+            return -1;
+        }
+    }
+    if (call->url == NULL) {
+        complain_of_url(self, call->method);
+        return -1;
+    }
+    return 0;
+}
+
+/* The keywords of the call, without method and url. New reference. */
+PyObject *
+cload__call_keywords(struct cload_session *self, const struct cload_call *call, PyObject *const *args, Py_ssize_t count,
+                     PyObject *kwnames)
+{
+    struct cload_state *state = self->state;
+    PyObject *kwargs = PyDict_New();
+    Py_ssize_t keyword_count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    int err = kwargs == NULL ? -1 : 0;
+    if (err == 0 && call->data != NULL) {
+        err = PyDict_SetItem(kwargs, state->str_data, call->data);
+    }
+    if (err == 0 && call->json != NULL) {
+        err = PyDict_SetItem(kwargs, state->str_json, call->json);
+    }
+    for (Py_ssize_t i = 0; err == 0 && i < keyword_count; i++) {
+        PyObject *key = PyTuple_GET_ITEM(kwnames, i);
+        if (PyUnicode_Compare(key, state->str_url) != 0 && PyUnicode_Compare(key, state->str_method) != 0) {
+            err = PyDict_SetItem(kwargs, key, args[count + i]);
+        }
+    }
+    if (err == 0 && PyDict_Contains(kwargs, state->str_allow_redirects) == 0) {
+        err = PyDict_SetItem(kwargs, state->str_allow_redirects, call->is_redirecting ? Py_True : Py_False);
+    }
+    if (err < 0) {
+        Py_CLEAR(kwargs);
+    }
+    return kwargs;
+}

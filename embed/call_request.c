@@ -1,0 +1,373 @@
+#include "call.h"
+
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "helpers.h"
+
+static int
+call_settings(struct cload_session *self, struct cload_call *call)
+{
+    if (cload__is_set(call->verify) || cload__is_set(call->cert)) {
+        call->tls_owner =
+            cload__tls_find(self->state, cload__is_set(call->verify) ? call->verify : self->slots[CLOAD_SESSION_verify],
+                            cload__is_set(call->cert) ? call->cert : self->slots[CLOAD_SESSION_cert]);
+        if (call->tls_owner == NULL) {
+            return -1;
+        }
+    } else if (self->slots[CLOAD_SESSION_verify] != NULL || self->slots[CLOAD_SESSION_cert] != NULL) {
+        if (self->tls_owner == NULL) {
+            self->tls_owner =
+                cload__tls_find(self->state, self->slots[CLOAD_SESSION_verify], self->slots[CLOAD_SESSION_cert]);
+            if (self->tls_owner == NULL) {
+                return -1;
+            }
+        }
+        call->tls_owner = Py_NewRef(self->tls_owner);
+    }
+    PyObject *proxies = cload__is_filled(call->proxies) ? call->proxies : self->slots[CLOAD_SESSION_proxies];
+    if (cload__is_filled(proxies)) {
+        PyObject *chosen = cload__call_helper(self->state, "choose_proxy", (PyObject *)self, call->url, proxies);
+        if (chosen == NULL) {
+            return -1;
+        }
+        call->proxy = chosen;
+    }
+    PyObject *auth = cload__is_set(call->auth) ? call->auth : NULL;
+    if (auth != NULL) {
+        call->auth_value = cload__call_helper(self->state, "basic_auth", auth, NULL, NULL);
+        if (call->auth_value == NULL) {
+            return -1;
+        }
+        call->is_general = call->auth_value == Py_None;
+    } else {
+        call->auth_value = Py_XNewRef(self->auth_value);
+    }
+    return 0;
+}
+
+/* Makes the bytes of the body and its content type. */
+static int
+call_body(struct cload_session *self, struct cload_call *call)
+{
+    PyObject *data = call->data;
+    if (cload__is_set(data) && (PyBytes_CheckExact(data) ? PyBytes_GET_SIZE(data) > 0 : true)) {
+        if (PyBytes_CheckExact(data)) {
+            call->body_owner = Py_NewRef(data);
+            return 0;
+        }
+        if (PyUnicode_CheckExact(data) && PyUnicode_GET_LENGTH(data) > 0) {
+            call->body_owner = PyUnicode_AsUTF8String(data);
+            return call->body_owner == NULL ? -1 : 0;
+        }
+        PyObject *form = cload__call_helper(self->state, "encode_form", data, NULL, NULL);
+        if (form == NULL) {
+            return -1;
+        }
+        if (form == Py_None) {
+            call->is_general = true;
+            Py_DECREF(form);
+            return 0;
+        }
+        bool is_empty = PyBytes_GET_SIZE(form) == 0;
+        if (!is_empty) {
+            call->body_owner = form;
+            call->content_type = "application/x-www-form-urlencoded";
+            return 0;
+        }
+        Py_DECREF(form);
+    }
+    if (cload__is_set(call->json)) {
+        PyObject *body = cload__call_helper(self->state, "dump_json", call->json, NULL, NULL);
+        if (body == NULL) {
+            return -1;
+        }
+        if (body == Py_None) {
+            call->is_general = true;
+            Py_DECREF(body);
+            return 0;
+        }
+        call->body_owner = body;
+        call->content_type = "application/json";
+        return 0;
+    }
+    return 0;
+}
+
+static bool
+has_content_type(PyObject *headers)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (cload__is_set(headers) && PyDict_CheckExact(headers) && PyDict_Next(headers, &position, &key, &value)) {
+        if (PyUnicode_Check(key) && PyUnicode_GET_LENGTH(key) == 12) {
+            const char *name = PyUnicode_AsUTF8(key);
+            if (name != NULL && strcasecmp(name, "Content-Type") == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What response.request.body shows is what is sent: str where the caller (or json=) says what type it is. */
+static int
+fast_body(struct cload_session *self, struct cload_call *call)
+{
+    PyObject *data = call->data;
+    if (cload__is_set(data)) {
+        if (PyBytes_CheckExact(data) && PyBytes_GET_SIZE(data) > 0) {
+            call->body_owner = Py_NewRef(data);
+            call->content_type = "application/octet-stream";
+            return 0;
+        }
+        if (PyUnicode_CheckExact(data) && PyUnicode_GET_LENGTH(data) > 0) {
+            call->body_owner = has_content_type(call->headers) ? Py_NewRef(data) : PyUnicode_AsUTF8String(data);
+            call->content_type = "text/plain; charset=utf-8";
+            return call->body_owner == NULL ? -1 : 0;
+        }
+        if (PyDict_CheckExact(data) && PyDict_GET_SIZE(data) > 0) {
+            call->body_owner = cload__call_helper(self->state, "encode_fast_form", data, NULL, NULL);
+            call->content_type = "application/x-www-form-urlencoded; charset=utf-8";
+            return call->body_owner == NULL ? -1 : 0;
+        }
+        if (!PyBytes_CheckExact(data) && !PyUnicode_CheckExact(data) && !PyDict_CheckExact(data)) {
+            call->is_general = true;
+            return 0;
+        }
+    }
+    if (cload__is_set(call->json)) {
+        call->body_owner = cload__call_helper(self->state, "dump_fast_json", call->json, NULL, NULL);
+        call->is_json = true;
+        return call->body_owner == NULL ? -1 : 0;
+    }
+    return 0;
+}
+
+static int
+call_url(struct cload_session *self, struct cload_call *call)
+{
+    if (self->is_fast) {
+        if (!PyUnicode_CheckExact(call->url)) {
+            call->is_general = true;
+        } else if (cload__is_set(call->params)) {
+            call->full_url = cload__call_helper(self->state, "add_params", call->url, call->params, Py_None);
+        } else {
+            call->full_url = Py_NewRef(call->url);
+        }
+        if (call->full_url != NULL && PyUnicode_GET_LENGTH(call->url) > 1 && PyUnicode_READ_CHAR(call->url, 0) == '/' &&
+            (self->has_slash_base || PyUnicode_READ_CHAR(call->url, 1) == '/')) {
+            PyErr_Format(PyExc_ValueError, "the path of %U%U begins with two slashes", self->base_url, call->url);
+            return -1;
+        }
+        return call->full_url == NULL && !call->is_general ? -1 : 0;
+    }
+    PyObject *own = self->slots[CLOAD_SESSION_params];
+    if (cload__is_set(call->params) || cload__is_filled(own)) {
+        call->full_url = cload__call_helper(self->state, "add_params", call->url,
+                                            call->params == NULL ? Py_None : call->params, own == NULL ? Py_None : own);
+    } else if (PyUnicode_CheckExact(call->url)) {
+        call->full_url = Py_NewRef(call->url);
+    } else {
+        call->full_url = cload__call_helper(self->state, "url_text", call->url, NULL, NULL);
+    }
+    return call->full_url == NULL ? -1 : 0;
+}
+
+/* Reads a dict of str or bytes; false: something else is in it, requests shall look at it. */
+static bool
+read_pairs(PyObject *dict, struct lc_header *pairs, size_t *count)
+{
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        struct lc_header *pair = &pairs[*count];
+        if (!cload__text_of(key, &pair->name)) {
+            return false;
+        }
+        if (value == Py_None) {
+            pair->value = (struct lc_str){NULL, 0};
+        } else if (!cload__text_of(value, &pair->value) || (PyUnicode_Check(value) && !PyUnicode_IS_ASCII(value))) {
+            return false;
+        }
+        (*count)++;
+    }
+    return true;
+}
+
+static int
+seconds_to_ns(PyObject *value, int64_t *out)
+{
+    if (value == Py_None) {
+        *out = -1;
+        return 0;
+    }
+    double seconds = PyFloat_AsDouble(value);
+    if (seconds == -1 && PyErr_Occurred()) {
+        PyErr_Clear();
+        return -1;
+    }
+    if (!(seconds > 0)) {
+        return -1;
+    }
+    *out = seconds > 9e9 ? -1 : (int64_t)(seconds * 1e9);
+    return 0;
+}
+
+/* false: leave it to requests, which knows how to complain. */
+static bool
+read_timeout(PyObject *timeout, struct lc_request *request)
+{
+    if (!cload__is_set(timeout)) {
+        return true;
+    }
+    if (PyTuple_CheckExact(timeout)) {
+        return PyTuple_GET_SIZE(timeout) == 2 &&
+               seconds_to_ns(PyTuple_GET_ITEM(timeout, 0), &request->connect_timeout_ns) == 0 &&
+               seconds_to_ns(PyTuple_GET_ITEM(timeout, 1), &request->read_timeout_ns) == 0;
+    }
+    if (!PyFloat_Check(timeout) && !PyLong_Check(timeout)) {
+        return false;
+    }
+    if (seconds_to_ns(timeout, &request->connect_timeout_ns) < 0) {
+        return false;
+    }
+    request->read_timeout_ns = request->connect_timeout_ns;
+    return true;
+}
+
+/* As requests does: the method goes out in capitals, whatever it is called in the statistics. */
+static void
+upper_method(struct lc_str *method, char *buffer, size_t size)
+{
+    bool is_upper = true;
+    for (size_t i = 0; i < method->len; i++) {
+        is_upper = is_upper && !(method->data[i] >= 'a' && method->data[i] <= 'z');
+    }
+    if (is_upper || method->len > size) {
+        return;
+    }
+    for (size_t i = 0; i < method->len; i++) {
+        char c = method->data[i];
+        buffer[i] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+    }
+    method->data = buffer;
+}
+
+static bool
+has_header(const struct lc_request *request, struct lc_str name)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (lc_str_equal_nocase(request->headers[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* json= says so itself, above what the session's default headers say. */
+static void
+add_json_headers(struct lc_request *request, struct lc_header *headers)
+{
+    const struct lc_header added[] = {
+        {LCORE_STR("Content-Type"), LCORE_STR("application/json")},
+        {LCORE_STR("Accept"), LCORE_STR("application/json")},
+    };
+    bool is_missing[2] = {!has_header(request, added[0].name), !has_header(request, added[1].name)};
+    for (int i = 0; i < 2; i++) {
+        if (is_missing[i]) {
+            headers[request->header_count++] = added[i];
+        }
+    }
+}
+
+/* Reads headers= or cookies= into `*pairs`: `few`, or `*many`, which is allocated, where they are many. Either has room
+ * for CLOAD_ADDED_HEADERS more. As cload__call_fill(). */
+static int
+fill_pairs(PyObject *dict, struct lc_header *few, struct lc_header **many, struct lc_header **pairs, size_t *count)
+{
+    *pairs = few;
+    if (!cload__is_set(dict)) {
+        return 0;
+    }
+    if (!PyDict_CheckExact(dict)) {
+        return 1;
+    }
+    if (PyDict_GET_SIZE(dict) > CLOAD_FEW_HEADERS) {
+        *pairs = *many = lc__alloc(((size_t)PyDict_GET_SIZE(dict) + CLOAD_ADDED_HEADERS) * sizeof(**pairs));
+        if (*pairs == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    if (read_pairs(dict, *pairs, count)) {
+        return 0;
+    }
+    return PyErr_Occurred() ? -1 : 1;
+}
+
+int
+cload__call_prepare(struct cload_session *self, struct cload_call *call)
+{
+    if (call_url(self, call) < 0 || (self->is_fast ? fast_body(self, call) : call_body(self, call)) < 0) {
+        return -1;
+    }
+    return call_settings(self, call);
+}
+
+int
+cload__call_fill(struct cload_session *self, struct cload_call *call, struct cload_call_room *room,
+                 struct lc_request *request)
+{
+    struct lc_header *headers, *cookies;
+    int err = fill_pairs(call->headers, room->headers, &room->many_headers, &headers, &request->header_count);
+    if (err == 0) {
+        err = fill_pairs(call->cookies, room->cookies, &room->many_cookies, &cookies, &request->cookie_count);
+    }
+    if (err != 0) {
+        return err;
+    }
+    request->headers = headers;
+    request->cookies = cookies;
+    if (!read_timeout(call->timeout, request) || !PyUnicode_IS_ASCII(call->method)) {
+        return 1;
+    }
+    if (!cload__text_of(call->method, &request->method) || !cload__text_of(call->full_url, &request->url) ||
+        (call->body_owner != NULL && !cload__text_of(call->body_owner, &request->body))) {
+        return -1;
+    }
+    upper_method(&request->method, room->method, sizeof(room->method));
+    if (call->auth_value != NULL) {
+        headers[request->header_count++] = (struct lc_header){
+            LCORE_STR("Authorization"),
+            {PyBytes_AS_STRING(call->auth_value), (size_t)PyBytes_GET_SIZE(call->auth_value)},
+        };
+    }
+    if (call->is_json) {
+        add_json_headers(request, headers);
+    }
+    if (call->content_type != NULL) {
+        request->content_type = lc_str_from(call->content_type);
+    }
+    if (call->tls_owner != NULL) {
+        request->tls = PyCapsule_GetPointer(call->tls_owner, "cload.tls");
+    }
+    if (call->proxy != NULL) {
+        request->proxy = PyUnicode_AsUTF8(call->proxy);
+        if (request->proxy == NULL) {
+            return -1;
+        }
+    }
+    request->max_redirects = call->max_redirects;
+    request->flags =
+        call->is_redirecting && !(self->is_fast && call->max_redirects == 0) ? 0 : LCORE_REQUEST_NO_REDIRECT;
+    return 0;
+}
+
+void
+cload__call_room_fini(struct cload_call_room *room)
+{
+    lc__free(room->many_headers);
+    lc__free(room->many_cookies);
+}

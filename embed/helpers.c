@@ -1,0 +1,52 @@
+#include "helpers.h"
+
+PyObject *
+cload__helper(struct cload_state *state, const char *name)
+{
+    if (state->client_helpers == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "locust.clients has not been imported");
+        return NULL;
+    }
+    return PyObject_GetAttrString(state->client_helpers, name);
+}
+
+PyObject *
+cload__call_helper(struct cload_state *state, const char *name, PyObject *first, PyObject *second, PyObject *third)
+{
+    PyObject *function = cload__helper(state, name);
+    if (function == NULL) {
+        return NULL;
+    }
+    PyObject *result = PyObject_CallFunctionObjArgs(function, first, second, third, NULL);
+    Py_DECREF(function);
+    return result;
+}
+
+bool
+cload__is_filled(PyObject *container)
+{
+    if (!cload__is_set(container)) {
+        return false;
+    }
+    Py_ssize_t count = PyObject_Size(container);
+    if (count < 0) {
+        PyErr_Clear();
+    }
+    return count != 0;
+}
+
+bool
+cload__text_of(PyObject *object, struct lc_str *out)
+{
+    if (PyUnicode_CheckExact(object)) {
+        Py_ssize_t len;
+        const char *data = PyUnicode_AsUTF8AndSize(object, &len);
+        *out = (struct lc_str){data, (size_t)len};
+        return data != NULL;
+    }
+    if (PyBytes_CheckExact(object)) {
+        *out = (struct lc_str){PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object)};
+        return true;
+    }
+    return false;
+}

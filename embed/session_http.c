@@ -1,0 +1,176 @@
+/* Type HttpSession: the arguments, attributes and rules of requests.Session. */
+#include "call.h"
+
+#include <structmember.h>
+
+#include "helpers.h"
+
+#define SESSION_VERB(verb, METHOD, is_redirecting, most)                                                               \
+    static PyObject *session_##verb(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)        \
+    {                                                                                                                  \
+        return cload__session_verb(self, ((struct cload_session *)self)->state->str_##METHOD, is_redirecting, most,    \
+                                   args, count, kwnames);                                                              \
+    }
+SESSION_VERB(get, GET, true, 1)
+SESSION_VERB(options, OPTIONS, true, 1)
+SESSION_VERB(head, HEAD, false, 1)
+SESSION_VERB(post, POST, true, 3)
+SESSION_VERB(put, PUT, true, 2)
+SESSION_VERB(patch, PATCH, true, 2)
+SESSION_VERB(delete, DELETE, true, 2)
+
+/* request(method, url, name=None, catch_response=False, context={}, *, data=None, json=None, **kwargs) */
+static PyObject *
+session_request(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+{
+    struct cload_session *self = (struct cload_session *)object;
+    Py_ssize_t keyword_count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    PyObject *method = count > 0 ? args[0] : NULL;
+    for (Py_ssize_t i = 0; method == NULL && i < keyword_count; i++) {
+        if (PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, i), self->state->str_method) == 0) {
+            method = args[count + i];
+        }
+    }
+    if (method == NULL || count > 5) {
+        PyErr_SetString(PyExc_TypeError, "request() takes method, url, name, catch_response and context");
+        return NULL;
+    }
+    if (count <= 2 && count > 0 && PyUnicode_CheckExact(method)) {
+        return cload__session_call(object, method, true, 1, args + 1, count - 1, kwnames);
+    }
+    PyObject *result = NULL, *kwargs = PyDict_New();
+    PyObject *const positional[] = {self->state->str_method, self->state->str_url, self->state->str_name,
+                                    self->state->str_catch_response, self->state->str_context};
+    int err = kwargs == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; err == 0 && i < count; i++) {
+        err = PyDict_SetItem(kwargs, positional[i], args[i]);
+    }
+    for (Py_ssize_t i = 0; err == 0 && i < keyword_count; i++) {
+        err = PyDict_SetItem(kwargs, PyTuple_GET_ITEM(kwnames, i), args[count + i]);
+    }
+    if (err == 0) {
+        PyObject *function = cload__helper(self->state, "request_by_keywords");
+        if (function != NULL) {
+            result = PyObject_CallFunctionObjArgs(function, object, kwargs, NULL);
+            Py_DECREF(function);
+        }
+    }
+    Py_XDECREF(kwargs);
+    return result;
+}
+
+static PyObject *
+session_headers_changed(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    ((struct cload_session *)object)->are_headers_changed = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+session_mounted(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_session *self = (struct cload_session *)object;
+    self->is_mounted = self->is_general = true;
+    Py_RETURN_NONE;
+}
+
+/* HttpSession(base_url, request_event, user, *args, pool_manager=None) */
+static int
+session_init(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    struct cload_session *self = (struct cload_session *)object;
+    static char *names[] = {"base_url", "request_event", "user", "pool_manager", NULL};
+    PyObject *base_url, *request_event = Py_None, *user = Py_None, *pool_manager = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|OO$O", names, &base_url, &request_event, &user, &pool_manager)) {
+        return -1;
+    }
+    Py_XSETREF(self->request_event, Py_NewRef(request_event));
+    Py_XSETREF(self->user, Py_NewRef(user));
+    Py_XSETREF(self->pool_manager, Py_NewRef(pool_manager));
+    PyObject *setup = cload__call_helper(self->state, "session_setup", object, base_url, NULL);
+    if (setup == NULL) {
+        return -1;
+    }
+    /* (base_url without credentials, auth or None, response class, is request() overridden, is the class general) */
+    PyObject *plain_url, *auth, *response_class;
+    int is_overridden, is_general;
+    int err = -1;
+    if (PyArg_ParseTuple(setup, "UOO!pp", &plain_url, &auth, &PyType_Type, &response_class, &is_overridden,
+                         &is_general) &&
+        cload__session_make_core(self, plain_url) == 0) {
+        Py_XSETREF(self->response_class, (PyTypeObject *)Py_NewRef(response_class));
+        self->is_request_overridden = is_overridden;
+        self->is_mounted |= is_general;
+        self->is_general |= is_general;
+        err = auth == Py_None ? 0 : cload__session_set_slot(object, auth, (void *)(intptr_t)CLOAD_SESSION_auth);
+    }
+    Py_DECREF(setup);
+    return err;
+}
+
+static PyMethodDef session_methods[] = {
+    {"get", CLOAD_FAST_METHOD(session_get), PyDoc_STR("get(url, *, name=None, catch_response=False, **kwargs)")},
+    {"options", CLOAD_FAST_METHOD(session_options),
+     PyDoc_STR("options(url, *, name=None, catch_response=False, **kwargs)")},
+    {"head", CLOAD_FAST_METHOD(session_head), PyDoc_STR("head(url, *, name=None, catch_response=False, **kwargs)")},
+    {"post", CLOAD_FAST_METHOD(session_post), PyDoc_STR("post(url, data=None, json=None, **kwargs)")},
+    {"put", CLOAD_FAST_METHOD(session_put), PyDoc_STR("put(url, data=None, *, json=None, **kwargs)")},
+    {"patch", CLOAD_FAST_METHOD(session_patch), PyDoc_STR("patch(url, data=None, *, json=None, **kwargs)")},
+    {"delete", CLOAD_FAST_METHOD(session_delete), PyDoc_STR("delete(url, data=None, *, json=None, **kwargs)")},
+    {"request", CLOAD_FAST_METHOD(session_request),
+     PyDoc_STR("request(method, url, name=None, catch_response=False, context={}, **kwargs)\n\n"
+               "Sends a request and reports it; times in milliseconds, sizes in bytes after decoding.")},
+    {"close", cload__session_close, METH_NOARGS, PyDoc_STR("close()\n\nCloses idle connections.")},
+    {"_headers_changed", session_headers_changed, METH_NOARGS, NULL},
+    {"_mounted", session_mounted, METH_NOARGS, NULL},
+    CLOAD_COOKIE_METHODS,
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef session_getset[] = {
+#define CLOAD_SLOT_GETSET(name)                                                                                        \
+    {#name, cload__session_get_slot, cload__session_set_slot, NULL, (void *)(intptr_t)CLOAD_SESSION_##name},
+    CLOAD_SESSION_SLOT_LIST(CLOAD_SLOT_GETSET)
+#undef CLOAD_SLOT_GETSET
+        {"base_url", cload__session_get_base_url, cload__session_set_base_url, NULL, NULL},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef session_members[] = {
+    {"request_event", T_OBJECT, offsetof(struct cload_session, request_event), 0, NULL},
+    {"user", T_OBJECT, offsetof(struct cload_session, user), 0, NULL},
+    {"request_name", T_OBJECT, offsetof(struct cload_session, request_name), 0, NULL},
+    {"pool_manager", T_OBJECT, offsetof(struct cload_session, pool_manager), 0, NULL},
+    {"__dictoffset__", T_PYSSIZET, offsetof(struct cload_session, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct cload_session, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot session_slots[] = {
+    {Py_tp_doc, (void *)PyDoc_STR("Base of the HTTP clients: common calls go straight to the C core.")},
+    {Py_tp_new, cload__session_new},
+    {Py_tp_init, session_init},
+    {Py_tp_traverse, cload__session_traverse},
+    {Py_tp_clear, cload__session_clear},
+    {Py_tp_dealloc, cload__session_dealloc},
+    {Py_tp_methods, session_methods},
+    {Py_tp_getset, session_getset},
+    {Py_tp_members, session_members},
+    {0, NULL},
+};
+
+static PyType_Spec session_spec = {
+    .name = "_cload.HttpSession",
+    .basicsize = sizeof(struct cload_session),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = session_slots,
+};
+
+int
+cload__session_http_add(PyObject *module)
+{
+    struct cload_state *state = cload_state_of_module(module);
+    state->session_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &session_spec, NULL);
+    return state->session_type == NULL ? -1 : PyModule_AddType(module, state->session_type);
+}

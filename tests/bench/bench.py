@@ -5,203 +5,23 @@ import json
 import os
 import platform
 import re
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "support"))
-
-from certs import make_certs  # noqa: E402
-from engines import Result, cload_command, oracle_command, parse_tables  # noqa: E402
-from servers import BUILD, ROOT, Nginx, Target  # noqa: E402
-
-CLIENT_CORE, SERVER_CORE = 0, 1
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass
-class Sample:
-    """What one run showed in its measured window."""
-
-    rate: float
-    cpu_us: float
-    """CPU time of the client per request."""
-    client_busy: float
-    """Of one core."""
-    server_busy: float
-    rss_mb: float
-    failures: int | None = None
-
-
-@dataclass
-class Contender:
-    name: str
-    command: Callable[[str, int, float], list[str]]
-    """From URL (with the path), users and seconds that it should run at least."""
-    env: dict[str, str] = field(default_factory=dict)
-    is_locust_like: bool = False
-
-
-def pinned(core: int) -> list[str]:
-    return ["taskset", "-c", str(core)] if (os.cpu_count() or 1) > 1 else []
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def rss_mb(pid: int) -> float:
-    match = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(match[1]) / 1024 if match else 0.0
-
-
-def end(process: subprocess.Popen[Any]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def locust_like(command: Sequence[str], locustfile: str) -> Callable[[str, int, float], list[str]]:
-    def build(url: str, users: int, seconds: float) -> list[str]:
-        host = re.sub(r"(://[^/]+)/.*", r"\1", url)
-        path = HERE / "locustfiles" / locustfile
-        arguments = ["-f", str(path), "--headless", "--only-summary", "-u", str(users), "-r", str(max(users, 100))]
-        return [*command, *arguments, "-t", f"{int(seconds)}s", "--host", host]
-
-    return build
-
-
-def c_program(path: Path, authority: Path) -> Callable[[str, int, float], list[str]]:
-    return lambda url, users, seconds: [str(path), url, str(users), str(int(seconds)), str(authority)]
-
-
-def contenders(authority: Path) -> list[Contender]:
-    """Everything that is installed here."""
-    found = []
-    if shutil.which("wrk"):
-        found.append(
-            Contender("wrk", lambda url, users, seconds: ["wrk", "-t1", f"-c{users}", f"-d{int(seconds)}s", url])
-        )
-    if "LOCUST_ORACLE" in os.environ:
-        found.append(Contender("locust HttpUser", locust_like(oracle_command(), "get.py"), is_locust_like=True))
-        found.append(
-            Contender("locust FastHttpUser", locust_like(oracle_command(), "get_fast.py"), is_locust_like=True)
-        )
-    if shutil.which("k6"):
-        found.append(
-            Contender(
-                "k6",
-                lambda url, users, seconds: [
-                    *(
-                        "k6",
-                        "run",
-                        "--quiet",
-                        "-e",
-                        f"URL={url}",
-                        "-e",
-                        f"USERS={users}",
-                        "-e",
-                        f"SECONDS={int(seconds)}",
-                    ),
-                    str(HERE / "k6.js"),
-                ],
-            )
-        )
-    if goose := os.environ.get("GOOSE_BIN"):
-        found.append(
-            Contender(
-                "goose",
-                lambda url, users, seconds: [
-                    *(goose, "--host", url.rpartition("/")[0], "-u", str(users), "-r", str(users)),
-                    *("-t", f"{int(seconds)}s"),
-                ],
-            )
-        )
-    if Path(cload_command()[0]).exists():
-        found.append(Contender("cload HttpUser", locust_like(cload_command(), "get.py"), is_locust_like=True))
-        found.append(Contender("cload FastHttpUser", locust_like(cload_command(), "get_fast.py"), is_locust_like=True))
-    for name, program in (("cload C task", "bench_task"), ("cload C sessions", "bench_session")):
-        path = BUILD / "tests/bench" / program
-        if path.exists():
-            found.append(Contender(name, c_program(path, authority)))
-    return found
-
-
-def run_once(contender: Contender, nginx: Nginx, url: str, users: int, seconds: float, limit: float = 60) -> Sample:
-    """Starts the contender, waits until all its connections are in use, and measures from outside: requests as nginx
-    counts them, CPU time and memory as the kernel does. So all are measured alike, without their start and ramp."""
-    command = [*pinned(CLIENT_CORE), *contender.command(url, users, limit + seconds)]
-    begin_requests = nginx.status()[1]
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **contender.env, "PATH_TO_GET": "/hello", "PYTHONWARNINGS": "ignore"},
-        )
-        try:
-            deadline = time.monotonic() + limit
-            while True:
-                connections, requests = nginx.status()
-                if connections > users * 0.95 and requests - begin_requests > 2 * users:
-                    break
-                if process.poll() is not None or time.monotonic() > deadline:
-                    output.seek(0)
-                    raise RuntimeError(f"{contender.name} did not get under way:\n{output.read()[-2000:]}")
-                time.sleep(0.1)
-            time.sleep(1)
-            assert nginx.process is not None
-            before = nginx.status()[1], cpu_seconds(process.pid), cpu_seconds(nginx.process.pid), time.monotonic()
-            time.sleep(seconds)
-            after = nginx.status()[1], cpu_seconds(process.pid), cpu_seconds(nginx.process.pid), time.monotonic()
-            memory = rss_mb(process.pid)
-        finally:
-            end(process)
-        count, client_cpu, server_cpu, elapsed = (late - early for late, early in zip(after, before, strict=True))
-        sample = Sample(
-            rate=count / elapsed,
-            cpu_us=client_cpu / max(count, 1) * 1e6,
-            client_busy=client_cpu / elapsed,
-            server_busy=server_cpu / elapsed,
-            rss_mb=memory,
-        )
-        if contender.is_locust_like:
-            output.seek(0)
-            result = Result(0, "", "", 0, Path())
-            parse_tables(output.read(), result)
-            sample.failures = result.total.failures if result.total else None
-        return sample
-
-
-def median_of(samples: list[Sample], name: str) -> float:
-    return float(statistics.median(getattr(sample, name) for sample in samples))
-
-
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    print(f"\n{title}")
-    for row in [header, ["-" * width for width in widths], *rows]:
-        first, *rest = (
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join([first, *rest]))
-    sys.stdout.flush()
+import growth
+from certs import make_certs
+from contenders import PEERS, contenders, locust_like
+from engines import cload_command, oracle_command
+from measure import CLIENT_CORE, HERE, SERVER_CORE, Contender, Sample, end, median_of, pinned, rss_mb, run_once, table
+from servers import ROOT, Nginx, Target
 
 
 class Bench:
@@ -210,13 +30,21 @@ class Bench:
         self.folder = folder
         self.certs = make_certs(folder / "certs")
         self.contenders = [c for c in contenders(self.certs.ca) if not options.contender or c.name in options.contender]
-        self.results: dict[str, Any] = {}
+        self.bodies = []
+        for power in range(5):
+            body = folder / f"body-{1000 * 10**power}"
+            body.write_bytes(bytes(range(32, 127)) * (1000 * 10**power // 95) + b"." * (1000 * 10**power % 95))
+            self.bodies.append(body)
 
     def contender(self, name: str) -> Contender | None:
         return next((contender for contender in self.contenders if contender.name == name), None)
 
     def nginx(self) -> Nginx:
+        """A server of its own, with files of 1 KB to 10 MB besides the usual pages."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
+        (folder / "www").mkdir()
+        for body in self.bodies:
+            (folder / "www" / body.name).hardlink_to(body)
         return Nginx(folder, self.certs, tuple(pinned(SERVER_CORE)))
 
     def rates(self, title: str, url: Callable[[Nginx], str], users: int = 100) -> dict[str, list[Sample]]:
@@ -231,7 +59,7 @@ class Bench:
                     except RuntimeError as error:
                         print(error, file=sys.stderr)
         samples = {name: runs for name, runs in samples.items() if runs}
-        peers = [name for name in ("wrk", "locust HttpUser", "locust FastHttpUser", "k6", "goose") if name in samples]
+        peers = [name for name in PEERS if name in samples]
         rows = []
         for name, runs in samples.items():
             rate = median_of(runs, "rate")
@@ -259,45 +87,6 @@ class Bench:
 
     def https(self) -> Any:
         return self.rates("HTTPS", lambda nginx: nginx.tls_url + "/hello")
-
-    def users(self) -> Any:
-        """CPU per request while the number of users grows."""
-        names = [
-            c for c in ("locust HttpUser", "cload HttpUser", "cload C task", "cload C sessions") if self.contender(c)
-        ]
-        counts = [10, 100, 1000, 5000]
-        samples: dict[str, dict[int, list[Sample]]] = {name: {} for name in names}
-        for _ in range(self.options.rounds):
-            for count in counts:
-                for name in names:
-                    if name == "locust HttpUser" and count > 1000:
-                        continue
-                    contender = self.contender(name)
-                    assert contender is not None
-                    # A server of its own, for connections of the run before may still be counted.
-                    with self.nginx() as nginx:
-                        try:
-                            sample = run_once(contender, nginx, nginx.url + "/hello", count, self.options.seconds)
-                        except RuntimeError as error:
-                            print(error, file=sys.stderr)
-                            continue
-                    samples[name].setdefault(count, []).append(sample)
-        rows = []
-        for name, by_count in samples.items():
-            for count, runs in by_count.items():
-                first = median_of(by_count[min(by_count)], "cpu_us")
-                cpu = median_of(runs, "cpu_us")
-                rows.append(
-                    [
-                        f"{name}, {count:,} users",
-                        f"{median_of(runs, 'rate'):,.0f}",
-                        f"{cpu:.1f}",
-                        f"{cpu / first:.2f}",
-                        f"{median_of(runs, 'rss_mb'):.0f}",
-                    ]
-                )
-        table("CPU per request by number of users", ["", "req/s", "CPU us/req", "x fewest users", "RSS MB"], rows)
-        return samples
 
     def memory(self) -> Any:
         """Resident memory of a user that waits with an open connection."""
@@ -415,7 +204,19 @@ class Bench:
         return found
 
 
-PARTS = ["http", "https", "users", "memory", "truth", "loop", "start"]
+PARTS: dict[str, Callable[[Bench], Any]] = {
+    "http": Bench.http,
+    "https": Bench.https,
+    "users": growth.users,
+    "names": growth.names,
+    "bodies": growth.bodies,
+    "headers": growth.headers,
+    "cookies": growth.cookies,
+    "memory": Bench.memory,
+    "truth": Bench.truth,
+    "loop": Bench.loop,
+    "start": Bench.start,
+}
 
 
 def machine() -> dict[str, Any]:
@@ -434,7 +235,7 @@ def machine() -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of 2 s: to see that it works")
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="these parts only")
+    parser.add_argument("--only", choices=list(PARTS), nargs="+", default=list(PARTS), help="these parts only")
     parser.add_argument("--contender", action="append", help="this one only, e.g. 'cload HttpUser'; may be repeated")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds; medians are shown (3)")
     parser.add_argument("--seconds", type=float, default=5, help="measured per run (5)")
@@ -448,10 +249,10 @@ def main() -> int:
         print("one core only: client and server share it, the figures say little", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, Path(folder))
-        missing = {"wrk", "k6", "cload HttpUser"} - {contender.name for contender in bench.contenders}
+        missing = {*PEERS, "cload HttpUser"} - {contender.name for contender in bench.contenders}
         if missing and not options.contender:
             print(f"not here: {', '.join(sorted(missing))}")
-        results = {part: getattr(bench, part)() for part in options.only}
+        results = {part: PARTS[part](bench) for part in options.only}
     path = options.json or HERE / "results" / f"{about['time'].replace(':', '').removesuffix('+0000')}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"machine": about, "results": results}, indent=2, default=asdict) + "\n")

@@ -1,6 +1,7 @@
 #include "dispatch.h"
 
 #include "base/clock.h"
+#include "object.h"
 #include "run/dispatcher.h"
 
 struct dispatcher_object {
@@ -347,11 +348,5 @@ static PyType_Spec dispatcher_spec = {
 int
 cload__dispatch_add_types(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &dispatcher_spec, NULL);
-    if (type == NULL) {
-        return -1;
-    }
-    int err = PyModule_AddType(module, (PyTypeObject *)type);
-    Py_DECREF(type);
-    return err;
+    return cload_type_add(module, &dispatcher_spec, NULL);
 }

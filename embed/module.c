@@ -71,10 +71,16 @@ module_exec(PyObject *module)
     }
     CLOAD_NAME_LIST(CLOAD_NAME_INTERN)
 #undef CLOAD_NAME_INTERN
-    if (cload__hub_add(module) < 0 || cload__stats_add_types(module) < 0 || cload__dispatch_add_types(module) < 0 ||
-        cload__report_add_types(module) < 0 || cload__response_add_types(module) < 0 ||
-        cload__session_add_types(module) < 0 || cload__user_add_types(module) < 0 || cload__rpc_add_types(module) < 0) {
-        return -1;
+    int (*const adders[])(PyObject * module) = {
+        cload__hub_add,          cload__stats_add_types,    cload__dispatch_add_types,
+        cload__report_add_types, cload__response_add_types, cload__session_add_types,
+        cload__user_add_types,   cload__taskset_add_types,  cload__user_greenlet_add_types,
+        cload__rpc_add_types,
+    };
+    for (size_t i = 0; i < sizeof(adders) / sizeof(adders[0]); i++) {
+        if (adders[i](module) < 0) {
+            return -1;
+        }
     }
     return PyModule_AddStringConstant(module, "__version__", CLOAD_VERSION);
 }
@@ -83,27 +89,10 @@ static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     struct cload_state *state = cload_state_of_module(module);
-    Py_VISIT(state->session_type);
-    Py_VISIT(state->response_type);
-    Py_VISIT(state->fast_response_type);
-    Py_VISIT(state->timings_type);
-    Py_VISIT(state->user_type);
-    Py_VISIT(state->taskset_type);
-    Py_VISIT(state->user_greenlet_type);
-    Py_VISIT(state->sink_type);
-    Py_VISIT(state->stats_type);
-    Py_VISIT(state->stats_entry_type);
-    Py_VISIT(state->dispatcher_type);
-    Py_VISIT(state->client_helpers);
-    Py_VISIT(state->rpc_helpers);
-    Py_VISIT(state->task_helpers);
-    Py_VISIT(state->exc_interrupt);
-    Py_VISIT(state->exc_stop_user);
-    Py_VISIT(state->exc_stop_test);
-    Py_VISIT(state->exc_reschedule);
-    Py_VISIT(state->exc_reschedule_now);
-    Py_VISIT(state->default_taskset_type);
-    Py_VISIT(state->getrandbits);
+#define CLOAD_VISIT(name) Py_VISIT(state->name);
+    CLOAD_TYPE_LIST(CLOAD_VISIT)
+    CLOAD_OBJECT_LIST(CLOAD_VISIT)
+#undef CLOAD_VISIT
     return 0;
 }
 
@@ -111,27 +100,10 @@ static int
 module_clear(PyObject *module)
 {
     struct cload_state *state = cload_state_of_module(module);
-    Py_CLEAR(state->session_type);
-    Py_CLEAR(state->response_type);
-    Py_CLEAR(state->fast_response_type);
-    Py_CLEAR(state->timings_type);
-    Py_CLEAR(state->user_type);
-    Py_CLEAR(state->taskset_type);
-    Py_CLEAR(state->user_greenlet_type);
-    Py_CLEAR(state->sink_type);
-    Py_CLEAR(state->stats_type);
-    Py_CLEAR(state->stats_entry_type);
-    Py_CLEAR(state->dispatcher_type);
-    Py_CLEAR(state->client_helpers);
-    Py_CLEAR(state->rpc_helpers);
-    Py_CLEAR(state->task_helpers);
-    Py_CLEAR(state->exc_interrupt);
-    Py_CLEAR(state->exc_stop_user);
-    Py_CLEAR(state->exc_stop_test);
-    Py_CLEAR(state->exc_reschedule);
-    Py_CLEAR(state->exc_reschedule_now);
-    Py_CLEAR(state->default_taskset_type);
-    Py_CLEAR(state->getrandbits);
+#define CLOAD_CLEAR(name) Py_CLEAR(state->name);
+    CLOAD_TYPE_LIST(CLOAD_CLEAR)
+    CLOAD_OBJECT_LIST(CLOAD_CLEAR)
+#undef CLOAD_CLEAR
     cload_entry_cache_free(state->entry_cache);
     state->entry_cache = NULL;
 #define CLOAD_NAME_CLEAR(name) Py_CLEAR(state->str_##name);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "entry_cache.h"
+#include "object.h"
 #include "stats.h"
 
 struct sink_object {
@@ -152,11 +153,7 @@ sink_clear(PyObject *self)
 static void
 sink_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    sink_clear(self);
-    type->tp_free(self);
-    Py_DECREF(type);
+    cload_object_dealloc(self, sink_clear);
 }
 
 static PyMemberDef sink_members[] = {
@@ -187,6 +184,5 @@ int
 cload__report_add_types(PyObject *module)
 {
     struct cload_state *state = cload_state_of_module(module);
-    state->sink_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &sink_spec, NULL);
-    return state->sink_type == NULL ? -1 : PyModule_AddType(module, state->sink_type);
+    return cload_type_add(module, &sink_spec, &state->sink_type);
 }

@@ -1,6 +1,7 @@
 #include "rpc.h"
 
 #include "hub.h"
+#include "object.h"
 #include "pack.h"
 #include "stats.h"
 #include "stats_entry.h"
@@ -432,8 +433,8 @@ static PyMethodDef rpc_methods[] = {
 int
 cload__rpc_add_types(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &channel_spec, NULL);
-    int err = type == NULL ? -1 : PyModule_AddType(module, (PyTypeObject *)type);
-    Py_XDECREF(type);
-    return err < 0 ? -1 : PyModule_AddFunctions(module, rpc_methods);
+    if (cload_type_add(module, &channel_spec, NULL) < 0) {
+        return -1;
+    }
+    return PyModule_AddFunctions(module, rpc_methods);
 }

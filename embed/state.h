@@ -78,25 +78,44 @@
     X(wait)                                                                                                            \
     X(wait_time)
 
+/* The module's types, and what Python code registered: client_helpers builds what is rarely asked for, see
+ * locust/clients.py; rpc_helpers makes messages of rare values, see locust/rpc/protocol.py; the rest is what the task
+ * loop needs, see locust/user/task.py. Each is NULL until then. */
+#define CLOAD_TYPE_LIST(X)                                                                                             \
+    X(session_type)                                                                                                    \
+    X(response_type)                                                                                                   \
+    X(fast_response_type)                                                                                              \
+    X(timings_type)                                                                                                    \
+    X(sink_type)                                                                                                       \
+    X(user_type)                                                                                                       \
+    X(taskset_type)                                                                                                    \
+    X(user_greenlet_type)
+
+#define CLOAD_OBJECT_LIST(X)                                                                                           \
+    X(client_helpers)                                                                                                  \
+    X(rpc_helpers)                                                                                                     \
+    X(task_helpers)                                                                                                    \
+    X(exc_interrupt)                                                                                                   \
+    X(exc_stop_user)                                                                                                   \
+    X(exc_stop_test)                                                                                                   \
+    X(exc_reschedule)                                                                                                  \
+    X(exc_reschedule_now)                                                                                              \
+    X(default_taskset_type)                                                                                            \
+    X(getrandbits)
+
 struct cload_hub;
 struct cload_entry_cache;
 
 struct cload_state {
     struct cload_hub *hub; /* NULL until the first use; belongs to the thread that made it */
 
-    PyTypeObject *session_type, *response_type, *fast_response_type, *timings_type, *sink_type;
-    PyTypeObject *user_type, *taskset_type, *user_greenlet_type;
-    PyTypeObject *stats_type, *stats_entry_type, *dispatcher_type;
+#define CLOAD_TYPE_FIELD(name) PyTypeObject *name;
+    CLOAD_TYPE_LIST(CLOAD_TYPE_FIELD)
+#undef CLOAD_TYPE_FIELD
 
-    /* Python code that builds what is rarely asked for; see locust/clients.py. NULL until it registers itself. */
-    PyObject *client_helpers;
-    /* Python code for values that rarely are in messages; see locust/rpc/protocol.py. */
-    PyObject *rpc_helpers;
-    /* Python code and exception classes the task loop needs; see locust/user/task.py. */
-    PyObject *task_helpers;
-    PyObject *exc_interrupt, *exc_stop_user, *exc_stop_test, *exc_reschedule, *exc_reschedule_now;
-    PyObject *default_taskset_type;
-    PyObject *getrandbits; /* of random */
+#define CLOAD_OBJECT_FIELD(name) PyObject *name;
+    CLOAD_OBJECT_LIST(CLOAD_OBJECT_FIELD)
+#undef CLOAD_OBJECT_FIELD
 
     struct cload_entry_cache *entry_cache;
 
@@ -131,6 +150,8 @@ int cload__rpc_add_types(PyObject *module);
 int cload__session_add_types(PyObject *module);
 int cload__response_add_types(PyObject *module);
 int cload__user_add_types(PyObject *module);
+int cload__taskset_add_types(PyObject *module);
+int cload__user_greenlet_add_types(PyObject *module);
 int cload__stats_add_types(PyObject *module);
 int cload__dispatch_add_types(PyObject *module);
 

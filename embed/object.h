@@ -1,0 +1,22 @@
+/* What the types of the module have in common. */
+#ifndef CLOAD_OBJECT_H
+#define CLOAD_OBJECT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* Makes a heap type and shows it in the module; `*place` gets a reference of its own, unless `place` is NULL. -1 with
+ * an exception. */
+int cload_type_add(PyObject *module, PyType_Spec *spec, PyTypeObject **place);
+/* The rest of tp_dealloc of a type that takes part in garbage collection: weak references, `clear`, memory, type. */
+void cload_object_dealloc(PyObject *object, inquiry clear);
+
+/* Calls a method without arguments whose result does not matter; -1 with an exception. */
+int cload_call_hook(PyObject *object, PyObject *name);
+
+/* The pending exception as an instance with its traceback, taken. */
+PyObject *cload_exception_take(void);
+/* Makes it pending again. Takes `value`. */
+void cload_exception_restore(PyObject *value);
+
+#endif

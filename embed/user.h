@@ -1,0 +1,16 @@
+/* `_cload.User`: the part of a user that the task loop looks at. */
+#ifndef CLOAD_USER_H
+#define CLOAD_USER_H
+
+#include "state.h"
+
+enum cload_run_state { USER_NEW, USER_RUNNING, USER_WAITING, USER_STOPPING };
+
+struct cload_user {
+    PyObject_HEAD
+    PyObject *environment, *greenlet, *group, *taskset;
+    PyObject *dict, *weakrefs;
+    enum cload_run_state run_state;
+};
+
+#endif

@@ -1,0 +1,457 @@
+#include "user_greenlet.h"
+
+#include <structmember.h>
+
+#include "base/clock.h"
+#include "object.h"
+#include "pool.h"
+#include "user.h"
+
+static void
+tell_links(struct cload_ready *ready)
+{
+    struct cload_user_greenlet *self = LCORE_CONTAINER(ready, struct cload_user_greenlet, ready);
+    PyObject *links = self->links;
+    self->links = NULL;
+    for (Py_ssize_t i = 0; links != NULL && i < PyList_GET_SIZE(links); i++) {
+        PyObject *result = PyObject_CallOneArg(PyList_GET_ITEM(links, i), (PyObject *)self);
+        if (result == NULL) {
+            cload_hub_handle_error(self->loop.hub, (PyObject *)self);
+        }
+        Py_XDECREF(result);
+    }
+    Py_XDECREF(links);
+    cload_hub_release(self->loop.hub);
+    Py_DECREF(self); /* the reference the engine held since start() */
+}
+
+void
+cload_user_finish(struct cload_user_greenlet *self, bool has_failed)
+{
+    struct cload_hub *hub = self->loop.hub;
+    self->is_running = false;
+    self->is_dead = true;
+    if (has_failed) {
+        PyObject *exception = cload_exception_take();
+        Py_XSETREF(self->exception, Py_NewRef(exception));
+        cload_exception_restore(exception);
+        cload_hub_handle_error(hub, (PyObject *)self);
+    }
+    lc_timer_stop(hub->loop, &self->timer);
+    lc_list_remove(&self->kill_ready.link);
+    cload_loop_fini(&self->loop);
+    cload_worker_forget(self);
+    self->worker = NULL;
+    self->ready.fn = tell_links;
+    cload_hub_put(hub, &self->ready);
+}
+
+static void user_resume(struct cload_ready *ready);
+
+static void
+user_wait_is_over(struct lc_timer *timer)
+{
+    struct cload_user_greenlet *self = LCORE_CONTAINER(timer, struct cload_user_greenlet, timer);
+    cload_hub_put(self->loop.hub, &self->ready);
+}
+
+void
+cload_user_park(struct cload_user_greenlet *self)
+{
+    struct cload_hub *hub = self->loop.hub;
+    self->is_running = false;
+    self->ready.fn = user_resume;
+    if (self->loop.wait_ns == 0 || self->loop.thrown != NULL) {
+        cload_hub_put(hub, &self->ready);
+    } else if (lc_timer_start(hub->loop, &self->timer, lc_clock_monotonic_ns() + self->loop.wait_ns,
+                              user_wait_is_over) < 0) {
+        /* No memory for the deadline: it goes on at once rather than never. */
+        cload_hub_put(hub, &self->ready);
+    } else if (cload_hub_kick(hub) < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+}
+
+static void
+user_resume(struct cload_ready *ready)
+{
+    struct cload_user_greenlet *self = LCORE_CONTAINER(ready, struct cload_user_greenlet, ready);
+    struct cload_hub *hub = self->loop.hub;
+    cload_pool_reclaim(self);
+    struct cload_worker *worker = self->worker;
+    if (worker == NULL) {
+        worker = cload_pool_get(hub);
+        if (worker == NULL) {
+            cload_user_finish(self, true);
+            return;
+        }
+        self->worker = worker;
+        worker->user = self;
+    }
+    self->is_running = true;
+    worker->is_resumed = true;
+    PyObject *result = cload_greenlet_switch(worker->greenlet);
+    cload_worker_returned(worker, result);
+}
+
+/* In the hub: makes `thrown` reach the user wherever it is. */
+static void
+user_deliver(struct cload_ready *ready)
+{
+    struct cload_user_greenlet *self = LCORE_CONTAINER(ready, struct cload_user_greenlet, kill_ready);
+    if (self->is_dead || self->loop.thrown == NULL) {
+        return;
+    }
+    if (!self->is_running) {
+        /* Waiting or not yet begun: it is raised where the wait is. */
+        lc_timer_stop(self->loop.hub->loop, &self->timer);
+        cload_hub_put(self->loop.hub, &self->ready);
+        return;
+    }
+    PyObject *exception = self->loop.thrown;
+    self->loop.thrown = NULL;
+    struct cload_worker *worker = self->worker;
+    PyObject *result = cload_greenlet_throw(worker->greenlet, (PyObject *)Py_TYPE(exception), exception);
+    cload_worker_returned(worker, result);
+    Py_DECREF(exception);
+}
+
+static PyObject *
+greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"user", NULL};
+    struct cload_state *state = cload_state_find(type);
+    PyObject *user;
+    if (state == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O!", names, state->user_type, &user)) {
+        return NULL;
+    }
+    struct cload_hub *hub = cload_hub_get(state);
+    if (hub == NULL) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_RuntimeError, "users run on the thread that the first one was made on");
+        }
+        return NULL;
+    }
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->user = Py_NewRef(user);
+    cload_loop_init(&self->loop, state, (struct cload_user *)user);
+    self->loop.hub = hub;
+    self->loop.is_pooled = self->loop.is_user_level = true;
+    self->ready.fn = user_resume;
+    self->kill_ready.fn = user_deliver;
+    return (PyObject *)self;
+}
+
+static PyObject *
+greenlet_start(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    if (self->is_started || self->is_dead) {
+        Py_RETURN_NONE;
+    }
+    if (cload_hub_retain(self->loop.hub) < 0) {
+        return NULL;
+    }
+    self->is_started = true;
+    Py_INCREF(self);
+    cload_hub_put(self->loop.hub, &self->ready);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+greenlet_join(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    if (count + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames)) > 1) {
+        PyErr_SetString(PyExc_TypeError, "join() takes one argument: timeout");
+        return NULL;
+    }
+    if (self->is_dead || !self->is_started) {
+        Py_RETURN_NONE;
+    }
+    PyObject *timeout = count > 0 || kwnames != NULL ? args[0] : Py_None;
+    PyObject *gevent = PyImport_ImportModule("gevent");
+    PyObject *result = gevent == NULL ? NULL : PyObject_CallMethod(gevent, "wait", "[O]O", object, timeout);
+    Py_XDECREF(gevent);
+    if (result == NULL) {
+        return NULL;
+    }
+    Py_DECREF(result);
+    Py_RETURN_NONE;
+}
+
+/* kill(exception=GreenletExit, block=True, timeout=None) */
+static PyObject *
+greenlet_kill(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"exception", "block", "timeout", NULL};
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    PyObject *exception = cload_greenlet_exit_type(), *timeout = Py_None;
+    int is_blocking = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OpO", names, &exception, &is_blocking, &timeout)) {
+        return NULL;
+    }
+    if (self->is_dead) {
+        Py_RETURN_NONE;
+    }
+    PyObject *instance = PyExceptionClass_Check(exception) ? PyObject_CallNoArgs(exception) : Py_NewRef(exception);
+    if (instance == NULL) {
+        return NULL;
+    }
+    if (!PyExceptionInstance_Check(instance)) {
+        Py_DECREF(instance);
+        PyErr_SetString(PyExc_TypeError, "an exception is needed to kill with");
+        return NULL;
+    }
+    if (!self->is_started) {
+        Py_DECREF(instance);
+        if (cload_hub_retain(self->loop.hub) < 0) {
+            return NULL;
+        }
+        self->is_started = true;
+        Py_INCREF(self);
+        cload_user_finish(self, false);
+        Py_RETURN_NONE;
+    }
+    Py_XSETREF(self->loop.thrown, instance);
+    cload_hub_put(self->loop.hub, &self->kill_ready);
+    if (is_blocking) {
+        return greenlet_join(object, &timeout, 1, NULL);
+    }
+    Py_RETURN_NONE;
+}
+
+/* throw(exception=GreenletExit): what gevent.killall() calls. */
+static PyObject *
+greenlet_throw(PyObject *object, PyObject *args)
+{
+    PyObject *type = cload_greenlet_exit_type(), *value = Py_None, *traceback = Py_None;
+    if (!PyArg_ParseTuple(args, "|OOO", &type, &value, &traceback)) {
+        return NULL;
+    }
+    PyObject *positional = PyTuple_Pack(2, PyExceptionInstance_Check(value) ? value : type, Py_False);
+    PyObject *result = positional == NULL ? NULL : greenlet_kill(object, positional, NULL);
+    Py_XDECREF(positional);
+    return result;
+}
+
+/* get(block=True, timeout=None): waits for the end; a user has no value. */
+static PyObject *
+greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"block", "timeout", NULL};
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    int is_blocking = 1;
+    PyObject *timeout = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO", names, &is_blocking, &timeout)) {
+        return NULL;
+    }
+    PyObject *joined = is_blocking ? greenlet_join(object, &timeout, 1, NULL) : Py_NewRef(Py_None);
+    if (joined == NULL) {
+        return NULL;
+    }
+    Py_DECREF(joined);
+    if (self->exception != NULL) {
+        cload_exception_restore(Py_NewRef(self->exception));
+        return NULL;
+    }
+    if (!self->is_dead) {
+        PyObject *gevent = PyImport_ImportModule("gevent");
+        PyObject *type = gevent == NULL ? NULL : PyObject_GetAttrString(gevent, "Timeout");
+        if (type != NULL) {
+            PyErr_SetNone(type);
+        }
+        Py_XDECREF(type);
+        Py_XDECREF(gevent);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+greenlet_rawlink(PyObject *object, PyObject *callback)
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    if (!PyCallable_Check(callback)) {
+        PyErr_SetString(PyExc_TypeError, "a link must be callable");
+        return NULL;
+    }
+    if (self->links == NULL && (self->links = PyList_New(0)) == NULL) {
+        return NULL;
+    }
+    if (PyList_Append(self->links, callback) < 0) {
+        return NULL;
+    }
+    if (self->is_dead && !lc_list_is_linked(&self->ready.link)) {
+        /* As with any greenlet: a link to one that is over is told soon. */
+        if (cload_hub_retain(self->loop.hub) < 0) {
+            return NULL;
+        }
+        Py_INCREF(self);
+        cload_hub_put(self->loop.hub, &self->ready);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+greenlet_unlink(PyObject *object, PyObject *callback)
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    if (self->links != NULL) {
+        Py_ssize_t place = PySequence_Index(self->links, callback);
+        if (place >= 0) {
+            return PySequence_DelItem(self->links, place) < 0 ? NULL : Py_NewRef(Py_None);
+        }
+        PyErr_Clear();
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+greenlet_ready(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(((struct cload_user_greenlet *)object)->is_dead);
+}
+
+static PyObject *
+greenlet_successful(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    return PyBool_FromLong(self->is_dead && self->exception == NULL);
+}
+
+static int
+greenlet_bool(PyObject *object)
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    return self->is_started && !self->is_dead;
+}
+
+static PyObject *
+greenlet_get_carrier(PyObject *object, void *Py_UNUSED(closure))
+{
+    struct cload_worker *worker = ((struct cload_user_greenlet *)object)->worker;
+    return Py_NewRef(worker == NULL ? Py_None : worker->greenlet);
+}
+
+static PyObject *
+greenlet_get_args(PyObject *object, void *Py_UNUSED(closure))
+{
+    return PyTuple_Pack(1, ((struct cload_user_greenlet *)object)->user);
+}
+
+static PyObject *
+greenlet_get_loop(PyObject *object, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(((struct cload_user_greenlet *)object)->loop.hub->gevent_loop);
+}
+
+static PyObject *
+greenlet_get_none(PyObject *Py_UNUSED(object), void *Py_UNUSED(closure))
+{
+    Py_RETURN_NONE;
+}
+
+static int
+greenlet_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->user);
+    Py_VISIT(self->exception);
+    Py_VISIT(self->links);
+    Py_VISIT(self->loop.thrown);
+    for (uint32_t i = 0; i < self->loop.count; i++) {
+        Py_VISIT(self->loop.frames[i].taskset);
+    }
+    return 0;
+}
+
+static int
+greenlet_clear(PyObject *object)
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    cload_loop_fini(&self->loop);
+    Py_CLEAR(self->user);
+    Py_CLEAR(self->exception);
+    Py_CLEAR(self->links);
+    return 0;
+}
+
+static void
+greenlet_dealloc(PyObject *object)
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    lc_timer_stop(self->loop.hub->loop, &self->timer);
+    lc_list_remove(&self->ready.link);
+    lc_list_remove(&self->kill_ready.link);
+    cload_worker_forget(self);
+    cload_object_dealloc(object, greenlet_clear);
+}
+
+static PyMethodDef greenlet_methods[] = {
+    {"start", greenlet_start, METH_NOARGS, PyDoc_STR("start()\n\nLets the user run, soon.")},
+    {"kill", (PyCFunction)(void (*)(void))greenlet_kill, METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("kill(exception=GreenletExit, block=True, timeout=None)\n\nRaises `exception` in the user.")},
+    {"throw", greenlet_throw, METH_VARARGS,
+     PyDoc_STR("throw(exception=GreenletExit)\n\nRaises `exception` in the user, soon.")},
+    {"get", (PyCFunction)(void (*)(void))greenlet_get, METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("get(block=True, timeout=None)\n\nWaits until the user is over; raises what ended it.")},
+    {"join", (PyCFunction)(void (*)(void))greenlet_join, METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("join(timeout=None)\n\nWaits until the user is over, at most `timeout` seconds.")},
+    {"rawlink", greenlet_rawlink, METH_O,
+     PyDoc_STR("rawlink(callback)\n\nCalls callback(self) when the user is over.")},
+    {"link", greenlet_rawlink, METH_O, PyDoc_STR("link(callback)\n\nCalls callback(self) when the user is over.")},
+    {"unlink", greenlet_unlink, METH_O, PyDoc_STR("unlink(callback)\n\nTakes a link back.")},
+    {"ready", greenlet_ready, METH_NOARGS, PyDoc_STR("ready() -> bool\n\nWhether the user is over.")},
+    {"successful", greenlet_successful, METH_NOARGS, PyDoc_STR("successful() -> bool\n\nWhether it ended in order.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef greenlet_getset[] = {
+    {"args", greenlet_get_args, NULL, PyDoc_STR("A tuple of one: the user."), NULL},
+    {"carrier", greenlet_get_carrier, NULL, PyDoc_STR("The greenlet the user's code runs in, or None."), NULL},
+    {"loop", greenlet_get_loop, NULL, PyDoc_STR("gevent's loop."), NULL},
+    {"value", greenlet_get_none, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef greenlet_members[] = {
+    {"user", T_OBJECT, offsetof(struct cload_user_greenlet, user), READONLY, NULL},
+    {"exception", T_OBJECT, offsetof(struct cload_user_greenlet, exception), READONLY, NULL},
+    {"dead", T_BOOL, offsetof(struct cload_user_greenlet, is_dead), READONLY, NULL},
+    {"started", T_BOOL, offsetof(struct cload_user_greenlet, is_started), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct cload_user_greenlet, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot greenlet_slots[] = {
+    {Py_tp_doc, (void *)PyDoc_STR("UserGreenlet(user)\n\nA user as gevent's groups see it. It only has a stack while a "
+                                  "task runs.")},
+    {Py_tp_new, greenlet_new},
+    {Py_nb_bool, greenlet_bool},
+    {Py_tp_traverse, greenlet_traverse},
+    {Py_tp_clear, greenlet_clear},
+    {Py_tp_dealloc, greenlet_dealloc},
+    {Py_tp_methods, greenlet_methods},
+    {Py_tp_getset, greenlet_getset},
+    {Py_tp_members, greenlet_members},
+    {0, NULL},
+};
+
+static PyType_Spec greenlet_spec = {
+    .name = "_cload.UserGreenlet",
+    .basicsize = sizeof(struct cload_user_greenlet),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = greenlet_slots,
+};
+
+int
+cload__user_greenlet_add_types(PyObject *module)
+{
+    struct cload_state *state = cload_state_of_module(module);
+    return cload_type_add(module, &greenlet_spec, &state->user_greenlet_type);
+}

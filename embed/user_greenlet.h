@@ -1,0 +1,30 @@
+/* `_cload.UserGreenlet`: a started user as gevent's groups see it. It has a stack only while a task runs. */
+#ifndef CLOAD_USER_GREENLET_H
+#define CLOAD_USER_GREENLET_H
+
+#include "hub.h"
+#include "task_loop.h"
+
+struct cload_worker;
+
+struct cload_user_greenlet {
+    PyObject_HEAD
+    struct cload_task_loop loop;
+    struct lc_timer timer;
+    struct cload_ready ready;      /* the user shall run on, or its links be told */
+    struct cload_ready kill_ready; /* `thrown` shall reach it */
+    struct cload_worker *worker;   /* while it runs, and for good once user code left state on the greenlet */
+    struct cload_worker *last;     /* waiting: the idle one it ran in, until somebody else takes that */
+    PyObject *user;
+    PyObject *exception; /* what ended it, other than a regular stop */
+    PyObject *links;     /* list of callables, or NULL */
+    PyObject *weakrefs;
+    bool is_started, is_running, is_dead, is_pinned;
+};
+
+/* The user waits: from here on it is a deadline. */
+void cload_user_park(struct cload_user_greenlet *self);
+/* The user is over. An exception that is set is reported by gevent's hub, as for any greenlet. */
+void cload_user_finish(struct cload_user_greenlet *self, bool has_failed);
+
+#endif

@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "entry_cache.h"
 #include "object.h"
+#include "response.h"
 #include "stats.h"
+#include "stats_entry.h"
 
 struct sink_object {
     PyObject_HEAD
@@ -42,19 +44,41 @@ cload_report_is_direct(struct cload_state *state, PyObject *request_event, struc
     return result;
 }
 
-int
-cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct cload_report *report)
+/* NULL with an exception. */
+static struct lc_stats_entry *
+find_entry(struct cload_state *state, struct lc_stats *stats, PyObject *name, PyObject *request_type)
 {
     if (state->entry_cache == NULL && (state->entry_cache = cload_entry_cache_new()) == NULL) {
         PyErr_NoMemory();
-        return -1;
+        return NULL;
     }
-    struct lc_stats_entry *entry = cload_entry_cache_get(state->entry_cache, stats, report->name, report->request_type);
+    return cload_entry_cache_get(state->entry_cache, stats, name, request_type);
+}
+
+int
+cload_report_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_response *response)
+{
+    int err = 0;
+    for (; err == 0 && response != NULL; response = response->previous) {
+        struct lc_phases phases;
+        lc_timings_phases(&response->timings, &phases);
+        err = lc_stats_log_phases(stats, entry, &phases);
+    }
+    return err;
+}
+
+int
+cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct cload_report *report)
+{
+    struct lc_stats_entry *entry = find_entry(state, stats, report->name, report->request_type);
     if (entry == NULL) {
         return -1;
     }
     double unix_s = (double)lc_clock_realtime_ns() * 1e-9;
     int err = lc_stats_log_request(stats, entry, report->response_time_ns, report->response_length, unix_s);
+    if (err == 0) {
+        err = cload_report_phases(stats, entry, report->response);
+    }
     if (err == 0 && report->error_text.data != NULL) {
         err = lc_stats_log_failure(stats, entry, report->error_text, unix_s);
     }
@@ -80,13 +104,34 @@ take_keyword(PyObject *kwnames, PyObject *const *values, PyObject *wanted, PyObj
     return 0;
 }
 
+/* The phases of a response of ours, once: scripts may report it again under names of their own. */
+static int
+log_phases(struct cload_state *state, PyObject *stats, PyObject *request_type, PyObject *name, PyObject *response)
+{
+    struct lc_stats *core;
+    const struct lc_response *timed = cload_response_take_timed(state, response);
+    if (timed == NULL || !cload__stats_is(stats, &core) || !PyUnicode_Check(name) || !PyUnicode_Check(request_type)) {
+        return 0;
+    }
+    struct lc_stats_entry *entry = find_entry(state, core, name, request_type);
+    if (entry == NULL) {
+        return -1;
+    }
+    int err = cload_report_phases(core, entry, timed);
+    if (err < 0) {
+        cload_raise(err, NULL);
+        return -1;
+    }
+    return 0;
+}
+
 static PyObject *
 sink_call(PyObject *self_object, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     struct sink_object *self = (struct sink_object *)self_object;
     struct cload_state *state = cload_state_of_type(Py_TYPE(self));
     PyObject *const *values = args + PyVectorcall_NARGS(nargsf);
-    PyObject *request_type, *name, *response_time, *length, *exception;
+    PyObject *request_type, *name, *response_time, *length, *exception, *response;
     if (!take_keyword(kwnames, values, state->str_request_type, &request_type) ||
         !take_keyword(kwnames, values, state->str_name, &name) ||
         !take_keyword(kwnames, values, state->str_response_time, &response_time) ||
@@ -96,12 +141,16 @@ sink_call(PyObject *self_object, PyObject *const *args, size_t nargsf, PyObject 
         return NULL;
     }
     take_keyword(kwnames, values, state->str_exception, &exception);
+    take_keyword(kwnames, values, state->str_response, &response);
     PyObject *stats = PyObject_GetAttr(self->environment, state->str_stats);
     if (stats == NULL) {
         return NULL;
     }
     PyObject *result =
         PyObject_CallMethodObjArgs(stats, state->str_log_request, request_type, name, response_time, length, NULL);
+    if (result != NULL && response != NULL && log_phases(state, stats, request_type, name, response) < 0) {
+        Py_CLEAR(result);
+    }
     if (result != NULL && exception != NULL) {
         int has_failed = PyObject_IsTrue(exception);
         if (has_failed != 0) {

@@ -3,6 +3,7 @@
 #ifndef CLOAD_REPORT_H
 #define CLOAD_REPORT_H
 
+#include "locustcore/http.h"
 #include "state.h"
 
 struct cload_report {
@@ -10,7 +11,8 @@ struct cload_report {
     PyObject *request_type, *name; /* str, borrowed */
     int64_t response_time_ns;
     uint64_t response_length;
-    struct lc_str error_text; /* what the failures table says when `exception` is NULL; data NULL: success */
+    const struct lc_response *response; /* gives the phases; NULL: they are not known */
+    struct lc_str error_text;           /* what the failures table says when `exception` is NULL; data NULL: success */
 };
 
 /* Whether the runner's own sink is the only listener, so that no event needs to be built; -1 with an exception.
@@ -21,5 +23,7 @@ int cload_report_is_direct(struct cload_state *state, PyObject *request_event, s
                            PyObject **owner);
 /* Logs into `stats`; -1 with an exception. */
 int cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct cload_report *report);
+/* The phases of all hops of a response; a negative code. */
+int cload_report_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_response *response);
 
 #endif

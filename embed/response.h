@@ -49,6 +49,7 @@ struct cload_response {
     double start_unix_s; /* 0: not known yet */
     bool is_catching;    /* catch_response=True: the with-block reports */
     bool is_entered;
+    bool is_phased;     /* its phases were counted */
     bool is_history;    /* a redirect on the way: never reported */
     bool is_fast;       /* of a FastHttpSession */
     bool is_bad_status; /* fast: the status is a failure */
@@ -59,6 +60,9 @@ struct cload_response {
 PyObject *cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_response *core,
                              PyObject *request_type, PyObject *name, PyObject *request_event, PyObject *user,
                              PyObject *context);
+/* What gives the phases of a response that was made by the engine; NULL for any other object, and from the second time
+ * on. Borrowed. */
+const struct lc_response *cload_response_take_timed(struct cload_state *state, PyObject *object);
 /* Reports the request to whoever listens; -1 with an exception (a listener may raise StopUser and its like). */
 LCORE_YIELDS int cload_response_report(struct cload_response *self);
 

@@ -159,11 +159,13 @@ status_error_text(struct cload_response *self, char *text, size_t size, struct l
 static int
 log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *exception)
 {
+    self->is_phased = true;
     struct cload_report report = {
         .request_type = self->request_type,
         .name = self->name,
         .response_time_ns = self->response_time_ns,
         .response_length = self->response_length,
+        .response = self->core,
     };
     if (exception == NULL || exception == Py_None) {
         return cload_report_log(self->state, stats, &report);
@@ -191,11 +193,13 @@ log_status_error(struct cload_response *self, struct lc_stats *stats)
     if (!status_error_text(self, buffer, sizeof(buffer), &text)) {
         return 1;
     }
+    self->is_phased = true;
     struct cload_report report = {
         .request_type = self->request_type,
         .name = self->name,
         .response_time_ns = self->response_time_ns,
         .response_length = self->response_length,
+        .response = self->core,
         .error_text = text,
     };
     return cload_report_log(self->state, stats, &report);
@@ -228,6 +232,18 @@ out:
     Py_XDECREF(fire);
     Py_DECREF(meta);
     return err;
+}
+
+const struct lc_response *
+cload_response_take_timed(struct cload_state *state, PyObject *object)
+{
+    if (!PyObject_TypeCheck(object, state->response_type) && !PyObject_TypeCheck(object, state->fast_response_type)) {
+        return NULL;
+    }
+    struct cload_response *self = (struct cload_response *)object;
+    bool is_first = !self->is_phased && !self->is_history;
+    self->is_phased = true;
+    return is_first ? self->core : NULL;
 }
 
 static bool

@@ -8,6 +8,7 @@ static PyStructSequence_Field timings_fields[] = {
     {"first_byte", "from sending the request to the first byte of the answer"},
     {"transfer", "from the first byte to the last"},
     {"total", "all of it, from the call to the last byte, redirects included"},
+    {"queue", "our own: until the request was handed to the kernel"},
     {NULL, NULL},
 };
 
@@ -16,13 +17,13 @@ static PyStructSequence_Desc timings_desc = {
     .doc = PyDoc_STR("Phases of the last hop of a response in milliseconds; None where a phase did not happen, as DNS, "
                      "connecting and TLS on a kept-alive connection."),
     .fields = timings_fields,
-    .n_in_sequence = 6,
+    .n_in_sequence = 7,
 };
 
 static PyObject *
-phase_ms(int64_t from_ns, int64_t to_ns)
+phase_ms(int64_t ns)
 {
-    return from_ns == 0 || to_ns < from_ns ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)(to_ns - from_ns) / 1e6);
+    return ns < 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)ns / 1e6);
 }
 
 PyObject *
@@ -33,14 +34,13 @@ cload__response_get_timings(PyObject *object, void *Py_UNUSED(closure))
         Py_RETURN_NONE;
     }
     const struct lc_timings *at = &self->core->timings;
-    int64_t resolved_ns = at->dns_ns != 0 ? at->dns_ns : at->start_ns;
+    struct lc_phases spans;
+    lc_timings_phases(at, &spans);
     PyObject *phases[] = {
-        phase_ms(at->dns_ns == 0 ? 0 : at->start_ns, at->dns_ns),
-        phase_ms(at->connected_ns == 0 ? 0 : resolved_ns, at->connected_ns),
-        phase_ms(at->connected_ns, at->tls_ns),
-        phase_ms(at->sent_ns, at->first_byte_ns),
-        phase_ms(at->first_byte_ns, at->end_ns),
-        phase_ms(at->start_ns, at->end_ns),
+        phase_ms(spans.ns[LCORE_PHASE_DNS]),      phase_ms(spans.ns[LCORE_PHASE_CONNECT]),
+        phase_ms(spans.ns[LCORE_PHASE_TLS]),      phase_ms(spans.ns[LCORE_PHASE_FIRST_BYTE]),
+        phase_ms(spans.ns[LCORE_PHASE_TRANSFER]), phase_ms(at->end_ns - at->start_ns),
+        phase_ms(spans.ns[LCORE_PHASE_QUEUE]),
     };
     PyObject *timings = PyStructSequence_New(self->state->timings_type);
     for (Py_ssize_t i = 0; i < (Py_ssize_t)(sizeof(phases) / sizeof(phases[0])); i++) {

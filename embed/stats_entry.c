@@ -783,6 +783,48 @@ set_histogram(struct entry_object *self, PyObject *value, void *unused)
     return 0;
 }
 
+/* The sums of the phases as [count, total_ns, max_ns, count, ...], which travel between nodes of our own. */
+static PyObject *
+get_phases(struct entry_object *self, void *unused)
+{
+    PyObject *list = PyList_New(3 * LCORE_PHASE_COUNT);
+    for (int i = 0; list != NULL && i < LCORE_PHASE_COUNT; i++) {
+        const struct lc_phase_sum *sum = &self->entry->phases[i];
+        const uint64_t numbers[] = {sum->count, sum->total_ns, sum->max_ns};
+        for (int j = 0; list != NULL && j < 3; j++) {
+            PyObject *number = PyLong_FromUnsignedLongLong(numbers[j]);
+            if (number == NULL) {
+                Py_CLEAR(list);
+            } else {
+                PyList_SET_ITEM(list, 3 * i + j, number);
+            }
+        }
+    }
+    return list;
+}
+
+static int
+set_phases(struct entry_object *self, PyObject *value, void *unused)
+{
+    if (value == NULL || !PyList_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "a list of counts and nanoseconds is needed");
+        return -1;
+    }
+    uint64_t numbers[3 * LCORE_PHASE_COUNT] = {0};
+    Py_ssize_t length = PyList_GET_SIZE(value);
+    for (Py_ssize_t i = 0; i < length && i < 3 * LCORE_PHASE_COUNT; i++) {
+        numbers[i] = PyLong_AsUnsignedLongLong(PyList_GET_ITEM(value, i));
+        if (PyErr_Occurred() != NULL) {
+            return -1;
+        }
+    }
+    for (int i = 0; i < LCORE_PHASE_COUNT; i++) {
+        self->entry->phases[i] = (struct lc_phase_sum){
+            .count = numbers[3 * i], .total_ns = numbers[3 * i + 1], .max_ns = numbers[3 * i + 2]};
+    }
+    return 0;
+}
+
 static int
 set_seconds(struct entry_object *self, PyObject *value, void *which)
 {
@@ -858,6 +900,8 @@ static PyGetSetDef entry_getset[] = {
      (void *)FAILURES},
     {"total_content_length", (getter)get_content_length, (setter)set_content_length, "Bytes received.", NULL},
     {"_histogram", (getter)get_histogram, (setter)set_histogram, "A copy of the exact histogram: slot, count, ...",
+     NULL},
+    {"_phases", (getter)get_phases, (setter)set_phases, "A copy of the phases' sums: count, total_ns, max_ns, ...",
      NULL},
     {"start_time", (getter)get_start, (setter)set_start, "When the entry was made or reset.", NULL},
     {"last_request_timestamp", (getter)get_last_request, (setter)set_last_request, "Newest request, or None.", NULL},

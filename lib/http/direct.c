@@ -137,7 +137,8 @@ lc__direct_fail(struct lc_exchange *exchange, struct lc_hop *hop, bool is_reused
         (exchange->sent == 0 || is_idempotent(exchange->method))) {
         exchange->is_retried = true;
         lc__exchange_reset_response(exchange);
-        exchange->timings = (struct lc_timings){.start_ns = exchange->timings.start_ns};
+        exchange->timings =
+            (struct lc_timings){.start_ns = exchange->timings.start_ns, .hop_ns = exchange->timings.hop_ns};
         connect_anew(exchange);
         return;
     }

@@ -23,6 +23,35 @@ lc_fail_text(enum lc_fail fail)
     }
 }
 
+static int64_t
+span_ns(int64_t from_ns, int64_t to_ns)
+{
+    return from_ns == 0 || to_ns < from_ns ? -1 : to_ns - from_ns;
+}
+
+void
+lc_timings_phases(const struct lc_timings *timings, struct lc_phases *out)
+{
+    int64_t *ns = out->ns;
+    int64_t ready_ns = timings->hop_ns;
+    ns[LCORE_PHASE_DNS] = ns[LCORE_PHASE_CONNECT] = ns[LCORE_PHASE_TLS] = -1;
+    if (timings->dns_ns != 0) {
+        ns[LCORE_PHASE_DNS] = span_ns(ready_ns, timings->dns_ns);
+        ready_ns = timings->dns_ns;
+    }
+    if (timings->connected_ns != 0) {
+        ns[LCORE_PHASE_CONNECT] = span_ns(ready_ns, timings->connected_ns);
+        ready_ns = timings->connected_ns;
+    }
+    if (timings->tls_ns != 0) {
+        ns[LCORE_PHASE_TLS] = span_ns(ready_ns, timings->tls_ns);
+        ready_ns = timings->tls_ns;
+    }
+    ns[LCORE_PHASE_QUEUE] = span_ns(ready_ns, timings->sent_ns);
+    ns[LCORE_PHASE_FIRST_BYTE] = span_ns(timings->sent_ns, timings->first_byte_ns);
+    ns[LCORE_PHASE_TRANSFER] = span_ns(timings->first_byte_ns, timings->end_ns);
+}
+
 static struct lc_str
 put(char **place, struct lc_str text)
 {

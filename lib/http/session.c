@@ -346,7 +346,7 @@ lc_session_start(struct lc_session *session, const struct lc_request *request, i
     exchange->max_redirects = request->max_redirects == 0 ? session->max_redirects : request->max_redirects;
     exchange->method = request->method;
     exchange->body = request->body;
-    exchange->timings.start_ns = exchange->start_ns;
+    exchange->timings.start_ns = exchange->timings.hop_ns = exchange->start_ns;
     int err = set_url(exchange, request->url, error);
     err = err < 0 ? err : set_route(exchange, error);
     err = err < 0 ? err : lc__head_render(exchange, error);
@@ -470,7 +470,8 @@ follow(struct lc_exchange *exchange, const struct lc_hop *hop)
     }
     lc__exchange_reset_response(exchange);
     exchange->is_retried = false;
-    exchange->timings = (struct lc_timings){.start_ns = lc_clock_monotonic_ns()};
+    int64_t now_ns = lc_clock_monotonic_ns();
+    exchange->timings = (struct lc_timings){.start_ns = now_ns, .hop_ns = now_ns};
     err = set_route(exchange, &error);
     err = err < 0 ? err : lc__head_redirect(exchange, &from, is_body_kept);
     if (err < 0) {

@@ -6,6 +6,7 @@
 #include "locustcore/loop.h"
 #include "locustcore/http.h"
 #include "locustcore/fiber.h"
+#include "locustcore/phases.h"
 #include "locustcore/stats.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"

@@ -206,6 +206,25 @@ read_histogram(struct lc_pack_reader *reader, struct lc_histogram *histogram)
     return err;
 }
 
+/* A node of another version may send fewer phases, or more. */
+static int
+read_phases(struct lc_pack_reader *reader, struct lc_phase_sum sums[LCORE_PHASE_COUNT])
+{
+    uint32_t count;
+    int err = read_head(reader, LCORE_PACK_ARRAY, &count);
+    if (err == 0 && count % 3 != 0) {
+        return LCE_FORMAT;
+    }
+    for (uint32_t i = 0; err == 0 && i < count / 3; i++) {
+        struct lc_phase_sum ignored;
+        struct lc_phase_sum *sum = i < LCORE_PHASE_COUNT ? &sums[i] : &ignored;
+        err = read_count(reader, &sum->count);
+        err = err < 0 ? err : read_count(reader, &sum->total_ns);
+        err = err < 0 ? err : read_count(reader, &sum->max_ns);
+    }
+    return err;
+}
+
 struct entry_target {
     struct lc_stats_entry *entry;
     bool has_histogram;
@@ -257,6 +276,9 @@ read_entry_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
     if (is_key(key, LCORE_REPORT_HISTOGRAM_KEY)) {
         target->has_histogram = true;
         return read_histogram(reader, &entry->histogram);
+    }
+    if (is_key(key, LCORE_REPORT_PHASES_KEY)) {
+        return read_phases(reader, entry->phases);
     }
     return lc_pack_skip(reader);
 }

@@ -8,6 +8,9 @@
 /* The key under which nodes of our own send an entry's exact histogram: slot, count, slot, count, ... */
 #define LCORE_REPORT_HISTOGRAM_KEY "cload_histogram"
 
+/* The key under which they send what the phases of its requests add up to: count, total_ns, max_ns of each phase. */
+#define LCORE_REPORT_PHASES_KEY "cload_phases"
+
 /* Adds the report `data` (the packed map of a stats message) to `target`: its stats, stats_total and errors; other keys
  * are passed over. Entries without a histogram get one of Locust's buckets. LCE_FORMAT, LCE_INVALID: it is no report,
  * and nothing was added. LCE_NOMEM. now_unix_s: for failures that do not say when they were seen. */

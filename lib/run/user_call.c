@@ -84,6 +84,11 @@ log_record(struct lc_user *user)
     int64_t time_ns = response->timings.end_ns - first->timings.start_ns;
     double unix_s = (double)(response->timings.end_ns + shared->unix_offset_ns) / (double)LCORE_NS_PER_S;
     int err = lc_stats_log_request(shared->stats, record->entry, time_ns < 0 ? 0 : time_ns, response->body.len, unix_s);
+    for (const struct lc_response *hop = response; err == 0 && hop != NULL; hop = hop->previous) {
+        struct lc_phases phases;
+        lc_timings_phases(&hop->timings, &phases);
+        err = lc_stats_log_phases(shared->stats, record->entry, &phases);
+    }
     if (err < 0 || !record->is_failed) {
         return err;
     }

@@ -66,6 +66,7 @@ lc__stats_entry_reset(struct lc_stats_entry *entry, double unix_s)
     release(entry);
     entry->request_count = entry->failure_count = entry->none_count = entry->content_bytes = 0;
     entry->total_ms = entry->max_ms = 0;
+    memset(entry->phases, 0, sizeof(entry->phases));
     entry->min_ms = INFINITY;
     entry->is_total_whole = entry->is_min_whole = entry->is_max_whole = true;
     entry->start_unix_s = unix_s;
@@ -146,6 +147,7 @@ lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entr
         target->max_ms = source->max_ms;
         target->is_max_whole = source->is_max_whole;
     }
+    lc__phases_merge(target->phases, source->phases);
     target->start_unix_s = fmin(target->start_unix_s, source->start_unix_s);
     if (source->last_request_unix_s > target->last_request_unix_s) {
         bool is_new_second = source->last_request_s > target->last_request_s;

@@ -8,6 +8,7 @@
 #include "stats/buckets.h"
 #include "stats/config.h"
 #include "stats/histogram.h"
+#include "stats/phases.h"
 #include "stats/recent.h"
 #include "stats/window.h"
 
@@ -20,6 +21,7 @@ struct lc_stats_entry {
     double total_ms, min_ms, max_ms; /* min +inf and max 0 until there is a timed request */
     double start_unix_s, last_request_unix_s;
     uint32_t last_request_s; /* floor of last_request_unix_s */
+    struct lc_phase_sum phases[LCORE_PHASE_COUNT];
     struct lc_window window;
     struct lc_recent recent;
     struct lc_histogram histogram;

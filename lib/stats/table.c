@@ -249,6 +249,14 @@ lc_stats_log_failure(struct lc_stats *stats, struct lc_stats_entry *entry, struc
     return err < 0 ? err : lc__stats_entry_count_failure(stats->total, sample.second);
 }
 
+int
+lc_stats_log_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_phases *phases)
+{
+    lc__phases_add(entry->phases, phases);
+    lc__phases_add(stats->total->phases, phases);
+    return 0;
+}
+
 void
 lc_stats_clear(struct lc_stats *stats, double unix_s)
 {

@@ -143,7 +143,7 @@ class FastHttpSession(_AnySession):
 
 @final
 class ResponseTimings(structseq[float | None], tuple[float | None, ...]):
-    __match_args__: Final = ("dns", "connect", "tls", "first_byte", "transfer", "total")
+    __match_args__: Final = ("dns", "connect", "tls", "first_byte", "transfer", "total", "queue")
 
     @property
     def dns(self) -> float | None: ...
@@ -157,6 +157,8 @@ class ResponseTimings(structseq[float | None], tuple[float | None, ...]):
     def transfer(self) -> float | None: ...
     @property
     def total(self) -> float | None: ...
+    @property
+    def queue(self) -> float | None: ...
 
 @type_check_only
 class _AnyResponse:
@@ -327,6 +329,8 @@ class StatsEntry:
     last_request_timestamp: float | None
     # Slot, count, slot, count, ...
     _histogram: list[int]
+    # Count, total_ns, max_ns of each phase.
+    _phases: list[int]
     @property
     def name(self) -> str: ...
     @property

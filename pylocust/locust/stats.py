@@ -118,8 +118,9 @@ _ENTRY_KEYS = (
 )
 
 
-# With it percentiles that a master tells exactly are those of all workers' requests.
-_HISTOGRAM_KEY = "cload_histogram"
+# What cload's nodes send beside Locust's numbers, and the attributes it stands for. With it percentiles and phases that
+# a master tells are those of all workers' requests.
+_OWN_KEYS = {"cload_histogram": "_histogram", "cload_phases": "_phases"}
 
 
 class StatsHolder(Protocol):
@@ -137,6 +138,29 @@ class CachedResponseTimes(NamedTuple):
     response_times: dict[int, int]
     num_requests: int
     num_none_requests: int
+
+
+class Phase(NamedTuple):
+    """What one phase of the requests of an entry took, in milliseconds."""
+
+    count: int
+    total: float
+    max: float
+
+    @property
+    def average(self) -> float:
+        return self.total / self.count if self.count else 0.0
+
+
+# In the order in which they follow each other, and what they are called where people read it.
+PHASES = {
+    "dns": "DNS",
+    "connect": "Connect",
+    "tls": "TLS",
+    "queue": "Queue",
+    "first_byte": "First byte",
+    "transfer": "Transfer",
+}
 
 
 class RequestStatsAdditionError(Exception):
@@ -218,6 +242,26 @@ class StatsEntry(_cload.StatsEntry):
             return None
         return OrderedDict((second, CachedResponseTimes(times, count, 0)) for second, times, count in self._moments())
 
+    @property
+    def phases(self) -> dict[str, Phase]:
+        """What the phases of the requests took, by name (see PHASES), in the order they follow each other.
+
+        On kept-alive connections the first three do not happen; each hop of a redirect counts.
+        """
+        sums = self._phases
+        return {
+            name: Phase(sums[3 * place], sums[3 * place + 1] / 1e6, sums[3 * place + 2] / 1e6)
+            for place, name in enumerate(PHASES)
+        }
+
+    def phases_report(self) -> dict[str, dict[str, float]]:
+        """The phases that happened, as reports have them; times in milliseconds."""
+        return {
+            name: {"count": phase.count, "average": phase.average, "max": phase.max}
+            for name, phase in self.phases.items()
+            if phase.count
+        }
+
     def get_current_response_time_percentile(self, percent: float) -> int | None:
         """Percentile of about the last CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW seconds; None: not known yet."""
         if not self.use_response_times_cache:
@@ -234,14 +278,15 @@ class StatsEntry(_cload.StatsEntry):
         for key in _ENTRY_KEYS[2:]:
             if key in data:
                 setattr(entry, key, data[key])  # type: ignore[literal-required]
-        if _HISTOGRAM_KEY in data:
-            entry._histogram = data[_HISTOGRAM_KEY]  # type: ignore[literal-required]
+        for key, attribute in _OWN_KEYS.items():
+            if key in data:
+                setattr(entry, attribute, data[key])  # type: ignore[literal-required]
         return entry
 
     def _report_to_master(self) -> StatsEntryDict:
-        """A stripped report that also has the exact times; real Locust's master ignores them."""
-        histogram = {_HISTOGRAM_KEY: self._histogram}
-        return self.get_stripped_report() | histogram  # type: ignore[return-value, operator]
+        """A stripped report that also has what only cload's nodes know; real Locust's master ignores it."""
+        own = {key: getattr(self, attribute) for key, attribute in _OWN_KEYS.items()}
+        return self.get_stripped_report() | own  # type: ignore[return-value, operator]
 
     def _is_used(self) -> bool:
         return bool(self.num_requests or self.num_failures)

@@ -543,9 +543,9 @@ class WebUI:
                 "user_count": 0,
             }
         numbers = runner.stats
-        total = numbers.total.to_dict()
+        total = self._row(numbers.total)
         report = {
-            "stats": [entry.to_dict() for entry in stats.sort_stats(numbers.entries)[:_MAX_ROWS]] + [total],
+            "stats": [self._row(entry) for entry in stats.sort_stats(numbers.entries)[:_MAX_ROWS]] + [total],
             "errors": [error.serialize() for error in islice(numbers.errors.values(), _MAX_ROWS)],
             "current_rps": total["current_rps"],
             "current_fail_per_sec": total["current_fail_per_sec"],
@@ -565,6 +565,11 @@ class WebUI:
             report["workers"] = [{field: getattr(node, field) for field in fields} for node in clients.values()]
             report["worker_count"] = self._count_workers()
         return report
+
+    @staticmethod
+    def _row(entry: stats.StatsEntry) -> dict[str, Any]:
+        """Locust's numbers of an entry, and ours beside them."""
+        return entry.to_dict() | {"phases": entry.phases_report()}
 
     def _exceptions(self) -> Response:
         runner = self.environment.runner

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "locustcore/error.h"
 #include "locustcore/loop.h"
+#include "locustcore/phases.h"
 #include "locustcore/str.h"
 
 #ifdef __cplusplus
@@ -143,6 +144,7 @@ LCORE_API void lc_exchange_cancel(struct lc_exchange *exchange);
 /* Everything is CLOCK_MONOTONIC nanoseconds, 0 where it did not happen (a kept-alive connection has no DNS). */
 struct lc_timings {
     int64_t start_ns;      /* the call */
+    int64_t hop_ns;        /* this hop: the call, or when the redirect before it had been read */
     int64_t dns_ns;        /* name known */
     int64_t connected_ns;  /* TCP (and proxy) */
     int64_t tls_ns;        /* TLS handshake done */
@@ -150,6 +152,9 @@ struct lc_timings {
     int64_t first_byte_ns; /* kernel's receive time stamp of the first bytes of the final response */
     int64_t end_ns;        /* kernel's receive time stamp of the last byte */
 };
+
+/* The phases of a hop. */
+LCORE_API void lc_timings_phases(const struct lc_timings *timings, struct lc_phases *out);
 
 /* A response: one allocation for small ones, immutable, owned by whoever got it. */
 struct lc_response {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "locustcore/error.h"
+#include "locustcore/phases.h"
 #include "locustcore/str.h"
 
 #ifdef __cplusplus
@@ -37,6 +38,9 @@ LCORE_API int lc_stats_log_request(struct lc_stats *stats, struct lc_stats_entry
 LCORE_API int lc_stats_log_failure(struct lc_stats *stats, struct lc_stats_entry *entry, struct lc_str error_text,
                                    double unix_s);
 
+/* Adds the phases of one hop to the entry and the aggregate, beside the request (lc_stats_log_request()) it was for. */
+LCORE_API int lc_stats_log_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_phases *phases);
+
 /* Forgets every entry and failure; start time becomes unix_s. */
 LCORE_API void lc_stats_clear(struct lc_stats *stats, double unix_s);
 /* Zeroes every entry and drops failures, but keeps the rows (Locust's reset). */
@@ -52,6 +56,16 @@ struct lc_stats_numbers {
     double last_request_unix_s; /* 0: none */
 };
 LCORE_API void lc_stats_entry_numbers(const struct lc_stats_entry *entry, struct lc_stats_numbers *out);
+
+/* "dns", "connect", "tls", "queue", "first_byte", "transfer". */
+LCORE_API const char *lc_phase_text(enum lc_phase phase);
+/* How often a phase happened (on each hop of a redirect anew), and what it took. Merging adds without a loss. */
+struct lc_phase_numbers {
+    uint64_t count;
+    double total_ms, average_ms, max_ms; /* 0 where it did not happen */
+};
+LCORE_API void lc_stats_entry_phase(const struct lc_stats_entry *entry, enum lc_phase phase,
+                                    struct lc_phase_numbers *out);
 
 /* Failures per request: 1 where there are failures but no requests (compat REP-3). */
 LCORE_API double lc_stats_entry_fail_ratio(const struct lc_stats_entry *entry);

@@ -37,6 +37,37 @@ test_everything_is_copied(void **state)
 }
 
 static void
+assert_phases(struct lc_timings timings, const int64_t expected[LCORE_PHASE_COUNT])
+{
+    struct lc_phases phases;
+    lc_timings_phases(&timings, &phases);
+    for (int i = 0; i < LCORE_PHASE_COUNT; i++) {
+        assert_int_equal(phases.ns[i], expected[i]);
+    }
+}
+
+static void
+test_phases(void **state)
+{
+    assert_phases((struct lc_timings){.start_ns = 10,
+                                      .hop_ns = 10,
+                                      .dns_ns = 11,
+                                      .connected_ns = 13,
+                                      .tls_ns = 17,
+                                      .sent_ns = 22,
+                                      .first_byte_ns = 52,
+                                      .end_ns = 60},
+                  (const int64_t[]){1, 2, 4, 5, 30, 8});
+    /* Kept alive, behind a redirect */
+    assert_phases(
+        (struct lc_timings){.start_ns = 10, .hop_ns = 100, .sent_ns = 102, .first_byte_ns = 110, .end_ns = 110},
+        (const int64_t[]){-1, -1, -1, 2, 8, 0});
+    /* The name was found, the connection refused */
+    assert_phases((struct lc_timings){.start_ns = 10, .hop_ns = 10, .dns_ns = 15, .end_ns = 20},
+                  (const int64_t[]){5, -1, -1, -1, -1, -1});
+}
+
+static void
 test_body_buffers(void **state)
 {
     for (size_t size = 0; size <= LCORE_RESPONSE_INLINE_BODY + 1;
@@ -90,9 +121,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything_is_copied),
-        cmocka_unit_test(test_body_buffers),
-        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_everything_is_copied),  cmocka_unit_test(test_phases),
+        cmocka_unit_test(test_body_buffers),          cmocka_unit_test(test_failures),
         cmocka_unit_test(test_long_chains_are_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

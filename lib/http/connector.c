@@ -4,7 +4,8 @@
  *
  * libcurl also walks lists of all its handles for each one that ends: 9,000 at once cost 44 us of CPU for each request
  * of a two-second run. So no more than ACTIVE_MAX are under way and the others queue; but an attempt that takes longer
- * than SLOW_NS (its target does not answer) makes room for another one. */
+ * than SLOW_NS (its target does not answer) makes room for another one. And no more than ROUND_MAX begin in a round of
+ * the loop, for libcurl starts all of them in one call, and connections that are open are not served meanwhile. */
 #include "http/connector.h"
 
 #include <arpa/inet.h>
@@ -25,6 +26,7 @@
 
 #define IDLE_HANDLES_MAX 64
 #define ACTIVE_MAX 1024
+#define ROUND_MAX 64
 #define SLOW_NS (300 * LCORE_NS_PER_MS)
 
 enum stage { STAGE_QUEUED, STAGE_WAITING, STAGE_RESOLVING, STAGE_CONNECTING };
@@ -53,6 +55,8 @@ struct lc_connector {
     struct lc_multi multi;
     struct lc_list active; /* the oldest first */
     int active_count;
+    int round_count; /* begun since the last release, which the first of them asks for */
+    uint32_t ports;  /* the system's range of local ports, highest << 16 | lowest; 0 if unknown */
     struct lc_list queued;
     struct lc_list resolving;
     struct lc_list waiting;
@@ -116,6 +120,12 @@ connect_free(struct lc_connect *connect)
     lc__free(connect);
 }
 
+static bool
+has_room(const struct lc_connector *connector)
+{
+    return connector->active_count < ACTIVE_MAX && connector->round_count < ROUND_MAX;
+}
+
 static int connect_begin(struct lc_connect *connect);
 
 static struct lc_connect *
@@ -170,6 +180,7 @@ static void
 on_release(struct lc_deferred *deferred)
 {
     struct lc_connector *connector = LCORE_CONTAINER(deferred, struct lc_connector, release);
+    connector->round_count = 0;
     if (connector->is_name_known) {
         connector->is_name_known = false;
         /* Each once: behind a new leader they wait again. */
@@ -182,7 +193,7 @@ on_release(struct lc_deferred *deferred)
             begin_or_fail(LCORE_CONTAINER(link, struct lc_connect, link));
         }
     }
-    while (connector->active_count < ACTIVE_MAX && !lc_list_is_empty(&connector->queued)) {
+    while (has_room(connector) && !lc_list_is_empty(&connector->queued)) {
         begin_or_fail(LCORE_CONTAINER(lc_list_pop(&connector->queued), struct lc_connect, link));
     }
     if (!lc_list_is_empty(&connector->queued) && !lc_list_is_empty(&connector->active)) {
@@ -211,6 +222,13 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
     }
     int stamps = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &stamps, sizeof(stamps));
+#ifdef IP_LOCAL_PORT_RANGE
+    /* Left to itself, connect() tries every second port before the others: from the 14,117th connection to a server on,
+     * that costs it 700 us of CPU instead of 22. With a range of the socket's own it tries them all alike. */
+    if (connect->connector->ports != 0) {
+        setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &connect->connector->ports, sizeof(connect->connector->ports));
+    }
+#endif
     return fd;
 }
 
@@ -349,7 +367,7 @@ static int
 connect_begin(struct lc_connect *connect)
 {
     struct lc_connector *connector = connect->connector;
-    if (connector->active_count >= ACTIVE_MAX) {
+    if (!has_room(connector)) {
         connect->stage = STAGE_QUEUED;
         lc_list_append(&connector->queued, &connect->link);
         return 0;
@@ -368,6 +386,9 @@ connect_begin(struct lc_connect *connect)
     connect->begin_ns = lc_clock_monotonic_ns();
     lc_list_append(&connector->active, &connect->active_link);
     connector->active_count++;
+    if (connector->round_count++ == 0) {
+        lc__loop_defer(connector->loop, &connector->release, on_release);
+    }
     CURL *easy = connector->idle_count > 0 ? connector->idle[--connector->idle_count] : curl_easy_init();
     if (easy == NULL) {
         return LCE_NOMEM;
@@ -400,6 +421,18 @@ connect_begin(struct lc_connect *connect)
     return lc_multi_add(&connector->multi, &connect->job);
 }
 
+static uint32_t
+read_ports(void)
+{
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    unsigned low, high;
+    bool is_read = file != NULL && fscanf(file, "%u %u", &low, &high) == 2 && low <= high && high <= UINT16_MAX;
+    if (file != NULL) {
+        fclose(file);
+    }
+    return is_read ? high << 16 | low : 0;
+}
+
 struct lc_connector *
 lc_connector_new(struct lc_loop *loop)
 {
@@ -408,6 +441,7 @@ lc_connector_new(struct lc_loop *loop)
         return NULL;
     }
     connector->loop = loop;
+    connector->ports = read_ports();
     lc_list_init(&connector->active);
     lc_list_init(&connector->queued);
     lc_list_init(&connector->resolving);

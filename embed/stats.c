@@ -296,6 +296,27 @@ stats_failure(struct stats_object *self, PyObject *index)
 }
 
 static PyObject *
+stats_failure_counts(struct stats_object *self, PyObject *unused)
+{
+    PyObject *counts = PyDict_New();
+    size_t count = lc_stats_failure_count(self->core);
+    for (size_t i = 0; counts != NULL && i < count; i++) {
+        struct lc_stats_failure failure;
+        lc_stats_failure_at(self->core, i, &failure);
+        PyObject *text = cload__stats_str(failure.text);
+        PyObject *before = text == NULL ? NULL : PyDict_GetItemWithError(counts, text);
+        unsigned long long sum = failure.occurrences + (before == NULL ? 0 : PyLong_AsUnsignedLongLong(before));
+        PyObject *number = PyErr_Occurred() != NULL ? NULL : PyLong_FromUnsignedLongLong(sum);
+        if (number == NULL || PyDict_SetItem(counts, text, number) < 0) {
+            Py_CLEAR(counts);
+        }
+        Py_XDECREF(number);
+        Py_XDECREF(text);
+    }
+    return counts;
+}
+
+static PyObject *
 stats_failure_state(struct stats_object *self, PyObject *unused)
 {
     return Py_BuildValue("(Kn)", (unsigned long long)self->core->failures.epoch,
@@ -557,6 +578,7 @@ static PyMethodDef stats_methods[] = {
     {"_reset", (PyCFunction)stats_reset, METH_NOARGS, "Zeroes all entries, drops the failures."},
     {"_clear", (PyCFunction)stats_clear_all, METH_NOARGS, "Drops all entries and failures."},
     {"_failure", (PyCFunction)stats_failure, METH_O, "A failure by its place in the order of first occurrence."},
+    {"_failure_counts", (PyCFunction)stats_failure_counts, METH_NOARGS, "Occurrences of failures by their text."},
     {"_failure_state", (PyCFunction)stats_failure_state, METH_NOARGS,
      "A number that changes when places do other than by being added, and how many failures there are."},
     {"_add_failure", (PyCFunction)stats_add_failure, METH_VARARGS, "Adds to a failure without counting it."},

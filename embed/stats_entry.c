@@ -741,6 +741,23 @@ get_histogram(struct entry_object *self, void *unused)
     return list;
 }
 
+static PyObject *
+entry_bands(struct entry_object *self, PyObject *unused)
+{
+    uint64_t counts[LCORE_HISTOGRAM_BANDS];
+    size_t used = lc__histogram_bands(&self->entry->histogram, counts);
+    PyObject *list = PyList_New((Py_ssize_t)used);
+    for (size_t i = 0; list != NULL && i < used; i++) {
+        PyObject *count = PyLong_FromUnsignedLongLong(counts[i]);
+        if (count == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, count);
+        }
+    }
+    return list;
+}
+
 static int
 read_histogram(PyObject *list, struct lc_histogram *histogram)
 {
@@ -932,6 +949,7 @@ static PyMethodDef entry_methods[] = {
     {"_recent_percentile", (PyCFunction)(void (*)(void))entry_recent_percentile, METH_FASTCALL,
      "Rounded percentile of the last seconds, or None."},
     {"_moments", (PyCFunction)entry_moments, METH_NOARGS, "What _recent_percentile() compares with."},
+    {"_bands", (PyCFunction)entry_bands, METH_NOARGS, "Requests by coarse bands of their time (stats/histogram.h)."},
     {"_request_row", (PyCFunction)entry_request_row, METH_VARARGS, "Row of the request table."},
     {NULL, NULL, 0, NULL},
 };

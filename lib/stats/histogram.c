@@ -74,6 +74,34 @@ lc__histogram_merge(struct lc_histogram *target, const struct lc_histogram *sour
     return 0;
 }
 
+static uint32_t
+band_of_slot(uint32_t slot)
+{
+    if (slot < 16) {
+        return 0;
+    }
+    if (slot >= LCORE_HISTOGRAM_PARTS) {
+        return 25 + (slot - LCORE_HISTOGRAM_PARTS) / (LCORE_HISTOGRAM_PARTS / 4);
+    }
+    unsigned octave = 31 - (unsigned)__builtin_clz(slot);
+    return 1 + 4 * (octave - 4) + ((slot >> (octave - 2)) & 3);
+}
+
+size_t
+lc__histogram_bands(const struct lc_histogram *histogram, uint64_t *counts)
+{
+    memset(counts, 0, LCORE_HISTOGRAM_BANDS * sizeof(*counts));
+    size_t used = 0;
+    uint32_t slot = 0;
+    uint32_t count;
+    while (lc__histogram_next(histogram, &slot, &count)) {
+        uint32_t band = band_of_slot(slot - 1);
+        counts[band] += count;
+        used = band + 1;
+    }
+    return used;
+}
+
 static double
 slot_middle_us(uint32_t slot)
 {

@@ -56,6 +56,10 @@ lc__histogram_raise(uint32_t *count, uint64_t by)
 bool lc__histogram_next(const struct lc_histogram *histogram, uint32_t *slot, uint32_t *count);
 /* Adds all counts of `source`. On LCE_NOMEM part of them may be there. */
 int lc__histogram_merge(struct lc_histogram *target, const struct lc_histogram *source);
+/* Counts by coarse bands, for pictures: band 0 is below 16 us, above that each power of two is cut into four equal
+ * parts. `counts` becomes the counts of all LCORE_HISTOGRAM_BANDS bands; how many of them are in use is returned. */
+#define LCORE_HISTOGRAM_BANDS 121
+size_t lc__histogram_bands(const struct lc_histogram *histogram, uint64_t *counts);
 /* The middle of the slot that holds the value of rank ceil(fraction * n); 0 when empty. */
 double lc__histogram_percentile_us(const struct lc_histogram *histogram, double fraction);
 

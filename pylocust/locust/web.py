@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 from urllib.parse import urlsplit
 
 import gevent
@@ -42,6 +42,7 @@ from werkzeug.exceptions import HTTPException
 
 from . import __version__ as version
 from . import argument_parser, stats
+from ._timeline import Timeline
 from .html import (
     DEFAULT_BUILD_PATH,
     NO_PAGES,
@@ -50,9 +51,10 @@ from .html import (
     render_template_from,
     running_users,
     task_ratios,
+    thinned,
 )
 from .log import get_logs, greenlet_exception_logger
-from .runners import STATE_MISSING, STATE_RUNNING, MasterRunner
+from .runners import HEARTBEAT_INTERVAL, HEARTBEAT_LIVENESS, STATE_MISSING, STATE_RUNNING, MasterRunner
 from .user.users import RestMixin
 from .util.cache import memoize
 from .util.date import format_safe_timestamp
@@ -71,6 +73,11 @@ HOST_IS_REQUIRED = False
 
 # A page with more rows would be slow; the aggregate always counts all.
 _MAX_ROWS = 500
+# Our own page may ask for more; of that so many are made before other greenlets have their turn, so many percentiles
+# can be wanted, and so many different wishes are remembered.
+_ROWS_AT_ONCE = 250
+_MAX_PERCENTILES = 12
+_MAX_VARIANTS = 8
 
 
 class InputField(TypedDict, total=False):
@@ -132,24 +139,48 @@ class _ServerLog:
         """Nothing is held back."""
 
 
+class Health(NamedTuple):
+    """How a generator coped for a while."""
+
+    cpu_usage: float
+    lag_ms: float
+    bad_seconds: int
+
+
 class GeneratorWatch:
     """How this process copes: a generator that lags measures itself and not the server."""
 
     INTERVAL = 1.0
+    # From here on the page warns.
+    BUSY_CPU = 90
+    BUSY_LAG_MS = 100
 
     def __init__(self) -> None:
         self._meter = CpuMeter()
         self._cpu_usage = 0.0
         # How much later than asked for recent sleeps ended.
         self._lags: deque[float] = deque(maxlen=10)
+        self._since_sample: list[tuple[float, float]] = []
 
     def run(self) -> None:
         """Measures for as long as its greenlet lives."""
         while True:
             asked = time.monotonic()
             gevent.sleep(self.INTERVAL)
-            self._lags.append(max(0.0, time.monotonic() - asked - self.INTERVAL))
+            lag = max(0.0, time.monotonic() - asked - self.INTERVAL)
+            self._lags.append(lag)
             self._cpu_usage = self._meter.read()
+            self._since_sample.append((self._cpu_usage, 1000 * lag))
+            del self._since_sample[:-60]
+
+    def since_last_sample(self) -> Health:
+        """The worst of the seconds since this was asked last, and how many of them were bad."""
+        seconds, self._since_sample = self._since_sample, []
+        return Health(
+            max((cpu for cpu, _ in seconds), default=self._cpu_usage),
+            max((lag for _, lag in seconds), default=0.0),
+            sum(cpu > self.BUSY_CPU or lag > self.BUSY_LAG_MS for cpu, lag in seconds),
+        )
 
     def report(self) -> dict[str, float]:
         """CPU in percent of a core, memory in bytes, the longest lag of the last seconds."""
@@ -202,8 +233,10 @@ class WebUI:
         self.greenlet = None
         self.server = None
         self._watch = GeneratorWatch()
+        self._timeline = Timeline(environment, self._watch)
         self._swarm_greenlet: gevent.Greenlet[..., Any] | None = None
         self._run_time_greenlet: gevent.Greenlet[..., Any] | None = None
+        self._wider: dict[tuple[int, str], Callable[[], str]] = {}
         self._statistics = memoize(timeout=DEFAULT_CACHE_TIME, dynamic_timeout=True)(self._statistics_json)
         self.app = self._make_app(build_path or DEFAULT_BUILD_PATH)
         if web_login:
@@ -244,6 +277,7 @@ class WebUI:
             ("/stats/requests", "request_stats", self._request_stats, "GET"),
             ("/stats/requests/csv", "request_stats_csv", self._requests_csv, "GET"),
             ("/stats/requests_full_history/csv", "request_stats_full_history_csv", self._history_csv, "GET"),
+            ("/stats/timeline", "timeline", self._send_timeline, "GET"),
             ("/stats/generator", "generator", self._generator, "GET"),
             ("/stats/failures/csv", "failures_stats_csv", self._failures_csv, "GET"),
             ("/exceptions", "exceptions", self._exceptions, "GET"),
@@ -278,7 +312,7 @@ class WebUI:
         """Serves until ``stop()``."""
         tls = {"certfile": self.tls_cert, "keyfile": self.tls_key} if self.tls_cert and self.tls_key else {}
         self.server = pywsgi.WSGIServer((self.host, self.port), self.app, log=None, error_log=_ServerLog(), **tls)
-        watch = gevent.spawn(self._watch.run)
+        watches = [gevent.spawn(self._watch.run), gevent.spawn(self._timeline.run)]
         try:
             self.server.serve_forever()
         except OSError as error:
@@ -286,7 +320,7 @@ class WebUI:
                 logger.critical("Port %s is in use: choose another one with --web-port", self.port)
             raise
         finally:
-            watch.kill(block=False)
+            gevent.killall(watches, block=False)
 
     def stop(self) -> None:
         """Ends the server."""
@@ -374,7 +408,8 @@ class WebUI:
             # Only the command has a command line that is about us.
             "extra_options": argument_parser.ui_extra_args_dict(None if options else []),
             "hide_common_options": shape and not (self.userclass_picker_is_active or shape.use_common_options),
-            "history": runner.stats.history if runner.stats.num_requests > 0 else [],
+            # Thinned: a page stays small however long the test has been running.
+            "history": thinned(runner.stats.history) if runner.stats.num_requests > 0 else [],
             "host": host or "",
             "is_distributed": isinstance(runner, MasterRunner),
             "is_host_required": HOST_IS_REQUIRED,
@@ -521,14 +556,46 @@ class WebUI:
     # Numbers
 
     def _request_stats(self) -> Response:
-        return Response(self._statistics(), mimetype="application/json")
+        rows = request.args.get("rows", type=int)
+        text = self._statistics() if rows is None else self._wider_statistics(rows, request.args.get("percentiles", ""))
+        return Response(text, mimetype="application/json")
 
     def _statistics_json(self) -> str:
-        response: Any = self.app.json.response(self._collect_statistics())
+        response: Any = self.app.json.response(self._collect_statistics(_MAX_ROWS))
         text: str = response.get_data(as_text=True)
         return text
 
-    def _collect_statistics(self) -> dict[str, Any]:
+    def _wider_statistics(self, rows: int, percentiles: str) -> str:
+        """The same for our own page: as many rows as it asks for, with the percentiles it asks for."""
+        key = (rows, percentiles)
+        if key not in self._wider:
+            parts = [part for part in map(_percentile, percentiles.split(",")) if part is not None]
+            if len(self._wider) >= _MAX_VARIANTS:
+                self._wider.clear()
+            collect = functools.partial(self._wider_statistics_json, max(0, rows), parts[:_MAX_PERCENTILES])
+            self._wider[key] = memoize(timeout=DEFAULT_CACHE_TIME, dynamic_timeout=True)(collect)
+        text: str = self._wider[key]()
+        return text
+
+    def _wider_statistics_json(self, rows: int, percentiles: list[float]) -> str:
+        runner = self.environment.runner
+        if runner is None:
+            return json.dumps(self._collect_statistics(0))
+        entries = [*stats.sort_stats(runner.stats.entries)[:rows], runner.stats.total]
+        texts = []
+        for start in range(0, len(entries), _ROWS_AT_ONCE):
+            if start:
+                gevent.sleep(0)  # users go on meanwhile
+            for entry in entries[start : start + _ROWS_AT_ONCE]:
+                row = self._row(entry)
+                for part in percentiles:
+                    row[f"response_time_percentile_{part}"] = entry.get_response_time_percentile(part)
+                texts.append(json.dumps(row))
+        report = self._collect_statistics(0)
+        del report["stats"]
+        return f'{json.dumps(report)[:-1]}, "stats": [{",".join(texts)}]}}\n'
+
+    def _collect_statistics(self, rows: int) -> dict[str, Any]:
         runner = self.environment.runner
         if runner is None:
             return {
@@ -545,7 +612,7 @@ class WebUI:
         numbers = runner.stats
         total = self._row(numbers.total)
         report = {
-            "stats": [self._row(entry) for entry in stats.sort_stats(numbers.entries)[:_MAX_ROWS]] + [total],
+            "stats": [self._row(entry) for entry in _first_entries(numbers, rows)] + [total],
             "errors": [error.serialize() for error in islice(numbers.errors.values(), _MAX_ROWS)],
             "current_rps": total["current_rps"],
             "current_fail_per_sec": total["current_fail_per_sec"],
@@ -585,8 +652,26 @@ class WebUI:
     def _logs(self) -> Response:
         return jsonify(master=get_logs(), workers=self.environment.worker_logs)
 
+    def _send_timeline(self) -> Response:
+        generation, since = (request.args.get(name, -1, type=int) for name in ("generation", "since"))
+        return Response(self._timeline.to_json(generation, since), mimetype="application/json")
+
     def _generator(self) -> Response:
-        return jsonify(self._watch.report())
+        environment = self.environment
+        runner, options = environment.runner, environment.parsed_options
+        report: dict[str, Any] = dict(self._watch.report())
+        report["test"] = {
+            "host": environment.host or "",
+            "num_users": options and options.num_users,
+            "spawn_rate": options and options.spawn_rate,
+        }
+        if isinstance(runner, MasterRunner):
+            clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]
+            report["workers"] = {
+                node.id: {"last_seen_s": max(0, HEARTBEAT_LIVENESS - node.heartbeat) * HEARTBEAT_INTERVAL}
+                for node in clients.values()
+            }
+        return jsonify(report)
 
     def _count_workers(self) -> int:
         runner = self.environment.runner
@@ -646,6 +731,18 @@ class WebUI:
         if is_download:
             response.headers["Content-Disposition"] = f"attachment;filename={self._file_name('.html')}"
         return response
+
+
+def _first_entries(numbers: stats.RequestStats, rows: int) -> list[stats.StatsEntry]:
+    return stats.sort_stats(numbers.entries)[:rows] if rows else []
+
+
+def _percentile(text: str) -> float | None:
+    try:
+        part = float(text)
+    except ValueError:
+        return None
+    return part if 0 < part <= 1 else None
 
 
 def _refuse_other_sites() -> None:

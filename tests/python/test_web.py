@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import signal
@@ -185,7 +186,84 @@ out([len(get_html_report(environment)), len(thin) <= MAX_SAMPLES, thin[-1]["user
 
 
 def test_generator_tells_how_it_copes(url: str) -> None:
-    assert set(requests.get(url + "/stats/generator", timeout=5).json()) == {"cpu_usage", "memory_usage", "lag_ms"}
+    report = requests.get(url + "/stats/generator", timeout=5).json()
+    assert set(report) == {"cpu_usage", "memory_usage", "lag_ms", "test"}
+    assert set(report["test"]) == {"host", "num_users", "spawn_rate"}
+
+
+def test_more_rows_and_percentiles_for_those_who_ask(url: str) -> None:
+    """What our own page asks for has the same form."""
+    plain = requests.get(url + "/stats/requests", timeout=5).json()
+    wider = requests.get(url + "/stats/requests?rows=9999&percentiles=0.9,2,x,0.999", timeout=5).json()
+    more = {"response_time_percentile_0.9", "response_time_percentile_0.999"}
+    assert set(wider) == set(plain)
+    for row in wider["stats"]:
+        assert set(row) == set(plain["stats"][-1]) | more
+    few = requests.get(url + "/stats/requests?rows=0", timeout=5).json()
+    assert [row["name"] for row in few["stats"]] == ["Aggregated"]
+
+
+def test_timeline(url: str) -> None:
+    """Samples and marks of several tests; who knows some asks for what is new."""
+
+    def ask(**known: int) -> Any:
+        return requests.get(url + "/stats/timeline", params=known, timeout=5).json()
+
+    before = ask()
+    for users in ("4", "6"):
+        requests.post(url + "/swarm", data={**SWARM, "user_count": users}, timeout=5)
+        time.sleep(2.5)
+    requests.post(url + "/stop", timeout=5)
+    after = ask(generation=before["generation"], since=len(before["samples"]))
+    assert after["first"] == len(before["samples"]) and after["samples"]
+    rows = [dict(zip(after["columns"], row, strict=True)) for row in after["samples"]]
+    assert {row["run"] for row in rows} == {rows[0]["run"]}
+    assert rows[-1]["users"] in (0, 6)
+    # Unlike the JSON it is never an answer of before.
+    total = list(csv.DictReader(requests.get(url + "/stats/requests/csv", timeout=5).text.splitlines()))[-1]
+    assert sum(sum(row["heat"][1:]) for row in rows) == int(total["Request Count"])
+    assert sum(sum(row["reasons"][1::2]) for row in rows) == int(total["Failure Count"])
+    assert "CatchResponseError('<img src=x onerror=window.hurt=1>')" in after["reasons"]
+    marks = [(mark["kind"], mark["text"]) for mark in after["marks"][len(before["marks"]) :]]
+    assert [kind for kind, _ in marks] == ["start", "change", "stop"]
+    assert marks[1][1] == "6 users"
+    for stranger in (
+        {"generation": 99, "since": 1},
+        {"generation": 0, "since": 10**9},
+        {"generation": "x", "since": -1},
+    ):
+        assert ask(**stranger)["first"] == 0
+
+
+def test_timeline_of_a_long_run_is_small() -> None:
+    """Ten hours: sums stay, the last minutes are fine, old times coarse; and a test does not flow into the next."""
+    kept, sums, spans, size, resets, runs = ENGINES[0].snippet(
+        """
+from locust import _timeline
+from locust.web import GeneratorWatch
+environment = Environment(user_classes=[User])
+environment.create_local_runner()
+line = _timeline.Timeline(environment, GeneratorWatch())
+for second in range(0, 36000, 2):
+    run, lag = 1 if second < 30000 else 2, 900.0 if second == 1000 else 1.0
+    heat, reasons = (40 + second % 7, 10, 190), (second % 3, 2)
+    sample = (float(second), 2.0, run, 5, 100.0, 1.0, (20, None), heat, reasons, 50.0, lag, int(lag > 1))
+    line._add(_timeline.Sample(*sample))
+samples = line.samples
+out([len(samples),
+     [sum(sum(one.heat[1:]) for one in samples), sum(sum(one.reasons[1::2]) for one in samples),
+      sum(one.span for one in samples), sum(one.bad_seconds for one in samples), max(one.lag_ms for one in samples)],
+     [max(one.span for one in samples), samples[-1].span, samples[-300].span],
+     len(line.to_json(-1, 0)), line.generation,
+     all(one.run == (1 if one.time < 30000 else 2) for one in samples)])
+"""
+    )
+    assert kept <= 1800
+    assert sums == [18000 * 200, 18000 * 2, 36000, 1, 900]
+    assert spans[0] <= 120 and spans[1:] == [2, 2]
+    assert size < 400_000
+    assert resets < 40
+    assert runs
 
 
 def test_https_at_a_port_of_http_is_told_of(host: str, tmp_path: Path) -> None:

@@ -1,19 +1,35 @@
-import { useEffect, useRef, useState } from "react";
+import { type MutableRefObject, useEffect, useRef, useState } from "react";
+import { absorb, type Timeline, type TimelineAnswer } from "./timeline";
 
-/** Asks for JSON; somebody who is not logged in any more is sent to the login page. */
-export async function get<T>(path: string): Promise<T> {
-  const response = await fetch(`./${path}`, { headers: { Accept: "application/json" } });
+const PATIENCE_MS = 10_000;
+
+/** Somebody who is not logged in any more: the page itself is asked for again, which leads to the login and back. */
+function checkLogin(response: Response) {
   if (response.redirected && new URL(response.url).pathname.endsWith("/login")) {
-    window.location.href = response.url;
+    window.location.reload();
+    throw new Error("You have been logged out.");
   }
+}
+
+/** Asks for JSON. */
+export async function get<T>(path: string): Promise<T> {
+  const response = await fetch(`./${path}`, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE_MS) });
+  checkLogin(response);
   if (!response.ok) {
     throw new Error(`${path}: ${response.status}`);
   }
   return response.json();
 }
 
-export async function post(path: string, fields?: [string, string][]): Promise<Response> {
-  const response = await fetch(`./${path}`, { method: "POST", body: fields && new URLSearchParams(fields) });
+export async function post(path: string, body?: URLSearchParams | string): Promise<Response> {
+  const headers: Record<string, string> = typeof body === "string" ? { "Content-Type": "application/json" } : {};
+  let response: Response;
+  try {
+    response = await fetch(`./${path}`, { method: "POST", body, headers });
+  } catch {
+    throw new Error("The connection is lost; this was not done.");
+  }
+  checkLogin(response);
   if (!response.ok) {
     throw new Error((await response.text()) || `${path}: ${response.status}`);
   }
@@ -26,23 +42,24 @@ export interface Polled<T> {
 }
 
 /** The latest answer of an endpoint, asked for again so long after each answer; `turn` asks at once when it changes. */
-export function usePoll<T>(path: string, everyMs: number, isOn: boolean, turn = 0, onValue?: (value: T) => void): Polled<T> {
+export function usePoll<T>(path: string | (() => string), everyMs: number, isOn: boolean, turn = 0, onValue?: (value: T) => void): Polled<T> {
   const [polled, setPolled] = useState<Polled<T>>({ value: null, isLost: false });
-  const listener = useRef(onValue);
-  listener.current = onValue;
+  const latest = useRef({ path, onValue });
+  latest.current = { path, onValue };
   useEffect(() => {
     let timer = 0;
     let isOver = !isOn;
     async function ask() {
       try {
-        const value = await get<T>(path);
+        const { path } = latest.current;
+        const value = await get<T>(typeof path === "string" ? path : path());
         if (!isOver) {
-          listener.current?.(value);
+          latest.current.onValue?.(value);
           setPolled({ value, isLost: false });
         }
       } catch {
         if (!isOver) {
-          setPolled((before) => ({ ...before, isLost: true }));
+          setPolled((before) => (before.isLost ? before : { ...before, isLost: true }));
         }
       }
       if (!isOver) {
@@ -56,6 +73,21 @@ export function usePoll<T>(path: string, everyMs: number, isOn: boolean, turn = 
       isOver = true;
       clearTimeout(timer);
     };
-  }, [path, everyMs, isOn, turn]);
+  }, [typeof path === "string" ? path : "", everyMs, isOn, turn]);
   return polled;
+}
+
+/** What happened when. Only what is new is asked for; what is known is kept in `store`. */
+export function useTimeline(store: MutableRefObject<Timeline>, everyMs: number, turn: number): Timeline {
+  const [timeline, setTimeline] = useState(store.current);
+  const path = () => `stats/timeline?generation=${store.current.generation}&since=${store.current.samples.length}`;
+  usePoll<TimelineAnswer>(path, everyMs, true, turn, (answer) => {
+    const known = store.current;
+    const isMore = answer.generation === known.generation && answer.first === known.samples.length;
+    if (!isMore || answer.samples.length > 0 || answer.marks.length !== known.marks.length || answer.marks.at(-1)?.time !== known.marks.at(-1)?.time) {
+      store.current = absorb(known, answer);
+      setTimeline(store.current);
+    }
+  });
+  return timeline;
 }

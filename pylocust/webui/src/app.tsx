@@ -2,89 +2,78 @@ import { Alert, Badge, Button, Modal, Tabs, useComputedColorScheme, useMantineCo
 import { useDisclosure } from "@mantine/hooks";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { post, usePoll } from "./api";
-import { Charts, type Marker } from "./charts";
-import { bytes, percent, short, whole } from "./format";
 import { TestForm } from "./form";
+import { Header } from "./header";
+import { useMemory } from "./memory";
+import { allPercentiles, PercentileChoices } from "./percentiles";
 import { Exceptions, Failures, Requests, TaskRatios } from "./sections";
-import { fromHistory, withGap, withSample } from "./series";
-import { type Column, DataTable } from "./table";
-import type { Generator, PageArgs, Ratios, Statistics, UserException, WorkerNode } from "./types";
+import { ChartsTab, DownloadTab, ExtendedTab, LogsTab, WorkersTab } from "./tabs";
+import { EMPTY } from "./timeline";
+import type { Entry, Failure, Generator, PageArgs, Ratios, Statistics, UserException } from "./types";
 
-const WORKERS: Column<WorkerNode>[] = [
-  { key: "id", title: "Worker", value: (row) => row.id },
-  { key: "state", title: "State", value: (row) => row.state, show: (row) => <span className={row.state === "missing" ? "bad" : undefined}>{row.state}</span> },
-  { key: "users", title: "# Users", value: (row) => row.user_count },
-  { key: "cpu", title: "CPU", value: (row) => row.cpu_usage, show: (row) => `${short(row.cpu_usage)} %` },
-  { key: "memory", title: "Memory", value: (row) => row.memory_usage, show: (row) => bytes(row.memory_usage) },
-];
+// More names than a test can usefully have; the server sends no more.
+const MOST_ROWS = 20_000;
+const NO_ENTRIES: Entry[] = [];
+const NO_FAILURES: Failure[] = [];
+const NO_EXCEPTIONS: UserException[] = [];
+const ACTIVE = ["spawning", "running"];
 
-function Log({ lines }: { lines: string[] }) {
-  if (lines.length === 0) {
-    return <p className="empty">Nothing has been logged.</p>;
-  }
-  return (
-    <pre className="log" tabIndex={0} role="log" aria-label="Log lines">
-      {lines.map((line, place) => (
-        // Lines only ever come at the end.
-        <span key={`${place} ${line.slice(0, 40)}`} className={/\/(DEBUG|INFO|WARNING|ERROR|CRITICAL)\//.exec(line)?.[1]}>
-          {`${line}\n`}
-        </span>
-      ))}
-    </pre>
-  );
-}
-
-function tabOfAddress(): string {
-  return new URLSearchParams(window.location.search).get("tab") ?? "stats";
+function tabsOf(args: PageArgs): [string, string][] {
+  return [
+    ["stats", "Statistics"],
+    ["charts", "Charts"],
+    ["failures", "Failures"],
+    ["exceptions", "Exceptions"],
+    ["ratios", "Current ratio"],
+    ["download", "Download data"],
+    ["logs", "Logs"],
+    ...(args.is_distributed ? [["workers", "Workers"] as [string, string]] : []),
+    ...(args.extended_tabs ?? []).map(({ key, title }): [string, string] => [key, title]),
+  ];
 }
 
 export function App({ args }: { args: PageArgs }) {
   const { setColorScheme } = useMantineColorScheme();
   const isDark = useComputedColorScheme("light") === "dark";
+  const tabs = useMemo(() => tabsOf(args), [args]);
   const [state, setState] = useState(args.state);
   const [isNew, setNew] = useState(args.state === "ready");
-  const [host, setHost] = useState(args.host);
-  const [users, setUsers] = useState(args.num_users);
-  const [rate, setRate] = useState(args.spawn_rate);
-  const [tab, setTab] = useState(tabOfAddress);
+  const [test, setTest] = useState({ host: args.host, users: args.num_users, rate: args.spawn_rate });
+  const [tab, setTab] = useState(() => {
+    const wanted = new URLSearchParams(window.location.search).get("tab");
+    return tabs.some(([key]) => key === wanted) ? (wanted as string) : "stats";
+  });
   const [turn, setTurn] = useState(0);
   const [isEditing, edit] = useDisclosure(false);
   const [isStopping, setStopping] = useState(false);
   const [complaint, setComplaint] = useState("");
-  const percentiles = args.percentiles_to_chart;
-  const [series, setSeries] = useState(() => fromHistory(args.history, percentiles));
-  const [markers, setMarkers] = useState<Marker[]>([]);
   const [seen, setSeen] = useState({ failures: 0, exceptions: 0 });
-  const before = useRef(args.state);
+  const [chosen, togglePercentile] = useMemory("percentiles", []);
+  const timeline = useRef(EMPTY);
 
-  const isActive = state === "running" || state === "spawning";
-  const onStatistics = useCallback(
-    (report: Statistics) => {
-      const now = Date.now() / 1000;
-      const wasActive = before.current === "running" || before.current === "spawning";
-      const isNowActive = report.state === "running" || report.state === "spawning";
-      before.current = report.state;
-      setState(report.state);
-      if (isNowActive) {
-        setNew(false);
-        if (!wasActive) {
-          setMarkers((old) => [...old, { time: now, text: "start" }]);
-        }
-        setSeries((old) => withSample(wasActive ? old : withGap(old, now - 0.001), now, report, percentiles));
-      }
-    },
-    [percentiles],
-  );
-  const statistics = usePoll<Statistics>("stats/requests", isActive ? 2000 : 4000, true, turn, onStatistics);
+  const isActive = ACTIVE.includes(state);
+  const percentiles = useMemo(() => allPercentiles(args.percentiles_to_statistics, chosen), [args, chosen]);
+  const onStatistics = useCallback((report: Statistics) => {
+    setState(report.state);
+    if (ACTIVE.includes(report.state)) {
+      setNew(false);
+    }
+  }, []);
+  const onGenerator = useCallback(({ test: { host, num_users, spawn_rate } }: Generator) => {
+    // Another window, or a script, may have changed the test.
+    setTest((old) => (old.host === host && old.users === num_users && old.rate === spawn_rate ? old : { host: host || old.host, users: num_users, rate: spawn_rate }));
+  }, []);
+  const everyMs = isActive ? 2000 : 4000;
+  const extra = percentiles.filter((part) => !args.percentiles_to_statistics.includes(part));
+  const statistics = usePoll<Statistics>(`stats/requests?rows=${tab === "stats" ? MOST_ROWS : 0}&percentiles=${extra.join(",")}`, everyMs, true, turn, onStatistics);
   const ratios = usePoll<Ratios>("tasks", 5000, tab === "ratios", turn);
   const exceptions = usePoll<{ exceptions: UserException[] }>("exceptions", 5000, isActive || tab === "exceptions", turn);
-  const logs = usePoll<{ master: string[]; workers: Record<string, string[]> }>("logs", 5000, tab === "logs", turn);
-  const generator = usePoll<Generator>("stats/generator", 5000, isActive);
+  const generator = usePoll<Generator>("stats/generator", 3000, isActive || args.is_distributed, turn, onGenerator);
 
   const report = statistics.value;
-  const entries = report?.stats ?? [];
-  const failures = report?.errors ?? [];
-  const raised = exceptions.value?.exceptions ?? [];
+  const entries = report?.stats ?? NO_ENTRIES;
+  const failures = report?.errors ?? NO_FAILURES;
+  const raised = exceptions.value?.exceptions ?? NO_EXCEPTIONS;
   const workerCount = report?.worker_count ?? args.worker_count;
 
   useEffect(() => {
@@ -110,13 +99,14 @@ export function App({ args }: { args: PageArgs }) {
     setTurn((old) => old + 1);
   }
 
-  function onDone(newUsers: number | null, newRate: number | null, newHost: string) {
-    if (isActive) {
-      setMarkers((old) => [...old, { time: Date.now() / 1000, text: newUsers === null ? "edited" : `${newUsers} users` }]);
-    }
-    setUsers(newUsers);
-    setRate(newRate);
-    setHost(newHost);
+  async function stop() {
+    setStopping(true);
+    await command("stop");
+    setStopping(false);
+  }
+
+  function onDone(users: number | null, rate: number | null, host: string) {
+    setTest({ host, users: users ?? test.users, rate: rate ?? test.rate });
     setNew(false);
     edit.close();
     setTurn((old) => old + 1);
@@ -124,106 +114,47 @@ export function App({ args }: { args: PageArgs }) {
 
   const health = generator.value;
   const isBusy = isActive && health !== null && (health.cpu_usage > 90 || health.lag_ms > 100);
-  const tabs = useMemo(
-    () => [
-      ["stats", "Statistics"],
-      ["charts", "Charts"],
-      ["failures", "Failures"],
-      ["exceptions", "Exceptions"],
-      ["ratios", "Current ratio"],
-      ["download", "Download data"],
-      ["logs", "Logs"],
-      ...(args.is_distributed ? [["workers", "Workers"]] : []),
-      ...(args.extended_tabs ?? []).map(({ key, title }) => [key, title]),
-    ],
-    [args],
-  );
+  const lost = report?.workers?.filter((worker) => worker.state === "missing").map((worker) => worker.id) ?? [];
   const news: Record<string, number> = {
     failures: Math.max(0, failures.length - seen.failures),
     exceptions: Math.max(0, raised.length - seen.exceptions),
   };
-  const theme = isDark ? "dark" : "light";
-
-  const form = (isEdit: boolean) => <TestForm {...{ args, isEdit, users, rate, host }} workers={workerCount} onDone={onDone} />;
+  const form = (isEdit: boolean) => <TestForm {...{ args, isEdit }} {...test} workers={workerCount} onDone={onDone} />;
 
   return (
     <div className="page">
-      <header className="top">
-        <h1>cload</h1>
-        <dl className="facts" aria-live="off">
-          {host && (
-            <div>
-              <dt>Host</dt>
-              <dd>{host}</dd>
-            </div>
-          )}
-          <div>
-            <dt>Status</dt>
-            <dd id="state">{state === "stopped" ? "finished" : state}</dd>
-          </div>
-          {isActive && (
-            <div>
-              <dt>Users</dt>
-              <dd>{whole(report?.user_count ?? 0)}</dd>
-            </div>
-          )}
-          {args.is_distributed && (
-            <div>
-              <dt>Workers</dt>
-              <dd>{workerCount}</dd>
-            </div>
-          )}
-          <div>
-            <dt>RPS</dt>
-            <dd>{short(report?.current_rps ?? 0)}</dd>
-          </div>
-          <div>
-            <dt>Failures</dt>
-            <dd className={report && report.fail_ratio > 0 ? "bad" : undefined}>{percent(report?.fail_ratio ?? 0)}</dd>
-          </div>
-          {isActive && health && (
-            <div>
-              <dt>Generator</dt>
-              <dd className={isBusy ? "bad" : undefined}>
-                {whole(health.cpu_usage)} % CPU, lag {short(health.lag_ms)} ms
-              </dd>
-            </div>
-          )}
-        </dl>
-        <div className="buttons">
-          {isActive && (
-            <>
-              <Button variant="default" onClick={edit.open} disabled={Boolean(args.hide_common_options)}>
-                Edit
-              </Button>
-              <Button
-                color="red.9"
-                loading={isStopping}
-                onClick={async () => {
-                  setStopping(true);
-                  await command("stop");
-                  setStopping(false);
-                }}
-              >
-                Stop
-              </Button>
-            </>
-          )}
-          {!isActive && !isNew && <Button onClick={() => setNew(true)}>New test</Button>}
-          {!isNew && (
-            <Button variant="default" onClick={() => command("stats/reset")}>
-              Reset
+      <Header
+        {...{ state, isActive, report, health, isBusy, isDark }}
+        host={test.host}
+        workers={args.is_distributed ? workerCount : null}
+        onTheme={() => setColorScheme(isDark ? "light" : "dark")}
+      >
+        {isActive && (
+          <>
+            <Button variant="default" onClick={edit.open} disabled={Boolean(args.hide_common_options)}>
+              Edit
             </Button>
-          )}
-          <Button variant="default" onClick={() => setColorScheme(isDark ? "light" : "dark")}>
-            {isDark ? "Light" : "Dark"}
+            <Button color="red.9" loading={isStopping} onClick={stop}>
+              Stop
+            </Button>
+          </>
+        )}
+        {!isActive && !isNew && <Button onClick={() => setNew(true)}>New test</Button>}
+        {!isNew && (
+          <Button variant="default" onClick={() => command("stats/reset")}>
+            Reset
           </Button>
-        </div>
-      </header>
+        )}
+      </Header>
       <div role="status">
         {statistics.isLost && (
           <Alert color="red" mt="sm" title="The connection is lost">
             What is shown is the last that was heard of; the page goes on trying.
+          </Alert>
+        )}
+        {lost.length > 0 && (
+          <Alert color="red" mt="sm" title={lost.length === 1 ? "A worker is lost" : `${lost.length} workers are lost`}>
+            <span className="message">{lost.join(", ")}</span>: its users are no longer running here. Others take them over, or it comes back.
           </Alert>
         )}
         {isBusy && (
@@ -252,7 +183,7 @@ export function App({ args }: { args: PageArgs }) {
                   value={key}
                   rightSection={
                     news[key] > 0 && (
-                      <Badge size="xs" circle color="red" aria-label={`${news[key]} new`}>
+                      <Badge size="xs" circle color="red.9" aria-label={`${news[key]} new`}>
                         {news[key]}
                       </Badge>
                     )
@@ -263,88 +194,38 @@ export function App({ args }: { args: PageArgs }) {
               ))}
             </Tabs.List>
             <Tabs.Panel value="stats">
-              {report ? (
-                <Requests entries={entries} percentiles={args.percentiles_to_statistics} isCurrent memory="requests" />
+              {entries.length > 0 ? (
+                <Requests
+                  {...{ entries, percentiles }}
+                  isCurrent
+                  isLong
+                  memory="requests"
+                  choices={<PercentileChoices configured={args.percentiles_to_statistics} chosen={chosen} onToggle={togglePercentile} />}
+                />
               ) : (
                 <p className="empty">Loading…</p>
               )}
             </Tabs.Panel>
             <Tabs.Panel value="charts">
-              <Charts {...{ series, percentiles, markers, isDark }} />
+              <ChartsTab {...{ everyMs, turn, isDark }} store={timeline} />
             </Tabs.Panel>
-            <Tabs.Panel value="failures">
-              <Failures rows={failures} />
-            </Tabs.Panel>
-            <Tabs.Panel value="exceptions">
-              <Exceptions rows={raised} />
-            </Tabs.Panel>
+            <Tabs.Panel value="failures">{report ? <Failures rows={failures} /> : <p className="empty">Loading…</p>}</Tabs.Panel>
+            <Tabs.Panel value="exceptions">{exceptions.value ? <Exceptions rows={raised} /> : <p className="empty">Loading…</p>}</Tabs.Panel>
             <Tabs.Panel value="ratios">{ratios.value ? <TaskRatios ratios={ratios.value} /> : <p className="empty">Loading…</p>}</Tabs.Panel>
             <Tabs.Panel value="download">
-              <ul>
-                <li>
-                  <a href="./stats/requests/csv">Requests (CSV)</a>
-                </li>
-                {args.stats_history_enabled && (
-                  <li>
-                    <a href="./stats/requests_full_history/csv">Full request history (CSV)</a>
-                  </li>
-                )}
-                <li>
-                  <a href="./stats/failures/csv">Failures (CSV)</a>
-                </li>
-                <li>
-                  <a href="./exceptions/csv">Exceptions (CSV)</a>
-                </li>
-                <li>
-                  <a href="./stats/requests" download="statistics.json">
-                    Statistics (JSON)
-                  </a>
-                </li>
-                <li>
-                  <a href={`./stats/report?theme=${theme}`} target="_blank" rel="noreferrer">
-                    Report
-                  </a>{" "}
-                  (<a href={`./stats/report?download=1&theme=${theme}`}>as a file</a>)
-                </li>
-                {(args.extended_csv_files ?? []).map(({ href, title }) => (
-                  <li key={href}>
-                    <a href={href}>{title}</a>
-                  </li>
-                ))}
-              </ul>
+              <DownloadTab args={args} theme={isDark ? "dark" : "light"} />
             </Tabs.Panel>
             <Tabs.Panel value="logs">
-              <Log lines={logs.value?.master ?? []} />
-              {Object.entries(logs.value?.workers ?? {}).map(([worker, lines]) => (
-                <section key={worker}>
-                  <h3>{worker}</h3>
-                  <Log lines={lines} />
-                </section>
-              ))}
+              <LogsTab turn={turn} />
             </Tabs.Panel>
             {args.is_distributed && (
               <Tabs.Panel value="workers">
-                <DataTable label="Workers" columns={WORKERS} rows={report?.workers ?? []} rowKey={(row) => row.id} empty="No worker has connected." />
+                <WorkersTab report={report} generator={health} />
               </Tabs.Panel>
             )}
             {(args.extended_tabs ?? []).map(({ key }) => (
               <Tabs.Panel key={key} value={key}>
-                {(args.extended_tables ?? [])
-                  .filter((table) => table.key === key)
-                  .map((table) => (
-                    <DataTable
-                      key={key}
-                      label={key}
-                      columns={table.structure.map((column) => ({
-                        key: column.key,
-                        title: column.title,
-                        value: (row: Record<string, string | number>) => row[column.key] ?? "",
-                      }))}
-                      rows={report?.extended_stats?.find((extended) => extended.key === key)?.data ?? []}
-                      rowKey={(row) => JSON.stringify(row)}
-                      empty="There is nothing yet."
-                    />
-                  ))}
+                <ExtendedTab tables={(args.extended_tables ?? []).filter((table) => table.key === key)} report={report} />
               </Tabs.Panel>
             ))}
           </Tabs>

@@ -75,13 +75,9 @@ export function TestForm({ args, isEdit, users, rate, host, workers, onDone }: P
     }
     try {
       for (const [name, chosen] of Object.entries(tasks)) {
-        await fetch("./user", {
-          method: "POST",
-          headers: { "Content-Type": "application/json" },
-          body: JSON.stringify({ user_class_name: name, tasks: chosen }),
-        });
+        await post("user", JSON.stringify({ user_class_name: name, tasks: chosen }));
       }
-      const answer = await (await post("swarm", body)).json();
+      const answer = await (await post("swarm", new URLSearchParams(body))).json();
       if (answer.success) {
         onDone(hasUsers ? Number(userCount) : null, hasUsers ? Number(spawnRate) : null, answer.host ?? target);
       } else {

@@ -35,3 +35,8 @@ export function percentile(part: number): string {
 export function moment(seconds: number | null): string {
   return seconds === null ? "" : new Date(1000 * seconds).toLocaleString();
 }
+
+/** A moment of the day, in the reader's time zone. */
+export function clock(seconds: number): string {
+  return new Date(1000 * seconds).toLocaleTimeString("en-GB");
+}

@@ -1,4 +1,5 @@
 import { Alert, Button, Checkbox, NativeSelect, PasswordInput, Stack, TextInput } from "@mantine/core";
+import { safeAddress } from "./address";
 import type { LoginArgs, LoginField } from "./types";
 
 function Input({ field }: { field: LoginField }) {
@@ -11,11 +12,6 @@ function Input({ field }: { field: LoginField }) {
   }
   const Text = field.is_secret ? PasswordInput : TextInput;
   return <Text {...shared} type={field.is_secret ? undefined : (field.type ?? "text")} defaultValue={field.default_value ?? ""} />;
-}
-
-/** Only what leads to a page: an address of a script must not become one that runs. */
-function safe(address: string): string {
-  return /^\s*javascript:/i.test(address) ? "#" : address;
 }
 
 export function Login({ args }: { args: LoginArgs }) {
@@ -31,7 +27,7 @@ export function Login({ args }: { args: LoginArgs }) {
         )}
         {args.info && <Alert color="blue">{args.info}</Alert>}
         {form && (
-          <form action={safe(form.callback_url)} method="post">
+          <form action={safeAddress(form.callback_url)} method="post">
             <Stack gap="sm">
               {(form.inputs ?? []).map((field) => (
                 <Input key={field.name} field={field} />
@@ -41,7 +37,7 @@ export function Login({ args }: { args: LoginArgs }) {
           </form>
         )}
         {args.username_password_callback && (
-          <form action={safe(args.username_password_callback)} method="post">
+          <form action={safeAddress(args.username_password_callback)} method="post">
             <Stack gap="sm">
               <TextInput label="Username" name="username" autoComplete="username" required />
               <PasswordInput label="Password" name="password" autoComplete="current-password" required />
@@ -54,7 +50,7 @@ export function Login({ args }: { args: LoginArgs }) {
             key={provider.callback_url}
             component="a"
             variant="default"
-            href={safe(provider.callback_url)}
+            href={safeAddress(provider.callback_url)}
             leftSection={provider.icon_url && <img src={provider.icon_url} alt="" height={20} />}
           >
             {provider.label ?? provider.callback_url}

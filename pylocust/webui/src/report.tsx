@@ -1,11 +1,11 @@
 import { StrictMode, useEffect, useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { Charts } from "./charts";
 import { percent, percentile, short, whole } from "./format";
 import { Exceptions, Failures, Requests, TaskRatios } from "./sections";
-import { fromHistory } from "./series";
 import "./styles.css";
 import { type Column, DataTable } from "./table";
+import { TimeCharts } from "./timecharts";
+import { ofHistory } from "./timeline";
 import type { ReportArgs } from "./types";
 
 const args = window.templateArgs as ReportArgs;
@@ -34,7 +34,7 @@ function Report() {
   useEffect(() => {
     document.documentElement.classList.toggle("dark", isDark);
   }, [isDark]);
-  const series = useMemo(() => fromHistory(args.history, args.percentiles_to_chart), []);
+  const timeline = useMemo(() => ofHistory(args.history, args.percentiles_to_chart), []);
   const columns = useMemo(timeColumns, []);
   const total = args.requests_statistics.at(-1);
   const times = args.response_time_statistics;
@@ -99,7 +99,7 @@ function Report() {
         </dl>
       )}
       <h2>Charts</h2>
-      <Charts series={series} percentiles={args.percentiles_to_chart} isDark={isDark} />
+      <TimeCharts timeline={timeline} isDark={isDark} />
       <h2>Request statistics</h2>
       <Requests entries={args.requests_statistics} percentiles={[]} isCurrent={false} />
       <h2>Response time statistics</h2>

@@ -1,5 +1,5 @@
 // Tables that the application and the report have in common.
-import { useMemo } from "react";
+import { type ReactNode, useMemo } from "react";
 import { moment, percent, percentile, short, whole } from "./format";
 import { type Column, DataTable } from "./table";
 import type { Entry, Failure, RatioNode, Ratios, UserException } from "./types";
@@ -15,10 +15,12 @@ interface StatisticsProps {
   percentiles: number[];
   isCurrent: boolean;
   memory?: string;
+  isLong?: boolean;
+  choices?: ReactNode;
 }
 
 /** Requests by name; the last entry is the sum of all. */
-export function Requests({ entries, percentiles, isCurrent, memory }: StatisticsProps) {
+export function Requests({ entries, percentiles, isCurrent, memory, isLong, choices }: StatisticsProps) {
   const columns = useMemo((): Column<Entry>[] => {
     const total = [
       number("total_rps", isCurrent ? "Total RPS" : "RPS", (entry) => entry.total_rps, short),
@@ -30,7 +32,7 @@ export function Requests({ entries, percentiles, isCurrent, memory }: Statistics
     ];
     return [
       { key: "method", title: "Type", value: (entry) => entry.method },
-      { key: "name", title: "Name", value: (entry) => entry.name },
+      { key: "name", title: "Name", value: (entry) => entry.name, isWide: true },
       number("requests", "# Requests", (entry) => entry.num_requests),
       {
         key: "fails",
@@ -55,15 +57,14 @@ export function Requests({ entries, percentiles, isCurrent, memory }: Statistics
       ...total,
     ];
   }, [percentiles, isCurrent]);
+  const rows = useMemo(() => entries.slice(0, -1), [entries]);
   return (
     <DataTable
+      {...{ columns, rows, memory, isLong, choices }}
       label="Requests"
-      columns={columns}
-      rows={entries.slice(0, -1)}
       total={entries.at(-1)}
       rowKey={entryKey}
       empty="No request has been made yet."
-      memory={memory}
     />
   );
 }

@@ -1,4 +1,6 @@
-import { type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, type UIEvent, useMemo, useState } from "react";
+import { useMemory } from "./memory";
+import { arrange, inSight, type Order } from "./rows";
 
 export interface Column<Row> {
   key: string;
@@ -8,6 +10,8 @@ export interface Column<Row> {
   /** What is shown, if that is not the value. */
   show?: (row: Row) => ReactNode;
   isHidden?: boolean;
+  /** Takes what room there is in a table of many rows. */
+  isWide?: boolean;
 }
 
 interface Props<Row> {
@@ -18,130 +22,113 @@ interface Props<Row> {
   total?: Row;
   rowKey: (row: Row) => string;
   empty: string;
-  /** Names what the reader's choice of columns and pinned rows is remembered under. */
+  /** Names what the reader's choice of columns and pinned rows is remembered under. Without it rows cannot be pinned. */
   memory?: string;
-  sortedBy?: { key: string; isDescending: boolean };
+  sortedBy?: Order;
+  /** Draws only what is in sight once there are many rows. Not for pages that are printed. */
+  isLong?: boolean;
+  /** More choices beside those of columns. */
+  choices?: ReactNode;
 }
 
 const FIRST_ROWS = 250;
-
-function remembered(name: string | undefined): string[] | null {
-  try {
-    const text = name === undefined ? null : localStorage.getItem(`cload.${name}`);
-    return text === null ? null : JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function remember(name: string | undefined, value: string[]) {
-  try {
-    if (name !== undefined) {
-      localStorage.setItem(`cload.${name}`, JSON.stringify(value));
-    }
-  } catch {
-    // A page from a file or a private window may not store anything.
-  }
-}
-
-function useMemory(name: string | undefined, initial: string[]) {
-  const [value, setValue] = useState(() => new Set(remembered(name) ?? initial));
-  function toggle(item: string) {
-    const next = new Set(value);
-    if (!next.delete(item)) {
-      next.add(item);
-    }
-    setValue(next);
-    remember(name, [...next]);
-  }
-  return [value, toggle] as const;
-}
+const MANY_ROWS = 200;
+// As in styles.css.
+const ROW_HEIGHT = 34;
+const MOST_HEIGHT = 1200;
 
 /** A table that sorts, filters, hides columns and keeps pinned rows on top. */
-export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, memory, sortedBy }: Props<Row>) {
+export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, memory, sortedBy, isLong, choices }: Props<Row>) {
   const [order, setOrder] = useState(sortedBy ?? null);
   const [filter, setFilter] = useState("");
   const [isComplete, setComplete] = useState(false);
+  const [scrolled, setScrolled] = useState(0);
   const [hidden, toggleColumn] = useMemory(
     memory && `${memory}.hidden`,
     columns.filter((column) => column.isHidden).map((column) => column.key),
   );
   const [pinned, togglePin] = useMemory(memory && `${memory}.pinned`, []);
   const visible = columns.filter((column) => !hidden.has(column.key));
-
-  const shown = useMemo(() => {
-    const wanted = filter.trim().toLowerCase();
-    const texts = columns.filter((column) => rows.length > 0 && typeof column.value(rows[0]) === "string");
-    let result = wanted
-      ? rows.filter((row) => texts.some((column) => String(column.value(row)).toLowerCase().includes(wanted)))
-      : [...rows];
-    const column = columns.find(({ key }) => key === order?.key);
-    if (column && order) {
-      const sign = order.isDescending ? -1 : 1;
-      result.sort((one, other) => {
-        const [a, b] = [column.value(one), column.value(other)];
-        return sign * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
-      });
-    }
-    if (pinned.size > 0) {
-      result = [...result.filter((row) => pinned.has(rowKey(row))), ...result.filter((row) => !pinned.has(rowKey(row)))];
-    }
-    return result;
-  }, [rows, columns, filter, order, pinned, rowKey]);
+  const shown = useMemo(() => arrange(rows, columns, filter, order, pinned, rowKey), [rows, columns, filter, order, pinned, rowKey]);
 
   if (rows.length === 0 && total === undefined) {
     return <p className="empty">{empty}</p>;
   }
-  const drawn = isComplete ? shown : shown.slice(0, FIRST_ROWS);
+  const isWindowed = Boolean(isLong) && shown.length > MANY_ROWS;
+  const [first, end] = isWindowed ? inSight(shown.length, ROW_HEIGHT, scrolled, MOST_HEIGHT) : [0, isComplete || isLong ? shown.length : FIRST_ROWS];
+  const drawn = shown.slice(first, end);
 
   function sortBy(column: Column<Row>) {
     const isNumeric = rows.length > 0 && typeof column.value(rows[0]) === "number";
     setOrder(order?.key === column.key ? { ...order, isDescending: !order.isDescending } : { key: column.key, isDescending: isNumeric });
   }
 
+  function onScroll(event: UIEvent<HTMLDivElement>) {
+    if (isWindowed) {
+      // Drawn anew when rows come into sight that are not there.
+      const top = event.currentTarget.scrollTop;
+      if (Math.abs(top - scrolled) > 5 * ROW_HEIGHT || top === 0) {
+        setScrolled(top);
+      }
+    }
+  }
+
   function cells(row: Row) {
     return visible.map((column) => {
       const value = column.value(row);
+      const isNumber = typeof value === "number";
       return (
-        <td key={column.key} className={typeof value === "number" ? "number" : undefined}>
+        <td key={column.key} className={isNumber ? "number" : undefined} title={isWindowed && !isNumber ? String(value) : undefined}>
           {column.show ? column.show(row) : value}
         </td>
       );
     });
   }
 
+  const pinCell = memory !== undefined;
+  const space = (height: number) =>
+    height > 0 && (
+      <tr aria-hidden="true">
+        <td colSpan={visible.length + Number(pinCell)} style={{ height, padding: 0, border: 0 }} />
+      </tr>
+    );
   return (
     <div className="data">
       <div className="tools">
-        <input
-          type="search"
-          placeholder="Filter"
-          aria-label={`Filter ${label}`}
-          value={filter}
-          onChange={(event) => setFilter(event.target.value)}
-        />
+        <input type="search" placeholder="Filter" aria-label={`Filter ${label}`} value={filter} onChange={(event) => setFilter(event.target.value)} />
         <span className="count" role="status">
           {filter ? `${shown.length} of ${rows.length}` : rows.length} {rows.length === 1 ? "row" : "rows"}
         </span>
         <details className="chooser">
           <summary>Columns</summary>
-          <fieldset>
-            <legend className="unseen">Columns of {label}</legend>
-            {columns.map((column) => (
-              <label key={column.key}>
-                <input type="checkbox" checked={!hidden.has(column.key)} onChange={() => toggleColumn(column.key)} />
-                {column.title}
-              </label>
-            ))}
-          </fieldset>
+          <div>
+            <fieldset>
+              <legend className="unseen">Columns of {label}</legend>
+              {columns.map((column) => (
+                <label key={column.key}>
+                  <input type="checkbox" checked={!hidden.has(column.key)} onChange={() => toggleColumn(column.key)} />
+                  {column.title}
+                </label>
+              ))}
+            </fieldset>
+            {choices}
+          </div>
         </details>
       </div>
       {/* Scrolled with the keyboard, too. */}
-      <div className="scroll" tabIndex={0} role="region" aria-label={label}>
-        <table>
+      <div className="scroll" tabIndex={0} role="region" aria-label={label} onScroll={onScroll}>
+        <table className={isWindowed ? "windowed" : undefined} aria-rowcount={isWindowed ? shown.length + 1 : undefined}>
+          {isWindowed && (
+            <colgroup>
+              {pinCell && <col style={{ width: "2rem" }} />}
+              {visible.map((column) => (
+                <col key={column.key} style={{ width: column.isWide ? "22rem" : "7rem" }} />
+              ))}
+            </colgroup>
+          )}
           <thead>
-            <tr>
-              {memory && (
+            <tr aria-rowindex={isWindowed ? 1 : undefined}>
+              {pinCell && (
                 <td className="pin">
                   <span className="unseen">Pinned</span>
                 </td>
@@ -162,12 +149,13 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
             </tr>
           </thead>
           <tbody>
-            {drawn.map((row) => {
+            {space(first * ROW_HEIGHT)}
+            {drawn.map((row, place) => {
               const key = rowKey(row);
               const isPinned = pinned.has(key);
               return (
-                <tr key={key} className={isPinned ? "pinned" : undefined}>
-                  {memory && (
+                <tr key={key} className={isPinned ? "pinned" : undefined} aria-rowindex={isWindowed ? first + place + 2 : undefined}>
+                  {pinCell && (
                     <td className="pin">
                       <button type="button" aria-pressed={isPinned} aria-label={`Pin ${key}`} onClick={() => togglePin(key)}>
                         {isPinned ? "★" : "☆"}
@@ -178,18 +166,19 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
                 </tr>
               );
             })}
+            {space((shown.length - first - drawn.length) * (isWindowed ? ROW_HEIGHT : 0))}
           </tbody>
           {total !== undefined && (
             <tfoot>
               <tr>
-                {memory && <td className="pin" />}
+                {pinCell && <td className="pin" />}
                 {cells(total)}
               </tr>
             </tfoot>
           )}
         </table>
       </div>
-      {drawn.length < shown.length && (
+      {!isWindowed && drawn.length < shown.length && (
         <button type="button" className="more" onClick={() => setComplete(true)}>
           Show all {shown.length} rows
         </button>

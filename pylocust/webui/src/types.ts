@@ -53,10 +53,10 @@ export interface Statistics {
   current_response_time_percentiles?: Record<string, number | null>;
   workers?: WorkerNode[];
   worker_count?: number;
-  extended_stats?: { key: string; data: Record<string, string | number>[] }[];
+  extended_stats?: { key: string; data: Record<string, unknown>[] }[];
 }
 
-export type Sample = { time: string } & Record<string, [string, number | null] | string>;
+export type HistorySample = { time: string } & Record<string, [string, number | null] | string>;
 
 export interface RatioNode {
   ratio: number;
@@ -72,6 +72,8 @@ export interface Generator {
   cpu_usage: number;
   memory_usage: number;
   lag_ms: number;
+  workers?: Record<string, { last_seen_s: number }>;
+  test: { host: string; num_users: number | null; spawn_rate: number | null };
 }
 
 export interface Field {
@@ -90,13 +92,18 @@ export interface UserClass {
   weight: number;
 }
 
+export interface ExtendedTable {
+  key: string;
+  structure: { key: string; title: string }[];
+}
+
 export interface PageArgs {
   available_shape_classes: string[];
   available_user_classes: string[] | null;
   available_user_tasks: Record<string, string[]> | null;
   extra_options: Record<string, Field>;
   hide_common_options: boolean | null;
-  history: Sample[];
+  history: HistorySample[];
   host: string;
   is_distributed: boolean;
   is_host_required: boolean;
@@ -119,7 +126,7 @@ export interface PageArgs {
   worker_count: number;
   all_profiles?: string[];
   extended_tabs?: { title: string; key: string }[];
-  extended_tables?: { key: string; structure: { key: string; title: string }[] }[];
+  extended_tables?: ExtendedTable[];
   extended_csv_files?: { href: string; title: string }[];
 }
 
@@ -147,7 +154,7 @@ export interface ReportArgs {
   response_time_statistics: ({ name: string; method: string } & Record<string, number | string>)[];
   failures_statistics: Failure[];
   exceptions_statistics: UserException[];
-  history: Sample[];
+  history: HistorySample[];
   tasks: Ratios;
   start_time: string;
   end_time: string;

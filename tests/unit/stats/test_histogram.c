@@ -124,6 +124,29 @@ test_merge_is_as_if_recorded_in_one(void **state)
     lc__histogram_fini(&both);
 }
 
+static void
+test_bands_cut_octaves_in_four(void **state)
+{
+    uint64_t counts[LCORE_HISTOGRAM_BANDS];
+    struct lc_histogram histogram = {0};
+    assert_int_equal(lc__histogram_bands(&histogram, counts), 0);
+    for (uint32_t band = 1; band < LCORE_HISTOGRAM_BANDS; band++) {
+        uint64_t first_us = (UINT64_C(4) + (band - 1) % 4) << (2 + (band - 1) / 4);
+        for (uint64_t us = first_us - 1; us <= first_us; us++) {
+            histogram = (struct lc_histogram){0};
+            record(&histogram, us);
+            size_t used = lc__histogram_bands(&histogram, counts);
+            assert_int_equal(used - 1, us < first_us ? band - 1 : band);
+            assert_int_equal(counts[used - 1], 1);
+            lc__histogram_fini(&histogram);
+        }
+    }
+    histogram = (struct lc_histogram){0};
+    record(&histogram, UINT64_MAX);
+    assert_int_equal(lc__histogram_bands(&histogram, counts), LCORE_HISTOGRAM_BANDS);
+    lc__histogram_fini(&histogram);
+}
+
 int
 main(void)
 {
@@ -134,6 +157,7 @@ main(void)
         cmocka_unit_test(test_few_values_cost_few_pages),
         cmocka_unit_test(test_counts_stay_at_their_limit),
         cmocka_unit_test(test_merge_is_as_if_recorded_in_one),
+        cmocka_unit_test(test_bands_cut_octaves_in_four),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

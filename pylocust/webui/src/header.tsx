@@ -1,0 +1,69 @@
+import { Button } from "@mantine/core";
+import type { ReactNode } from "react";
+import { percent, short, whole } from "./format";
+import type { Generator, Statistics } from "./types";
+
+function Fact({ name, children, isBad = false, id }: { name: string; children: ReactNode; isBad?: boolean; id?: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd id={id} className={isBad ? "bad" : undefined}>
+        {children}
+      </dd>
+    </div>
+  );
+}
+
+const STATES: Record<string, string> = { stopped: "finished", spawning: "starting users", cleanup: "stopping" };
+
+interface Props {
+  host: string;
+  state: string;
+  isActive: boolean;
+  report: Statistics | null;
+  health: Generator | null;
+  isBusy: boolean;
+  /** null: not a master. */
+  workers: number | null;
+  isDark: boolean;
+  onTheme: () => void;
+  children: ReactNode;
+}
+
+/** What a test is doing now, and the buttons. */
+export function Header({ host, state, isActive, report, health, isBusy, workers, isDark, onTheme, children }: Props) {
+  const lost = report?.workers?.filter((worker) => worker.state === "missing").length ?? 0;
+  return (
+    <header className="top">
+      <h1>cload</h1>
+      <dl className="facts">
+        {host && <Fact name="Host">{host}</Fact>}
+        <Fact name="Status" id="state">
+          {STATES[state] ?? state}
+        </Fact>
+        {isActive && <Fact name="Users">{whole(report?.user_count ?? 0)}</Fact>}
+        {workers !== null && (
+          <Fact name="Workers" isBad={lost > 0}>
+            {workers}
+            {lost > 0 && ` (${lost} lost)`}
+          </Fact>
+        )}
+        <Fact name="RPS">{short(report?.current_rps ?? 0)}</Fact>
+        <Fact name="Failures" isBad={(report?.fail_ratio ?? 0) > 0}>
+          {percent(report?.fail_ratio ?? 0)}
+        </Fact>
+        {isActive && health && (
+          <Fact name="Generator" isBad={isBusy}>
+            {whole(health.cpu_usage)} % CPU, lag {short(health.lag_ms)} ms
+          </Fact>
+        )}
+      </dl>
+      <div className="buttons">
+        {children}
+        <Button variant="default" onClick={onTheme} aria-label={isDark ? "Light colours" : "Dark colours"}>
+          {isDark ? "Light" : "Dark"}
+        </Button>
+      </div>
+    </header>
+  );
+}

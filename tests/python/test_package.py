@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from oracle import ENGINES, Engine, Finished
+from servers import ROOT
 
 
 def python(*args: str, cwd: Path | None = None) -> Finished:
@@ -286,3 +288,41 @@ run_single_user(U)
     assert lines[2:] == ["init None None single.py", "start None http://h", *rows, "start None http://h", *rows], (
         done.stderr
     )
+
+
+def test_pages_of_an_installation(tmp_path: Path) -> None:
+    """Where nothing has been built yet, building a wheel builds the pages."""
+    webui = ROOT / "pylocust" / "webui"
+    output = tmp_path / "dist"
+    done = python(str(webui / "build_pages.py"), str(webui), str(output), str(tmp_path / "work"))
+    assert done.status == 0, done.stdout + done.stderr
+    assert {"index.html", "auth.html", "report.html", "assets"} == {path.name for path in output.iterdir()}
+    pages = (output / "index.html").read_text()
+    for file in (output / "assets").iterdir():
+        assert file.name in pages
+
+
+def test_a_wheel_without_the_means_to_build_pages_says_so(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    unwanted = shutil.ignore_patterns("node_modules", "dist", "build*", ".*", "__pycache__", "corpus", "results")
+    shutil.copytree(ROOT, source, ignore=unwanted)
+    shutil.copy(ROOT / "pylocust" / "webui" / "build_pages.py", source / "pylocust" / "webui")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("cc", "pkg-config", "ar", "ld", "as", "python3", "sh"):
+        found = shutil.which(name)
+        assert found is not None
+        (tools / name).symlink_to(found)
+    (tools / "ninja").symlink_to(Path(sys.executable).parent / "ninja")
+    command = [sys.executable, "-m", "mesonbuild.mesonmain", "setup", "made", f"-Dpython={sys.executable}"]
+    done = subprocess.run(
+        [*command, "-Dtests=disabled", "-Dwebui=enabled"],
+        cwd=source,
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "apt install nodejs npm" in done.stdout and "-Dwebui=disabled" in done.stdout

@@ -20,7 +20,7 @@ from .runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPIN
 
 if TYPE_CHECKING:
     from .env import Environment
-    from .web import GeneratorWatch
+    from .util.process import GeneratorWatch
 
 INTERVAL_S = 2.0
 # Samples that stay as they were taken, and how many all of them may become before old ones are merged.

@@ -241,7 +241,10 @@ _EPILOG = """Examples:
     cload --headless -u 100 -r 10 -t 50 --print-stats --html "report_{u}_{r}_{t}.html"
 
 Every option can also be set in locust.conf, in pyproject.toml under [tool.locust], or in a file named by --config;
-most of them in an environment variable, too: LOCUST_ and the long option's name in capitals."""
+most of them in an environment variable, too: LOCUST_ and the long option's name in capitals.
+
+With --headless, a terminal shows a live screen. --print-stats, or CLOAD_PLAIN=1 in the environment, has tables printed
+every two seconds instead, as they are without a terminal. NO_COLOR=1 takes the colors away."""
 
 
 def get_empty_argument_parser(

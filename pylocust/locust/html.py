@@ -11,7 +11,7 @@ import jinja2
 
 from . import __version__, argument_parser, stats
 from .runners import STATE_STOPPED, STATE_STOPPING, MasterRunner
-from .user.inspectuser import get_ratio
+from .user.inspectuser import common_host, get_ratio
 from .util.date import format_duration, format_utc_timestamp
 
 if TYPE_CHECKING:
@@ -72,14 +72,6 @@ def task_ratios(environment: Environment, users: dict[str, int]) -> dict[str, An
         "per_class": get_ratio(environment.user_classes, users, False),
         "total": get_ratio(environment.user_classes, users, True),
     }
-
-
-def common_host(environment: Environment) -> str | None:
-    """The environment's host, or else the one that all user classes have."""
-    if environment.host:
-        return environment.host
-    hosts = {user_class.host for user_class in environment.user_classes}
-    return hosts.pop() if len(hosts) == 1 else None
 
 
 def options_of_run(environment: Environment) -> dict[str, str]:

@@ -28,11 +28,11 @@ from .argument_parser import check_options, get_locustfiles_locally, get_parser,
 from .env import Environment
 from .event import Events
 from .exception import RPCError
-from .input_events import input_listener
+from .input_events import KeyListener, input_listener
 from .log import greenlet_exception_logger, setup_logging
 from .runners import STATE_SPAWNING, Runner, WorkerRunner
 from .shape import LoadTestShape
-from .user.inspectuser import print_task_ratio, print_task_ratio_json
+from .user.inspectuser import common_host, print_task_ratio, print_task_ratio_json
 from .user.users import HttpUser, User
 from .util.load_locustfile import load_locustfile, load_locustfile_pytest
 from .util.url import is_url
@@ -222,6 +222,9 @@ class TestRun:
         self.csv_writer = self._make_csv_writer()
         self.web_url = None if options.headless or options.worker else self._make_web_ui()
         self.helpers: list[gevent.Greenlet[..., Any]] = []
+        self.screen: Any = None
+        self.keys: KeyListener | None = None
+        self._suspending: Any = None
         self._log_failure = greenlet_exception_logger(logger)
 
     def _make_csv_writer(self) -> Any:
@@ -275,16 +278,19 @@ class TestRun:
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
             # The terminal is gone: what was measured is to be on disk. nohup ignores the signal.
             gevent.signal_handler(signal.SIGHUP, self._on_signal, "SIGHUP")
+        hub: Any = gevent.get_hub()
+        # Ctrl-C is an order and no error: no lines about it between the others.
+        hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
         try:
-            if not options.only_summary and (options.print_stats or (options.headless and not options.worker)):
-                self.helpers.append(self._spawn(stats.stats_printer(self.runner.stats)))
+            if not options.worker:
+                self._listen_to_keys()
+            self._show_progress()
             if not options.worker:
                 self._spawn(stats.stats_history, self.runner)
             if options.csv_prefix:
                 self._spawn(self.csv_writer.stats_writer)
             main_greenlet = self.runner.greenlet
             if not options.worker:
-                self._listen_to_keys()
                 if environment.web_ui:
                     logger.info("Starting web interface at %s", self.web_url)
                     environment.web_ui.start()
@@ -298,6 +304,23 @@ class TestRun:
             logger.debug("Interrupted")
         self._write_report()
         self.shutdown()
+
+    def _show_progress(self) -> None:
+        """A live screen where there is a terminal for it, or else tables, as Locust's, now and then."""
+        options = self.options
+        if options.only_summary or options.worker or not (options.print_stats or options.headless):
+            return
+        if options.headless and not options.print_stats and not options.skip_log_setup:
+            from cload import live
+
+            if live.is_wanted():
+                parts = ("cload", options.profile, common_host(self.environment) or self.environment.locustfile)
+                title = "  ".join(part for part in parts if part)
+                # A shape decides by itself when it ends.
+                run_time = None if self.environment.shape_class else options.run_time
+                self.screen = live.LiveScreen(self.environment, title, run_time, self._has_keys)
+                return
+        self.helpers.append(self._spawn(stats.stats_printer(self.runner.stats)))
 
     def _write_report(self) -> None:
         if not self.options.html_file:
@@ -382,10 +405,42 @@ class TestRun:
         if self.web_url:
             page = self.web_url.replace("//0.0.0.0", "//localhost")
             keys["\n"] = lambda: webbrowser.open_new_tab(page)
-        listener = self._spawn(input_listener(keys))
-        self.helpers.append(listener)
+        self.keys = input_listener(keys)
+        self.helpers.append(self._spawn(self.keys))
         # However the process ends, the terminal is to be as it was.
-        atexit.register(listener.kill)
+        atexit.register(self._leave_terminal)
+        if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
+            signal.signal(signal.SIGQUIT, self._on_quit)
+        if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+            self._suspending = gevent.signal_handler(signal.SIGTSTP, self._suspend)
+
+    def _has_keys(self) -> bool:
+        return self.keys is not None and self.keys.is_listening
+
+    def _leave_terminal(self) -> None:
+        if self.screen is not None:
+            self.screen.close()
+        if self.keys is not None:
+            self.keys.close()
+
+    def _on_quit(self, number: int, _frame: Any) -> None:
+        """Ctrl-\\, the emergency exit: not even that leaves a terminal without echo and cursor."""
+        self._leave_terminal()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    def _suspend(self) -> None:
+        """Ctrl-Z: the shell gets a terminal in order. When the process goes on, what draws and reads keys does so by
+        itself, once it is in front."""
+        if self.screen is not None:
+            self.screen.hide()
+        if self.keys is not None:
+            self.keys.pause()
+        # Back to what the system does, as that depends on whether there is a shell that could have it go on.
+        self._suspending.cancel()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        self._suspending = gevent.signal_handler(signal.SIGTSTP, self._suspend)
 
     def _on_signal(self, name: str) -> NoReturn:
         logger.info("Got %s signal", name)
@@ -401,6 +456,8 @@ class TestRun:
         for helper in self.helpers:
             helper.kill(block=False)
         runner.quit()
+        if self.screen is not None:
+            self.screen.close()
         is_all_written = self._write_results()
         if status == 0 and not is_all_written:
             status = 1

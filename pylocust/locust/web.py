@@ -11,11 +11,9 @@ import logging
 import math
 import mimetypes
 import os
-import time
-from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 import gevent
@@ -46,7 +44,6 @@ from ._timeline import Timeline
 from .html import (
     DEFAULT_BUILD_PATH,
     NO_PAGES,
-    common_host,
     get_html_report,
     render_template_from,
     running_users,
@@ -55,10 +52,11 @@ from .html import (
 )
 from .log import get_logs, greenlet_exception_logger
 from .runners import HEARTBEAT_INTERVAL, HEARTBEAT_LIVENESS, STATE_MISSING, STATE_RUNNING, MasterRunner
+from .user.inspectuser import common_host
 from .user.users import RestMixin
 from .util.cache import memoize
 from .util.date import format_safe_timestamp
-from .util.process import CpuMeter, resident_bytes
+from .util.process import GeneratorWatch
 from .util.timespan import parse_timespan
 
 if TYPE_CHECKING:
@@ -137,58 +135,6 @@ class _ServerLog:
 
     def flush(self) -> None:
         """Nothing is held back."""
-
-
-class Health(NamedTuple):
-    """How a generator coped for a while."""
-
-    cpu_usage: float
-    lag_ms: float
-    bad_seconds: int
-
-
-class GeneratorWatch:
-    """How this process copes: a generator that lags measures itself and not the server."""
-
-    INTERVAL = 1.0
-    # From here on the page warns.
-    BUSY_CPU = 90
-    BUSY_LAG_MS = 100
-
-    def __init__(self) -> None:
-        self._meter = CpuMeter()
-        self._cpu_usage = 0.0
-        # How much later than asked for recent sleeps ended.
-        self._lags: deque[float] = deque(maxlen=10)
-        self._since_sample: list[tuple[float, float]] = []
-
-    def run(self) -> None:
-        """Measures for as long as its greenlet lives."""
-        while True:
-            asked = time.monotonic()
-            gevent.sleep(self.INTERVAL)
-            lag = max(0.0, time.monotonic() - asked - self.INTERVAL)
-            self._lags.append(lag)
-            self._cpu_usage = self._meter.read()
-            self._since_sample.append((self._cpu_usage, 1000 * lag))
-            del self._since_sample[:-60]
-
-    def since_last_sample(self) -> Health:
-        """The worst of the seconds since this was asked last, and how many of them were bad."""
-        seconds, self._since_sample = self._since_sample, []
-        return Health(
-            max((cpu for cpu, _ in seconds), default=self._cpu_usage),
-            max((lag for _, lag in seconds), default=0.0),
-            sum(cpu > self.BUSY_CPU or lag > self.BUSY_LAG_MS for cpu, lag in seconds),
-        )
-
-    def report(self) -> dict[str, float]:
-        """CPU in percent of a core, memory in bytes, the longest lag of the last seconds."""
-        return {
-            "cpu_usage": self._cpu_usage,
-            "memory_usage": resident_bytes(),
-            "lag_ms": 1000 * max(self._lags, default=0.0),
-        }
 
 
 class WebUI:

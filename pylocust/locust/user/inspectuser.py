@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .task import TaskSet
 from .users import User
+
+if TYPE_CHECKING:
+    from ..env import Environment
 
 
 def print_task_ratio(user_classes: list[type[User]], num_users: int | None, total: bool) -> None:
@@ -62,3 +65,11 @@ def _shares(tasks: list[Any], scale: float | None) -> dict[str, Any]:
             node["tasks"] = _shares(task.tasks, None if scale is None else share)
         tree[task.__name__] = node
     return tree
+
+
+def common_host(environment: Environment) -> str | None:
+    """The environment's host, or else the one that all user classes have."""
+    if environment.host:
+        return environment.host
+    hosts = {user_class.host for user_class in environment.user_classes}
+    return hosts.pop() if len(hosts) == 1 else None

@@ -58,8 +58,8 @@ call_body(struct cload_session *self, struct cload_call *call)
             return 0;
         }
         if (PyUnicode_CheckExact(data) && PyUnicode_GET_LENGTH(data) > 0) {
-            call->body_owner = PyUnicode_AsUTF8String(data);
-            return call->body_owner == NULL ? -1 : 0;
+            call->body_owner = Py_NewRef(data);
+            return 0;
         }
         PyObject *form = cload__call_helper(self->state, "encode_form", data, NULL, NULL);
         if (form == NULL) {
@@ -70,7 +70,7 @@ call_body(struct cload_session *self, struct cload_call *call)
             Py_DECREF(form);
             return 0;
         }
-        bool is_empty = PyBytes_GET_SIZE(form) == 0;
+        bool is_empty = PyUnicode_GET_LENGTH(form) == 0;
         if (!is_empty) {
             call->body_owner = form;
             call->content_type = "application/x-www-form-urlencoded";
@@ -145,6 +145,16 @@ fast_body(struct cload_session *self, struct cload_call *call)
     return 0;
 }
 
+/* What requests does with them in the URL of a call is its own. */
+static bool
+has_credentials(PyObject *url)
+{
+    if (PyUnicode_GET_LENGTH(url) == 0 || PyUnicode_READ_CHAR(url, 0) == '/') {
+        return false;
+    }
+    return PyUnicode_FindChar(url, '@', 0, PyUnicode_GET_LENGTH(url), 1) >= 0;
+}
+
 static int
 call_url(struct cload_session *self, struct cload_call *call)
 {
@@ -172,7 +182,11 @@ call_url(struct cload_session *self, struct cload_call *call)
     } else {
         call->full_url = cload__call_helper(self->state, "url_text", call->url, NULL, NULL);
     }
-    return call->full_url == NULL ? -1 : 0;
+    if (call->full_url == NULL) {
+        return -1;
+    }
+    call->is_general |= has_credentials(call->full_url);
+    return 0;
 }
 
 /* Reads a dict of str or bytes; false: something else is in it, requests shall look at it. */

@@ -207,6 +207,16 @@ core_method(PyObject *object, PyObject *Py_UNUSED(ignored))
     return self->core == NULL ? Py_NewRef(Py_None) : cload__response_text(self->core->method);
 }
 
+static PyObject *
+core_wire(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    if (self->core == NULL || self->core->fail != LCORE_FAIL_NONE) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("(iK)", 10 + self->core->http_minor, (unsigned long long)self->core->wire_body_bytes);
+}
+
 /* The redirects on the way, oldest first, as responses of the same class; each hop moves out of the core. */
 static PyObject *
 core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
@@ -386,6 +396,8 @@ static PyMethodDef response_methods[] = {
      PyDoc_STR("_core_failure() -> tuple[str, int, str, str, int] | None\n\n"
                "Kind of the transport failure, errno, text, URL, status (0: no head came).")},
     {"_core_method", core_method, METH_NOARGS, PyDoc_STR("_core_method() -> str | None\n\nMethod of the last hop.")},
+    {"_core_wire", core_wire, METH_NOARGS,
+     PyDoc_STR("_core_wire() -> tuple[int, int] | None\n\nVersion of HTTP, bytes of the body before decoding.")},
     {"_core_take_history", core_take_history, METH_NOARGS,
      PyDoc_STR("_core_take_history() -> list\n\nThe redirects on the way, oldest first; empty at the second call.")},
     {"_show", response_show, METH_O, NULL},

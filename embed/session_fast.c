@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "helpers.h"
+#include "wire.h"
 
 /* The verbs of a FastHttpSession: HEAD follows redirects, DELETE takes its body by keyword. */
 #define FAST_VERB(verb, METHOD, most)                                                                                  \
@@ -185,6 +186,7 @@ static PyMethodDef fast_methods[] = {
     {"_setup", fast_setup, METH_VARARGS, NULL},
     {"_set_headers", fast_set_headers, METH_O, NULL},
     {"_close_idle", cload__session_close, METH_NOARGS, NULL},
+    {"_open_wire", cload__session_open_wire, METH_VARARGS, NULL},
     CLOAD_COOKIE_METHODS,
     {NULL, NULL, 0, NULL},
 };

@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "helpers.h"
+#include "wire.h"
 
 #define SESSION_VERB(verb, METHOD, is_redirecting, most)                                                               \
     static PyObject *session_##verb(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)        \
@@ -67,7 +68,7 @@ session_headers_changed(PyObject *object, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-session_mounted(PyObject *object, PyObject *Py_UNUSED(ignored))
+session_be_general(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     struct cload_session *self = (struct cload_session *)object;
     self->is_mounted = self->is_general = true;
@@ -122,7 +123,8 @@ static PyMethodDef session_methods[] = {
                "Sends a request and reports it; times in milliseconds, sizes in bytes after decoding.")},
     {"close", cload__session_close, METH_NOARGS, PyDoc_STR("close()\n\nCloses idle connections.")},
     {"_headers_changed", session_headers_changed, METH_NOARGS, NULL},
-    {"_mounted", session_mounted, METH_NOARGS, NULL},
+    {"_be_general", session_be_general, METH_NOARGS, NULL},
+    {"_open_wire", cload__session_open_wire, METH_VARARGS, NULL},
     CLOAD_COOKIE_METHODS,
     {NULL, NULL, 0, NULL},
 };

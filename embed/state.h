@@ -89,7 +89,8 @@
     X(sink_type)                                                                                                       \
     X(user_type)                                                                                                       \
     X(taskset_type)                                                                                                    \
-    X(user_greenlet_type)
+    X(user_greenlet_type)                                                                                              \
+    X(wire_type)
 
 #define CLOAD_OBJECT_LIST(X)                                                                                           \
     X(client_helpers)                                                                                                  \

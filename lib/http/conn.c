@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "http/http.h"
 #include "http/tls.h"
+#include "http/wire.h"
 #include "loop/io.h"
 
 /* Per session, as in requests' pool. */
@@ -112,11 +113,11 @@ lc__conn_close(struct lc_conn *conn)
     lc__free(conn);
 }
 
-static void
-keep(struct lc_conn *conn)
+void
+lc__conn_give_back(struct lc_conn *conn)
 {
     struct lc_session *session = conn->session;
-    detach(conn);
+    lc_io_start(session->http->loop, &conn->read_io);
     if (session->idle_count >= IDLE_MAX) {
         lc__conn_close(LCORE_CONTAINER(session->idle.prev, struct lc_conn, link));
     }
@@ -250,6 +251,13 @@ static void
 begin_request(struct lc_conn *conn)
 {
     struct lc_exchange *exchange = conn->exchange;
+    if (exchange->request.wire != NULL) {
+        detach(conn);
+        conn->wire = exchange->request.wire;
+        lc__wire_take(conn->wire, conn);
+        lc__exchange_fail_later(exchange, LCORE_FAIL_NONE, NULL);
+        return;
+    }
     int64_t now_ns = lc_clock_monotonic_ns();
     exchange->timings.sent_ns = now_ns;
     exchange->active_ns = now_ns;
@@ -307,7 +315,8 @@ complete(struct lc_conn *conn, bool is_reusable, struct lc_str body, struct lc_b
         hop.fail = lc__exchange_end_body(exchange);
     }
     if (is_reusable) {
-        keep(conn);
+        detach(conn);
+        lc__conn_give_back(conn);
     } else {
         lc__conn_close(conn);
     }
@@ -577,7 +586,9 @@ static void
 on_readable(struct ev_loop *ev, ev_io *io, int events)
 {
     struct lc_conn *conn = io->data;
-    if (conn->exchange == NULL) {
+    if (conn->wire != NULL) {
+        lc__wire_readable(conn->wire);
+    } else if (conn->exchange == NULL) {
         /* Closed by the server, or bytes nobody asked for. TLS may bring session tickets. */
         char byte;
         conn->receives_left = RECEIVES_PER_ROUND;

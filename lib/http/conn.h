@@ -9,6 +9,7 @@
 #include "http/exchange.h"
 #include "http/session.h"
 
+struct lc_wire;
 struct ssl_st;
 
 struct lc_conn {
@@ -16,7 +17,8 @@ struct lc_conn {
     struct lc_list link; /* in session->idle while idle */
     struct lc_session *session;
     struct lc_origin *origin;     /* referenced */
-    struct lc_exchange *exchange; /* NULL: idle */
+    struct lc_exchange *exchange; /* NULL: idle, or lent out */
+    struct lc_wire *wire;         /* whom it is lent to, or NULL */
     struct ssl_st *ssl;           /* NULL: plain */
     int64_t stamp_ns;             /* when the last bytes arrived, by the kernel's receive time stamp */
     int64_t idle_since_ns;
@@ -30,6 +32,8 @@ struct lc_conn {
 int lc__conn_open(struct lc_exchange *exchange, int fd);
 /* Serves the exchange on an idle connection. Does not end the exchange before it returns. */
 void lc__conn_reuse(struct lc_conn *conn, struct lc_exchange *exchange);
+/* Among the idle ones again, after it was lent out. */
+void lc__conn_give_back(struct lc_conn *conn);
 /* Whether the peer closed an idle connection and the loop had no occasion to see it yet. One system call. */
 bool lc__conn_is_dropped(const struct lc_conn *conn);
 /* Closes it, also in the middle of an exchange, which then has none. */

@@ -36,9 +36,17 @@ on_connected(void *arg, const struct lc_connect_result *result)
     exchange->timings.connected_ns = result->connected_ns;
     if (result->fd < 0) {
         lc_timer_stop(exchange->session->http->loop, &exchange->timer);
-        lc__exchange_finish(
-            exchange,
-            &(struct lc_hop){.fail = result->fail, .errnum = result->errnum, .text = lc_str_from(result->text)});
+        struct lc_hop hop = {.fail = result->fail, .errnum = result->errnum, .text = lc_str_from(result->text)};
+        char text[128];
+        if (exchange->origin->route == LCORE_ROUTE_FORWARD && result->fail != LCORE_FAIL_INTERNAL) {
+            /* As for proxies that make tunnels, which are libcurl's business. */
+            bool is_refused = result->fail == LCORE_FAIL_REFUSED || result->fail == LCORE_FAIL_CONNECT;
+            snprintf(text, sizeof(text), "cannot connect to proxy: %s",
+                     is_refused && result->errnum != 0 ? strerror(result->errnum) : result->text);
+            hop.fail = LCORE_FAIL_PROXY;
+            hop.text = lc_str_from(text);
+        }
+        lc__exchange_finish(exchange, &hop);
         return;
     }
     if (exchange->origin->tls == NULL) {
@@ -83,7 +91,9 @@ take_idle(struct lc_exchange *exchange)
         if (conn->origin != exchange->origin) {
             continue;
         }
-        if (exchange->start_ns - conn->idle_since_ns > TRUSTED_IDLE_NS && lc__conn_is_dropped(conn)) {
+        /* What is lent out cannot be tried again. */
+        bool is_trusted = exchange->request.wire == NULL && exchange->start_ns - conn->idle_since_ns <= TRUSTED_IDLE_NS;
+        if (!is_trusted && lc__conn_is_dropped(conn)) {
             lc__conn_close(conn);
             continue;
         }

@@ -15,6 +15,7 @@
 #include "http/redirect.h"
 #include "http/tls.h"
 #include "http/transfer.h"
+#include "http/wire.h"
 #include "loop/loop.h"
 
 #define DEFAULT_MAX_REDIRECTS 30
@@ -107,6 +108,7 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
     session->http = http;
     lc_list_init(&session->exchanges);
     lc_list_init(&session->idle);
+    lc_list_init(&session->wires);
     session->headers = lc__block_get(http, (struct lc_str){headers.data, headers.len});
     if (session->headers == NULL) {
         lc__free(session);
@@ -154,6 +156,9 @@ lc_session_free(struct lc_session *session)
         return;
     }
     struct lc_http *http = session->http;
+    while (!lc_list_is_empty(&session->wires)) {
+        lc__wire_orphan(LCORE_CONTAINER(session->wires.next, struct lc_wire, link));
+    }
     while (!lc_list_is_empty(&session->exchanges)) {
         lc_exchange_cancel(LCORE_CONTAINER(session->exchanges.next, struct lc_exchange, link));
     }

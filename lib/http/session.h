@@ -14,6 +14,7 @@ struct ssl_session_st;
 struct lc_session {
     struct lc_http *http;
     struct lc_list exchanges; /* in flight */
+    struct lc_list wires;     /* connections lent out */
     struct lc_list idle;      /* kept-alive connections, the last used one first */
     struct lc_cookie_jar jar;
     struct lc_block *headers;

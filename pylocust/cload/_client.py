@@ -19,7 +19,7 @@ import urllib.parse
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import timedelta
-from http.cookiejar import Cookie, CookieJar
+from http.cookiejar import Cookie, CookieJar, CookiePolicy
 from typing import Any
 
 import _cload
@@ -58,14 +58,14 @@ def dump_json(value: Any) -> bytes | None:
         return None
 
 
-def encode_form(data: Any) -> bytes | None:
-    """Form-encoded bytes of a mapping or of pairs; None when only requests can send it (files, iterators)."""
+def encode_form(data: Any) -> str | None:
+    """A mapping or pairs as a form; None when only requests can send it (files, iterators)."""
     if isinstance(data, (str, bytearray)):
-        return None if data else b""
+        return None if data else ""
     if not isinstance(data, (Mapping, list, tuple)):
         return None
     encoded = RequestEncodingMixin._encode_params(data)
-    return encoded.encode() if isinstance(encoded, str) else bytes(encoded)
+    return encoded if isinstance(encoded, str) else None
 
 
 _encode_any_json = json.JSONEncoder().encode
@@ -94,6 +94,8 @@ def add_params(url: Any, params: Any, session_params: Any) -> str:
     query = RequestEncodingMixin._encode_params(url_text(merged) if isinstance(merged, bytes) else merged)
     if not query:
         return text
+    if not isinstance(query, str):
+        raise TypeError(f"params must be a mapping, pairs, str or bytes, not {type(query).__name__}")
     text, hash_sign, fragment = text.partition("#")
     separator = "&" if "?" in text else "?"
     return f"{text}{separator}{query}{hash_sign}{fragment}"
@@ -107,7 +109,7 @@ def basic_auth(auth: Any) -> bytes | None:
         user, password = auth.username, auth.password
     else:
         return None
-    pair = [part.encode("latin1") if isinstance(part, str) else bytes(part) for part in (user, password)]
+    pair = [part if isinstance(part, bytes) else str(part).encode("latin1") for part in (user, password)]
     return b"Basic " + base64.b64encode(b":".join(pair))
 
 
@@ -134,9 +136,9 @@ def tls_capsule(verify: Any, cert: Any) -> Any:
                 raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {location}")
             ca_file, ca_dir = (None, location) if os.path.isdir(location) else (location, None)
         cert_file, key_file = (cert, None) if isinstance(cert, str) or cert is None else cert
-        for path in (cert_file, key_file):
+        for what, path in (("certificate", cert_file), ("key", key_file)):
             if path is not None and not os.path.exists(path):
-                raise OSError(f"Could not find the TLS certificate or key file, invalid path: {path}")
+                raise OSError(f"Could not find the TLS {what} file, invalid path: {path}")
         capsule = _cload.make_tls(verify is False, ca_file, ca_dir, cert_file, key_file)
         _tls_capsules[key] = capsule
     return capsule
@@ -240,8 +242,19 @@ class SessionCookies(requests.cookies.RequestsCookieJar):
         jar.update(self)
         return jar
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.copy().__getstate__()
+    def set_policy(self, policy: CookiePolicy) -> None:
+        """The core has the rules of the default policy; a call under any other is requests' own code's."""
+        super().set_policy(policy)
+        self._session._be_general()
+
+    def __reduce__(self) -> Any:
+        return _plain_jar, (self.copy().__getstate__(),)
+
+
+def _plain_jar(state: dict[str, Any]) -> requests.cookies.RequestsCookieJar:
+    jar = requests.cookies.RequestsCookieJar()
+    jar.__setstate__(state)
+    return jar
 
 
 def wrap_headers(session: Any, value: Any) -> SessionHeaders:
@@ -274,7 +287,9 @@ def session_attribute(session: Any, name: str) -> Any:
     if name in ("proxies", "params"):
         return {}
     if name == "adapters":
-        return OrderedDict((prefix, requests.adapters.HTTPAdapter()) for prefix in ("https://", "http://"))
+        from ._transport import SessionAdapter
+
+        return OrderedDict((prefix, SessionAdapter(session)) for prefix in ("https://", "http://"))
     return {"verify": True, "max_redirects": requests.models.DEFAULT_REDIRECT_LIMIT, "stream": False,
             "trust_env": False}.get(name)  # fmt: skip
 
@@ -376,7 +391,7 @@ def _max_retries(url: str, reason: Exception) -> urllib3.exceptions.MaxRetryErro
     return urllib3.exceptions.MaxRetryError(pool, pool.target, reason)
 
 
-def _resolve_error(text: str) -> socket.gaierror:
+def resolve_error(text: str) -> socket.gaierror:
     match = re.search(r"\[Errno (-?\d+)\] (.*)", text)
     number = int(match[1]) if match else socket.EAI_NONAME
     return socket.gaierror(number, match[2] if match else "Name or service not known")
@@ -402,7 +417,7 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
         )
         return exceptions.ConnectionError(_max_retries(url, new), request=request), cause
     if kind == "DNS":
-        cause = _resolve_error(text)
+        cause = resolve_error(text)
         failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)
         return exceptions.ConnectionError(_max_retries(url, failed), request=request), cause
     if kind == "CONNECT_TIMEOUT":
@@ -413,8 +428,9 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
         message = f"Read timed out. (read timeout={_seconds(text)})"
         return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
     if kind == "PROXY":
-        broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", OSError(text))
-        return _twice(exceptions.ProxyError(_max_retries(url, broken), request=request))
+        cause = proxy_error(number, text)
+        broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", cause)
+        return exceptions.ProxyError(_max_retries(url, broken), request=request), cause
     if kind in ("TLS", "TLS_UNTRUSTED"):
         cause = tls_error(kind, text)
         return _twice(exceptions.SSLError(_max_retries(url, urllib3.exceptions.SSLError(cause)), request=request))
@@ -442,6 +458,17 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
         cause = http.client.HTTPException(text)
     aborted = urllib3.exceptions.ProtocolError("Connection aborted.", cause)
     return exceptions.ConnectionError(aborted, request=request), cause
+
+
+def proxy_error(number: int, text: str) -> OSError:
+    """Why a proxy did not help; with an errno if there is no connection to it."""
+    if number and text.startswith("cannot connect to proxy"):
+        return OSError(number, os.strerror(number))
+    answered = re.search(r"tunnel failed, response (\d+)", text)
+    if answered is None:
+        return OSError(text)
+    status = int(answered[1])
+    return OSError(f"Tunnel connection failed: {status} {http.client.responses.get(status, '')}".rstrip())
 
 
 def tls_error(kind: str, text: str) -> ssl.SSLError:
@@ -526,6 +553,9 @@ class _Original:
     def isclosed(self) -> bool:
         return True
 
+    def close(self) -> None:
+        """It is."""
+
 
 def _headers(response: Any) -> CaseInsensitiveDict[Any]:
     if response._core_failure() is not None:
@@ -554,9 +584,34 @@ def _request(response: Any) -> PreparedRequest:
 
 def _elapsed(response: Any) -> timedelta:
     timings = response.timings
-    if timings is None:
+    if timings is None or response._core_failure() is not None:
         return timedelta(0)
     return timedelta(milliseconds=timings.total if timings.first_byte is None else timings.first_byte)
+
+
+def _raw(response: Any) -> HTTPResponse | None:
+    """urllib3's response, read to its end."""
+    wire_info = response._core_wire()
+    if wire_info is None:
+        return None
+    version, body_size = wire_info
+    headers = response._core_headers()
+    raw = HTTPResponse(
+        io.BytesIO(),
+        headers=headers,
+        status=response.status_code,
+        version=version,
+        version_string=f"HTTP/{version // 10}.{version % 10}",
+        reason=response.reason,
+        preload_content=False,
+        decode_content=False,
+        original_response=_Original(headers),  # type: ignore[arg-type]
+        enforce_content_length=False,
+        request_method=response._core_method(),
+    )
+    raw._fp_bytes_read = body_size
+    raw.close()
+    return raw
 
 
 def build_attribute(response: Any, name: str) -> Any:
@@ -582,16 +637,7 @@ def build_attribute(response: Any, name: str) -> Any:
     if name == "request":
         return _request(response)
     if name == "raw":
-        raw_response = HTTPResponse(
-            io.BytesIO(response.content or b""),
-            headers=response._core_headers(),
-            status=response.status_code,
-            reason=response.reason,
-            preload_content=False,
-            decode_content=False,
-            original_response=_Original(response._core_headers()),  # type: ignore[arg-type]
-        )
-        return raw_response
+        return _raw(response)
     if name == "error":
         return _transport_error(response)[0]
     if name == "_next":
@@ -617,13 +663,17 @@ def absolute_url(session: Any, url: Any) -> str:
 
 def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any]) -> Any:
     """A call with something that only requests can do: its own code sends it, and it is reported like any other."""
+    from . import _transport
+
     name = kwargs.pop("name", None)
     is_catching = bool(kwargs.pop("catch_response", False))
     context = kwargs.pop("context", None) or {}
-    start, clock = time.time(), time.perf_counter()
+    start, start_ns = time.time(), time.monotonic_ns()
+    end_ns = 0
     failure: Exception | None = None
     try:
         made = requests.Session.request(session, method, absolute_url(session, url), **kwargs)
+        end_ns = _transport.end_ns(made)
     except (
         requests.exceptions.MissingSchema,
         requests.exceptions.InvalidSchema,
@@ -637,7 +687,8 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
         made._content = None
         made._content_consumed = True
         made.request = error.request or requests.Request(method, absolute_url(session, url)).prepare()  # type: ignore
-    milliseconds = (time.perf_counter() - clock) * 1000
+    milliseconds = ((end_ns or time.monotonic_ns()) - start_ns) / 1e6
+    length = int(made.headers.get("content-length") or 0) if kwargs.get("stream") else len(made.content or b"")
     response = session._response_class.__new__(session._response_class)
     for key, value in made.__dict__.items():
         setattr(response, key, value)
@@ -645,8 +696,6 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
     first = ((made.history and made.history[0]) or made).request
     if not name:
         name = session.request_name or first.path_url
-    is_streaming = bool(kwargs.get("stream") or session.stream)
-    length = int(made.headers.get("content-length") or 0) if is_streaming else len(made.content or b"")
     response._adopt(
         method, name, session.request_event, session.user, context, first.url, milliseconds, length, start, is_catching
     )

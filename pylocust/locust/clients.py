@@ -71,7 +71,7 @@ class HttpSession(_cload.HttpSession, requests.Session):  # type: ignore[misc]
     def mount(self, prefix: str, adapter: BaseAdapter) -> None:
         """Register a transport adapter; from then on requests' own code sends this session's requests."""
         super().mount(prefix, adapter)
-        self._mounted()
+        self._be_general()
 
     @contextmanager
     def rename_request(self, name: str) -> Iterator[None]:

@@ -25,6 +25,12 @@ DIFFERENT = {
         "102 is no final answer": ["/1xx"],
         "no urllib3 connection is behind a response": ["repr"],
     },
+    "rare_calls": {
+        "there a copy lacks an attribute": [
+            "attributes: pickled common", "attributes: copied common", "attributes: pickled rare",
+            "attributes: copied rare", "adapters: adapter pickled",
+        ],
+    },
     "fast_calls": {
         PARSER: ["/close-head", "/garbage", "/bad-chunk", "/bad-length", "/two-lengths", "/bad-header", "/bare-lf"],
         BODY: ["/close-body/100", "/reset-body", "/cut-chunk", "/bad-gzip"],
@@ -69,9 +75,9 @@ def calls_of(engine: Engine, name: str, target: Target) -> dict[str, list[object
     return calls
 
 
-@pytest.mark.parametrize("name", ["http_calls", "fast_calls"])
+@pytest.mark.parametrize("name", ["http_calls", "rare_calls", "fast_calls"])
 def test_calls_are_as_with_locust(engine: Engine, locust: Engine, target: Target, name: str) -> None:
-    """API-161 to API-192 (http_calls); API-173 to API-215 (fast_calls)."""
+    """API-161 to API-192 (http_calls), API-152, API-172 (rare_calls); API-173 to API-215 (fast_calls)."""
     expected = calls_of(locust, name, target)
     calls = calls_of(engine, name, target)
     assert list(calls) == list(expected)

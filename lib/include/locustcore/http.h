@@ -110,6 +110,7 @@ enum {
 
 struct lc_exchange;
 struct lc_response;
+struct lc_wire;
 
 /* One call. Zero-initialise. All is borrowed until the exchange is done or canceled, url and headers only until
  * lc_session_start() returns. */
@@ -125,9 +126,10 @@ struct lc_request {
     unsigned flags;             /* LCORE_REQUEST_* */
     int64_t connect_timeout_ns; /* 0: the session's; negative: none */
     int64_t read_timeout_ns;
-    int max_redirects;  /* 0: the session's; negative: none allowed */
-    struct lc_tls *tls; /* NULL: the session's */
-    const char *proxy;  /* NULL: the session's; "": none */
+    int max_redirects;    /* 0: the session's; negative: none allowed */
+    struct lc_tls *tls;   /* NULL: the session's */
+    const char *proxy;    /* NULL: the session's; "": none */
+    struct lc_wire *wire; /* the core's own use; NULL */
 };
 
 /* Called once on the loop's thread, never from inside lc_session_start(). Takes `response` (never NULL). */

@@ -111,7 +111,7 @@ def _failure(response: Any, failure: tuple[str, int, str, str, int]) -> Exceptio
     if kind in ("REFUSED", "CONNECT", "SEND", "RESET") and number and (kind != "RESET" or status):
         return OSError(number, os.strerror(number))
     if kind == "DNS":
-        return _client._resolve_error(text)
+        return _client.resolve_error(text)
     if kind in ("CONNECT_TIMEOUT", "READ_TIMEOUT"):
         return RetriesExceeded(response.url, response._max_retries, original="timed out")
     if kind in ("CLOSED", "RESET"):
@@ -832,6 +832,8 @@ class FastHttpSession(_cload.FastHttpSession):
         stream: bool = False,
     ) -> Any:
         """A call whose body is read as it comes, or for which the script brings its own SSLContext."""
+        from cload import _transport
+
         sender = self._sender()
         limit = self._max_redirects if max_redirects is None else max_redirects
         sender.max_redirects = limit
@@ -839,8 +841,8 @@ class FastHttpSession(_cload.FastHttpSession):
         merged.update(headers or {})
         body = _body_with_type(data, json, merged)
         asked = self._build_url(url)
-        start, clock = time.time(), time.perf_counter()
-        made, failure = None, None
+        start, start_ns = time.time(), time.monotonic_ns()
+        made, failure, end_ns = None, None, 0
         try:
             made = sender.request(
                 method, asked, params=params, data=body, headers=dict(merged.itermerged()), stream=True,
@@ -848,11 +850,12 @@ class FastHttpSession(_cload.FastHttpSession):
                 timeout=(self._options[1] or None, self._options[2] or None),
             )  # fmt: skip
             content = None if stream else made.content
+            end_ns = _transport.end_ns(made)
         except OSError as error:
             made, failure = None, _failure_of_requests(error, asked, limit, self._max_retries)
         for cookie in sender.cookies:
             self.cookiejar.set_cookie(cookie)
-        milliseconds = (time.perf_counter() - clock) * 1000
+        milliseconds = ((end_ns or time.monotonic_ns()) - start_ns) / 1e6
         response_class = ResponseContextManager if catch_response else ErrorResponse if made is None else FastResponse
         response: Any = response_class.__new__(response_class)
         response._is_fast = True
@@ -888,6 +891,7 @@ class FastHttpSession(_cload.FastHttpSession):
         """requests' session with this one's settings and cookies."""
         import requests
         import urllib3
+        from cload._transport import SessionAdapter
 
         sender = self.__dict__.get("_requests_session")
         if sender is None:
@@ -899,9 +903,9 @@ class FastHttpSession(_cload.FastHttpSession):
             sender.verify = self._options[0] is not _tls(True)
             if self._options[3] is not None:
                 sender.proxies = {"http": self._options[3], "https": self._options[3]}
+            sender.mount("http://", SessionAdapter(self))
             factory = self.__dict__.get("_ssl_context_factory")
-            if factory is not None:
-                sender.mount("https://", _adapter_of(factory()))
+            sender.mount("https://", SessionAdapter(self) if factory is None else _adapter_of(factory()))
         sender.cookies = self.cookiejar.copy()
         return sender
 

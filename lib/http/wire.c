@@ -1,0 +1,169 @@
+#include "http/wire.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "http/conn.h"
+#include "http/exchange.h"
+#include "http/session.h"
+#include "http/tls.h"
+#include "loop/io.h"
+
+/* Of TLS records, between two looks at the loop. */
+#define RECEIVES_AT_ONCE 64
+
+static void
+on_opened(struct lc_exchange *exchange, struct lc_response *response, void *arg)
+{
+    struct lc_wire *wire = arg;
+    (void)exchange;
+    wire->exchange = NULL;
+    wire->timings = response->timings;
+    wire->fail = response->fail;
+    wire->fail_errno = response->fail_errno;
+    size_t len =
+        response->fail_text.len < sizeof(wire->fail_text) ? response->fail_text.len : sizeof(wire->fail_text) - 1;
+    if (len > 0) {
+        memcpy(wire->fail_text, response->fail_text.data, len);
+    }
+    wire->fail_text[len] = '\0';
+    lc_response_free(response);
+    wire->fn(wire, wire->arg);
+}
+
+int
+lc_wire_open(struct lc_session *session, const struct lc_request *request, lc_wire_fn *fn, void *arg,
+             struct lc_wire **out, struct lc_error *error)
+{
+    struct lc_wire *wire = lc__calloc(1, sizeof(*wire));
+    if (wire == NULL) {
+        return lc_error_set(error, LCE_NOMEM, "%s", lc_error_text(LCE_NOMEM));
+    }
+    wire->session = session;
+    wire->fn = fn;
+    wire->arg = arg;
+    lc_list_append(&session->wires, &wire->link);
+    struct lc_request opening = *request;
+    opening.method = LCORE_STR("GET");
+    opening.flags = LCORE_REQUEST_NO_REDIRECT | LCORE_REQUEST_NO_COOKIES | LCORE_REQUEST_NO_SESSION_HEADERS;
+    opening.wire = wire;
+    int err = lc_session_start(session, &opening, 0, on_opened, wire, &wire->exchange, error);
+    if (err < 0) {
+        lc_list_remove(&wire->link);
+        lc__free(wire);
+        return err;
+    }
+    *out = wire;
+    return 0;
+}
+
+static void
+on_writable(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_wire *wire = io->data;
+    lc_io_stop(wire->session->http->loop, io);
+    wire->fn(wire, wire->arg);
+}
+
+void
+lc__wire_take(struct lc_wire *wire, struct lc_conn *conn)
+{
+    wire->conn = conn;
+    wire->is_reused = conn->served > 0;
+    lc_io_init(&wire->write_io, on_writable, conn->read_io.fd, EV_WRITE, wire);
+    /* It is watched only while somebody wants to read, so that what nobody takes stays with the kernel. */
+    lc_io_stop(wire->session->http->loop, &conn->read_io);
+}
+
+void
+lc__wire_readable(struct lc_wire *wire)
+{
+    lc_io_stop(wire->session->http->loop, &wire->conn->read_io);
+    wire->fn(wire, wire->arg);
+}
+
+ssize_t
+lc_wire_read(struct lc_wire *wire, void *data, size_t size)
+{
+    struct lc_conn *conn = wire->conn;
+    if (conn == NULL) {
+        return -ECONNABORTED;
+    }
+    conn->receives_left = RECEIVES_AT_ONCE;
+    ssize_t got = conn->ssl == NULL ? lc__conn_receive(conn, data, size) : lc__tls_read(conn, data, size);
+    if (got == -EAGAIN) {
+        lc_io_start(wire->session->http->loop, &conn->read_io);
+    } else if (got > 0) {
+        wire->stamp_ns = conn->stamp_ns;
+        if (wire->timings.first_byte_ns == 0) {
+            wire->timings.first_byte_ns = conn->stamp_ns;
+        }
+        wire->timings.end_ns = conn->stamp_ns;
+    }
+    return got;
+}
+
+ssize_t
+lc_wire_write(struct lc_wire *wire, const void *data, size_t size)
+{
+    struct lc_conn *conn = wire->conn;
+    if (conn == NULL) {
+        return -ECONNABORTED;
+    }
+    if (wire->timings.sent_ns == 0) {
+        wire->timings.sent_ns = lc_clock_monotonic_ns();
+    }
+    ssize_t sent;
+    if (conn->ssl != NULL) {
+        conn->receives_left = RECEIVES_AT_ONCE;
+        sent = lc__tls_write(conn, data, size);
+    } else {
+        do {
+            sent = send(conn->read_io.fd, data, size, MSG_NOSIGNAL);
+        } while (sent < 0 && errno == EINTR);
+        sent = sent < 0 ? -errno : sent;
+    }
+    if (sent == -EAGAIN) {
+        lc_io_start(wire->session->http->loop, &wire->write_io);
+    }
+    return sent;
+}
+
+/* Nothing is left of it but the memory. */
+static void
+let_go(struct lc_wire *wire, bool is_clean)
+{
+    if (wire->conn != NULL) {
+        struct lc_conn *conn = wire->conn;
+        lc_io_stop(wire->session->http->loop, &wire->write_io);
+        wire->conn = NULL;
+        conn->wire = NULL;
+        if (is_clean) {
+            lc__conn_give_back(conn);
+        } else {
+            lc__conn_close(conn);
+        }
+    }
+    if (wire->exchange != NULL) {
+        lc_exchange_cancel(wire->exchange);
+        wire->exchange = NULL;
+    }
+    lc_list_remove(&wire->link);
+    wire->session = NULL;
+}
+
+void
+lc__wire_orphan(struct lc_wire *wire)
+{
+    let_go(wire, false);
+}
+
+void
+lc_wire_close(struct lc_wire *wire, bool is_clean)
+{
+    let_go(wire, is_clean);
+    lc__free(wire);
+}

@@ -1,0 +1,57 @@
+/* A connection lent out: somebody else speaks HTTP/1.1 on it. Connecting, TLS, proxies, the session's kept-alive
+ * connections and the time stamps are as for any exchange; what goes over it is the borrower's business. For what the
+ * codec here does not do: bodies that are sent or taken piece by piece.
+ *
+ * Nothing here waits. A call that gives -EAGAIN is followed by one call of `fn`, from the loop, when it may go on. */
+#ifndef LCORE_HTTP_WIRE_H
+#define LCORE_HTTP_WIRE_H
+
+#include <ev.h>
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "locustcore/http.h"
+
+struct lc_conn;
+struct lc_wire;
+
+typedef void lc_wire_fn(struct lc_wire *wire, void *arg);
+
+struct lc_wire {
+    struct lc_list link;          /* in session->wires */
+    struct lc_session *session;   /* NULL: it was freed */
+    struct lc_exchange *exchange; /* while it is being opened */
+    struct lc_conn *conn;         /* NULL: not open, or no more */
+    lc_wire_fn *fn;
+    void *arg;
+    ev_io write_io;
+    enum lc_fail fail; /* why it could not be opened */
+    int fail_errno;
+    char fail_text[256];
+    struct lc_timings timings; /* start, dns, connected, tls; the last two are set when they happen first */
+    int64_t stamp_ns;          /* arrival of the last bytes, by the kernel's receive time stamp */
+    bool is_reused;            /* it had served before */
+};
+
+/* Opens one to the host of `request->url`; of the rest of the request tls, proxy and connect_timeout_ns count. An idle
+ * connection of the session is taken if there is one. `fn` is called once it is open or has failed (wire->fail), never
+ * from inside. Negative, as lc_session_start(): nothing was made. */
+int lc_wire_open(struct lc_session *session, const struct lc_request *request, lc_wire_fn *fn, void *arg,
+                 struct lc_wire **out, struct lc_error *error);
+/* Bytes, 0 at the end, or -errno: EAGAIN; EPROTO where TLS failed; ECONNABORTED where the session is gone. */
+ssize_t lc_wire_read(struct lc_wire *wire, void *data, size_t size);
+/* Bytes taken by the kernel, at least one, or -errno. */
+ssize_t lc_wire_write(struct lc_wire *wire, const void *data, size_t size);
+/* Gives it back, at any time; `wire` is gone, `fn` is not called any more. is_clean: a whole response was read and the
+ * server keeps the connection, so that the next request of the session may use it; else it is closed. */
+void lc_wire_close(struct lc_wire *wire, bool is_clean);
+
+/* --- for conn.c and session.c --- */
+
+/* The exchange that opens it has its connection, which leaves the exchange. */
+void lc__wire_take(struct lc_wire *wire, struct lc_conn *conn);
+void lc__wire_readable(struct lc_wire *wire);
+/* The session goes. */
+void lc__wire_orphan(struct lc_wire *wire);
+
+#endif

@@ -1,0 +1,225 @@
+"""requests' own machinery on the engine's connections.
+
+What a session is asked for that the C core does not do (uploads and downloads piece by piece, authentication classes,
+hooks, prepared requests, ...) is done by requests and urllib3, whose code this is not: only the socket under it is
+ours. So names, TLS, kept-alive connections and time stamps are the session's, whatever way a request goes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import requests.adapters
+import urllib3.connection
+import urllib3.connectionpool
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from . import _client
+
+_BUFFER_SIZE = 16384
+
+
+class Socket:
+    """As much of a socket as http.client wants, on a connection of a session."""
+
+    def __init__(self, wire: Any, timeout: float | None) -> None:
+        self._wire = wire
+        self._timeout = timeout
+        self._reader_count = 0
+        self._is_closed = False
+        self._end_ns = 0
+
+    @property
+    def end_ns(self) -> int:
+        """When the last bytes arrived, on the monotonic clock; 0: none did."""
+        return self._end_ns or int(self._wire.end_ns)
+
+    def settimeout(self, timeout: float | None) -> None:
+        self._timeout = timeout
+
+    def gettimeout(self) -> float | None:
+        return self._timeout
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        self._wire.sendall(data, self._timeout)
+
+    def recv_into(self, buffer: Any, size: int = 0, flags: int = 0) -> int:
+        return int(self._wire.recv_into(memoryview(buffer)[:size] if size else buffer, self._timeout))
+
+    def makefile(self, mode: str = "r", *_: Any, **__: Any) -> io.BufferedReader:
+        self._reader_count += 1
+        # As the standard library's sockets, of which SocketIO uses what this class has.
+        return io.BufferedReader(socket.SocketIO(cast(socket.socket, self), "r"), _BUFFER_SIZE)
+
+    def _decref_socketios(self) -> None:
+        self._reader_count -= 1
+        if self._is_closed:
+            self.close()
+
+    def shutdown(self, how: int) -> None:
+        """Whoever reads is told that nothing comes any more."""
+        self._leave(is_clean=False)
+
+    def close(self) -> None:
+        self._is_closed = True
+        if self._reader_count <= 0:
+            self._leave(is_clean=False)
+
+    def give_back(self) -> None:
+        """A whole response was read: the session may use the connection for what comes next."""
+        self._is_closed = True
+        self._leave(is_clean=True)
+
+    def _leave(self, is_clean: bool) -> None:
+        self._end_ns = self.end_ns
+        self._wire.close(is_clean)
+
+
+class _Connecting(urllib3.connection.HTTPConnection):
+    """Opens connections of a session instead of sockets; `open_wire` is the session's method."""
+
+    def __init__(self, *args: Any, open_wire: Callable[..., Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._open_wire = open_wire
+
+    def connect(self) -> None:
+        # A proxy that is reached over TLS is more than the session's connections can do.
+        if self.proxy is not None and self.proxy.scheme != "http":
+            super().connect()
+            return
+        opened = self._open()
+        if opened is None:
+            super().connect()
+            return
+        if isinstance(opened, tuple):
+            self._fail(*opened)
+        self.sock = Socket(opened, self.timeout)
+        self._has_connected_to_proxy = self.proxy is not None
+        if self.proxy is not None:
+            self.proxy_is_verified = False
+
+    def _open(self) -> Any:
+        """A connection, why there is none, or None on a thread in which the engine is not."""
+        scheme, host, port = "http", self._dns_host, self.port
+        proxy = None
+        if self._tunnel_host is not None:
+            host, port = self._tunnel_host, self._tunnel_port or 443
+            assert self.proxy is not None
+            proxy = self.proxy.url
+        tls = None
+        if isinstance(self, urllib3.connection.HTTPSConnection):
+            scheme, tls = "https", self._tls()
+            self.is_verified = self.cert_reqs not in ("CERT_NONE", ssl.CERT_NONE)
+        shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return self._open_wire(f"{scheme}://{shown}:{port}/", tls, proxy or "", self.timeout)
+
+    def _tls(self) -> Any:
+        raise NotImplementedError
+
+    def _fail(self, kind: str, number: int, text: str) -> None:
+        """Raises what urllib3 raises for a connection that could not be made."""
+        if kind == "DNS":
+            unknown = _client.resolve_error(text)
+            raise NameResolutionError(self.host, self, unknown) from unknown
+        if kind == "CONNECT_TIMEOUT":
+            late = TimeoutError("timed out")
+            message = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
+            raise ConnectTimeoutError(self, message) from late
+        if kind in ("TLS", "TLS_UNTRUSTED"):
+            raise _client.tls_error(kind, text)
+        if kind == "PROXY":
+            refused = _client.proxy_error(number, text)
+            if not refused.errno:
+                raise refused
+            number = refused.errno
+        cause = OSError(number, os.strerror(number)) if number else OSError(text)
+        raise NewConnectionError(self, f"Failed to establish a new connection: {cause}") from cause
+
+    def getresponse(self) -> Any:
+        sock = self.sock
+        response = super().getresponse()
+        response._cload_socket = sock  # type: ignore[attr-defined]  # knows when the last bytes came
+        return response
+
+
+# urllib3's names are those of the classes it replaces: they are in the texts of exceptions.
+class HTTPConnection(_Connecting):
+    pass
+
+
+class HTTPSConnection(_Connecting, urllib3.connection.HTTPSConnection):
+    def _tls(self) -> Any:
+        is_checked = self.cert_reqs not in ("CERT_NONE", ssl.CERT_NONE)
+        verify: Any = (self.ca_certs or self.ca_cert_dir or True) if is_checked else False
+        cert: Any = (self.cert_file, self.key_file) if self.key_file else self.cert_file
+        return _client.tls_capsule(verify, cert)
+
+
+class _Pooling(urllib3.connectionpool.HTTPConnectionPool):
+    """Its connections go back to the session when they are not in use."""
+
+    def _put_conn(self, conn: Any) -> None:
+        sock = getattr(conn, "sock", None)
+        if isinstance(sock, Socket):
+            # http.client's own mark: a response that is not read to its end is still on the connection.
+            unread = getattr(conn, "_HTTPConnection__response", None)
+            if unread is None or unread.isclosed():
+                sock.give_back()
+            conn.close()
+        super()._put_conn(conn)
+
+
+class HTTPConnectionPool(_Pooling):
+    def __init__(self, host: str, port: int | None = None, *, open_wire: Callable[..., Any], **kwargs: Any) -> None:
+        super().__init__(host, port, **kwargs)
+        self.ConnectionCls = partial(HTTPConnection, open_wire=open_wire)  # type: ignore[assignment]
+
+
+class HTTPSConnectionPool(_Pooling, urllib3.connectionpool.HTTPSConnectionPool):
+    def __init__(self, host: str, port: int | None = None, *, open_wire: Callable[..., Any], **kwargs: Any) -> None:
+        super().__init__(host, port, **kwargs)
+        self.ConnectionCls = partial(HTTPSConnection, open_wire=open_wire)  # type: ignore[assignment]
+
+
+class SessionAdapter(HTTPAdapter):
+    """The adapter that sessions have from the start."""
+
+    def __init__(self, session: Any = None, **kwargs: Any) -> None:
+        # Of a copy that was pickled no session is known: it makes connections as every HTTPAdapter does.
+        self._session = session
+        super().__init__(**kwargs)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._session = None
+        super().__setstate__(state)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self._use_session(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            self._use_session(manager)
+        return manager
+
+    def _use_session(self, manager: Any) -> None:
+        if self._session is not None:
+            open_wire = self._session._open_wire
+            manager.pool_classes_by_scheme = {
+                "http": partial(HTTPConnectionPool, open_wire=open_wire),
+                "https": partial(HTTPSConnectionPool, open_wire=open_wire),
+            }
+
+
+def end_ns(response: requests.Response) -> int:
+    """When the last bytes of a response arrived, on the monotonic clock; 0: not known."""
+    sock = getattr(response.raw, "_cload_socket", None)
+    return sock.end_ns if isinstance(sock, Socket) else 0

@@ -456,7 +456,8 @@ def test_exceptions_in_destructors(target: Target) -> None:
             response = self.client.get("/hello")
             response.bad = Bad()
             self.client.bad = Bad()
-    environment = run(U, users=10)
+    # A kill would be lost in a destructor: Python reports what is raised there, and goes on.
+    environment = run(U, users=10, stop_timeout=10)
     del environment
     gc.collect()
     out(_cload.waiting_count())

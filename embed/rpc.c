@@ -70,13 +70,13 @@ raise_system(int err, const struct lc_error *error)
 static PyObject *
 channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"host", "port", "identity", NULL};
-    const char *host;
+    static char *keywords[] = {"host", "port", "identity", "secret", NULL};
+    const char *host, *secret = NULL;
     int port;
     struct lc_str identity = {0};
     Py_ssize_t identity_len = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "si|z#:Channel", keywords, &host, &port, &identity.data,
-                                     &identity_len)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "si|z#z:Channel", keywords, &host, &port, &identity.data,
+                                     &identity_len, &secret)) {
         return NULL;
     }
     identity.len = (size_t)identity_len;
@@ -99,9 +99,9 @@ channel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->hub = hub;
     struct lc_error error = {0};
-    int err = identity.data == NULL
-                  ? lc_channel_listen(rpc->core, host, port, on_ready, self, &self->core, &error)
-                  : lc_channel_connect(rpc->core, host, port, identity, on_ready, self, &self->core, &error);
+    struct lc_channel_options options = {.host = host, .port = port, .secret = secret, .fn = on_ready, .arg = self};
+    int err = identity.data == NULL ? lc_channel_listen(rpc->core, &options, &self->core, &error)
+                                    : lc_channel_connect(rpc->core, &options, identity, &self->core, &error);
     if (err < 0) {
         Py_DECREF(self);
         return raise_system(err, &error);
@@ -201,6 +201,11 @@ channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
         }
     }
     while (is_open(self)) {
+        const char *refusal = lc_channel_take_refusal(self->core);
+        if (refusal != NULL) {
+            PyErr_SetString(PyExc_ConnectionRefusedError, refusal);
+            return NULL;
+        }
         struct lc_frame frame;
         struct lc_error error = {0};
         int got = lc_channel_receive(self->core, &frame, &error);
@@ -238,7 +243,8 @@ static PyMethodDef channel_methods[] = {
     {"send", (PyCFunction)channel_send, METH_VARARGS,
      PyDoc_STR("send(frame, to=None)\n\nSends or queues; False: the queue is full.")},
     {"recv", (PyCFunction)channel_recv, METH_NOARGS,
-     PyDoc_STR("recv()\n\nWaits for a message: identity of the sender, and the frame (empty if it had several).")},
+     PyDoc_STR("recv()\n\nWaits for a message: identity of the sender, and the frame (empty if it had several). "
+               "ConnectionRefusedError: somebody was refused; the channel goes on.")},
     {"close", (PyCFunction)channel_close, METH_NOARGS, PyDoc_STR("close()\n\nWhat was sent still leaves.")},
     {NULL, NULL, 0, NULL},
 };
@@ -249,7 +255,8 @@ static PyGetSetDef channel_getset[] = {
 };
 
 static PyType_Slot channel_slots[] = {
-    {Py_tp_doc, (void *)PyDoc_STR("Channel(host, port, identity=None)\n\nListens, or with an identity connects.")},
+    {Py_tp_doc,
+     (void *)PyDoc_STR("Channel(host, port, identity=None, secret=None)\n\nListens, or with an identity connects.")},
     {Py_tp_new, channel_new},
     {Py_tp_dealloc, channel_dealloc},
     {Py_tp_methods, channel_methods},

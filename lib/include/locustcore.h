@@ -10,5 +10,6 @@
 #include "locustcore/stats.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"
+#include "locustcore/rpc.h"
 
 #endif

@@ -1,15 +1,11 @@
 /* A whole test in one call: the runner on a loop of its own, tables, and signals. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/list.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"
-#include "loop/io.h"
+#include "loop/signals.h"
 
 #define TABLE_INTERVAL_NS (2 * LCORE_NS_PER_S)
 
@@ -20,8 +16,7 @@ struct headless {
     struct lc_timer table_timer;
     struct lc_report_options report;
     const struct lc_runner_options *options;
-    int signal_fd;
-    ev_io signal_io;
+    struct lc_signals signals;
 };
 
 static void
@@ -45,13 +40,10 @@ on_log(const char *text, void *arg)
 }
 
 static void
-on_signal(struct ev_loop *ev, ev_io *io, int events)
+on_signal(void *arg)
 {
-    struct headless *headless = io->data;
-    struct signalfd_siginfo info;
-    if (read(headless->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-        lc_runner_stop(headless->runner);
-    }
+    struct headless *headless = arg;
+    lc_runner_stop(headless->runner);
 }
 
 /* What cannot be written is not the test's concern. */
@@ -94,41 +86,10 @@ print_summary(struct headless *headless)
     fflush(stdout);
 }
 
-/* SIGINT and SIGTERM arrive as events of the loop while the test runs. */
-static int
-watch_signals(struct headless *headless, sigset_t *before, struct lc_error *error)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    headless->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (headless->signal_fd < 0) {
-        return lc_error_set_errno(error, LCE_SYSTEM, errno, "signalfd");
-    }
-    pthread_sigmask(SIG_BLOCK, &set, before);
-    lc_io_init(&headless->signal_io, on_signal, headless->signal_fd, EV_READ, headless);
-    lc_io_start(headless->loop, &headless->signal_io);
-    return 0;
-}
-
-static void
-unwatch_signals(struct headless *headless, const sigset_t *before)
-{
-    lc_io_stop(headless->loop, &headless->signal_io);
-    /* A signal that came too late to be read must not end the process now. */
-    struct signalfd_siginfo info;
-    while (read(headless->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-    }
-    pthread_sigmask(SIG_SETMASK, before, NULL);
-    close(headless->signal_fd);
-}
-
 static int
 run_test(struct headless *headless, uint64_t users, double spawn_rate, struct lc_error *error)
 {
-    sigset_t before;
-    int err = watch_signals(headless, &before, error);
+    int err = lc_signals_watch(&headless->signals, headless->loop, on_signal, headless, error);
     if (err < 0) {
         return err;
     }
@@ -142,7 +103,7 @@ run_test(struct headless *headless, uint64_t users, double spawn_rate, struct lc
         lc_loop_run(headless->loop);
         lc_timer_stop(headless->loop, &headless->table_timer);
     }
-    unwatch_signals(headless, &before);
+    lc_signals_unwatch(&headless->signals);
     if (err < 0) {
         return err;
     }

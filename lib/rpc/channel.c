@@ -12,8 +12,10 @@
 #include <zmq.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "loop/io.h"
+#include "rpc/curve.h"
 
 /* Seconds of silence after which the kernel begins to ask whether the other side is still there (DST-2). */
 #define KEEPALIVE_IDLE_S 30
@@ -26,7 +28,7 @@ struct lc_rpc {
 struct lc_channel {
     struct lc_rpc *rpc;
     void *socket;
-    bool is_listening;
+    bool is_listening, is_secret;
     bool is_dirty; /* a timer is set, because the descriptor may have been read empty */
     int port;
     lc_channel_fn fn;
@@ -34,6 +36,10 @@ struct lc_channel {
     ev_io io;
     struct lc_timer timer;
     zmq_msg_t from, body;
+    void *monitor; /* tells of connections that failed; NULL: not watched */
+    ev_io monitor_io;
+    const char *refusal; /* what is to be said; NULL: nothing */
+    int64_t refusal_ns;  /* when something was said last */
 };
 
 struct lc_rpc *
@@ -106,6 +112,78 @@ on_timer(struct lc_timer *timer)
     channel->fn(channel, channel->arg);
 }
 
+/* What a person is told of an event of the monitor. */
+static const char *
+refusal_text(const struct lc_channel *channel, uint16_t event, uint32_t reason)
+{
+    if (reason == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH && event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
+        return channel->is_listening ? "a connection was refused: one side has a secret and the other has none"
+                                     : "no connection: this side has a secret and the master has none, or the reverse";
+    }
+    if (channel->is_listening) {
+        return event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+                   ? NULL /* somebody who came and went, as health checks do */
+               : reason == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC
+                   ? "a connection was refused: its secret is not the one of this master"
+                   : "a connection was refused: it does not speak the protocol of workers";
+    }
+    return channel->is_secret ? "no connection: the master closed it at once; its secret is another one, or it has none"
+                              : "no connection: the other side closed it at once; it has a secret, or is no master";
+}
+
+/* Whether there is something to be said. */
+static bool
+read_monitor(struct lc_channel *channel)
+{
+    bool is_news = false;
+    for (;;) {
+        unsigned char head[6], address[256];
+        int len = zmq_recv(channel->monitor, head, sizeof(head), ZMQ_DONTWAIT);
+        if (len < 0) {
+            break;
+        }
+        zmq_recv(channel->monitor, address, sizeof(address), ZMQ_DONTWAIT);
+        uint16_t event;
+        uint32_t reason;
+        memcpy(&event, head, sizeof(event));
+        memcpy(&reason, head + sizeof(event), sizeof(reason));
+        const char *text = refusal_text(channel, event, reason);
+        int64_t now_ns = lc_clock_monotonic_ns();
+        bool is_due =
+            channel->refusal_ns == 0 || now_ns - channel->refusal_ns > LCORE_CHANNEL_REFUSAL_S * LCORE_NS_PER_S;
+        if (text != NULL && is_due) {
+            channel->refusal = text;
+            channel->refusal_ns = now_ns;
+            is_news = true;
+        }
+    }
+    return is_news;
+}
+
+static void
+on_monitor(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_channel *channel = io->data;
+    if (read_monitor(channel)) {
+        channel->fn(channel, channel->arg);
+    }
+}
+
+const char *
+lc_channel_take_refusal(struct lc_channel *channel)
+{
+    const char *text = channel->refusal;
+    channel->refusal = NULL;
+    return text;
+}
+
+/* Has fn called in the loop's next round. */
+static void
+call_soon(struct lc_channel *channel)
+{
+    channel->is_dirty = lc_timer_start(channel->rpc->loop, &channel->timer, 0, on_timer) == 0;
+}
+
 static int
 set_option(struct lc_channel *channel, int option, int value)
 {
@@ -149,6 +227,10 @@ format_endpoint(char *out, size_t size, const char *host, int port)
 static void
 channel_drop(struct lc_channel *channel)
 {
+    if (channel->monitor != NULL) {
+        zmq_socket_monitor(channel->socket, NULL, 0);
+        zmq_close(channel->monitor);
+    }
     if (channel->socket != NULL) {
         zmq_close(channel->socket);
     }
@@ -157,8 +239,27 @@ channel_drop(struct lc_channel *channel)
     lc__free(channel);
 }
 
+/* Whether connections that fail are told of; without, there is only no word of why. */
 static int
-channel_open(struct lc_rpc *rpc, int type, const char *host, lc_channel_fn fn, void *arg, struct lc_channel **out,
+watch_refusals(struct lc_channel *channel)
+{
+    char address[64];
+    snprintf(address, sizeof(address), "inproc://refusals-%p", (void *)channel);
+    int events =
+        ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+    if (zmq_socket_monitor(channel->socket, address, events) < 0) {
+        return -1;
+    }
+    channel->monitor = zmq_socket(channel->rpc->context, ZMQ_PAIR);
+    if (channel->monitor == NULL) {
+        zmq_socket_monitor(channel->socket, NULL, 0);
+        return -1;
+    }
+    return zmq_connect(channel->monitor, address);
+}
+
+static int
+channel_open(struct lc_rpc *rpc, int type, const struct lc_channel_options *options, struct lc_channel **out,
              struct lc_error *error)
 {
     struct lc_channel *channel = lc__calloc(1, sizeof(*channel));
@@ -166,18 +267,25 @@ channel_open(struct lc_rpc *rpc, int type, const char *host, lc_channel_fn fn, v
         return lc_error_set(error, LCE_NOMEM, "out of memory");
     }
     channel->rpc = rpc;
-    channel->fn = fn;
-    channel->arg = arg;
+    channel->fn = options->fn;
+    channel->arg = options->arg;
+    channel->is_listening = type == ZMQ_ROUTER;
+    channel->is_secret = options->secret != NULL && options->secret[0] != '\0';
     zmq_msg_init(&channel->from);
     zmq_msg_init(&channel->body);
     channel->socket = zmq_socket(rpc->context, type);
     int64_t max_frame = LCORE_CHANNEL_MAX_FRAME;
+    int err = 0;
     if (channel->socket == NULL || set_option(channel, ZMQ_LINGER, LCORE_CHANNEL_LINGER_MS) < 0 ||
         set_option(channel, ZMQ_TCP_KEEPALIVE, 1) < 0 ||
         set_option(channel, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) < 0 ||
         zmq_setsockopt(channel->socket, ZMQ_MAXMSGSIZE, &max_frame, sizeof(max_frame)) < 0 ||
-        set_option(channel, ZMQ_IPV6, wants_ipv6(host)) < 0) {
-        int err = fail(error, "socket");
+        set_option(channel, ZMQ_IPV6, wants_ipv6(options->host)) < 0 || watch_refusals(channel) < 0) {
+        err = fail(error, "socket");
+    } else if (channel->is_secret) {
+        err = lc__curve_set_up(channel->socket, options->secret, channel->is_listening, error);
+    }
+    if (err < 0) {
         channel_drop(channel);
         return err;
     }
@@ -188,31 +296,37 @@ channel_open(struct lc_rpc *rpc, int type, const char *host, lc_channel_fn fn, v
 static int
 channel_watch(struct lc_channel *channel, struct lc_channel **out, struct lc_error *error)
 {
-    int fd;
+    int fd, monitor_fd;
     size_t len = sizeof(fd);
-    if (zmq_getsockopt(channel->socket, ZMQ_FD, &fd, &len) < 0) {
+    if (zmq_getsockopt(channel->socket, ZMQ_FD, &fd, &len) < 0 ||
+        zmq_getsockopt(channel->monitor, ZMQ_FD, &monitor_fd, &len) < 0) {
         int err = fail(error, "socket");
         channel_drop(channel);
         return err;
     }
     lc_io_init(&channel->io, on_readable, fd, EV_READ, channel);
     lc_io_start(channel->rpc->loop, &channel->io);
+    lc_io_init(&channel->monitor_io, on_monitor, monitor_fd, EV_READ, channel);
+    lc_io_start(channel->rpc->loop, &channel->monitor_io);
+    /* The descriptor only tells of what comes after a look that found nothing. */
+    if (read_monitor(channel)) {
+        call_soon(channel);
+    }
     *out = channel;
     return 0;
 }
 
 int
-lc_channel_listen(struct lc_rpc *rpc, const char *host, int port, lc_channel_fn fn, void *arg, struct lc_channel **out,
+lc_channel_listen(struct lc_rpc *rpc, const struct lc_channel_options *options, struct lc_channel **out,
                   struct lc_error *error)
 {
     struct lc_channel *channel;
-    int err = channel_open(rpc, ZMQ_ROUTER, host, fn, arg, &channel, error);
+    int err = channel_open(rpc, ZMQ_ROUTER, options, &channel, error);
     if (err < 0) {
         return err;
     }
-    channel->is_listening = true;
     char endpoint[300];
-    format_endpoint(endpoint, sizeof(endpoint), host, port);
+    format_endpoint(endpoint, sizeof(endpoint), options->host, options->port);
     size_t len = sizeof(endpoint);
     /* Handover: a worker whose connection broke without the kernel noticing comes back under its name at once. */
     if (set_option(channel, ZMQ_ROUTER_HANDOVER, 1) < 0 || zmq_bind(channel->socket, endpoint) < 0 ||
@@ -222,24 +336,24 @@ lc_channel_listen(struct lc_rpc *rpc, const char *host, int port, lc_channel_fn 
         return err;
     }
     const char *colon = strrchr(endpoint, ':');
-    channel->port = colon == NULL ? port : atoi(colon + 1);
+    channel->port = colon == NULL ? options->port : atoi(colon + 1);
     return channel_watch(channel, out, error);
 }
 
 int
-lc_channel_connect(struct lc_rpc *rpc, const char *host, int port, struct lc_str identity, lc_channel_fn fn, void *arg,
+lc_channel_connect(struct lc_rpc *rpc, const struct lc_channel_options *options, struct lc_str identity,
                    struct lc_channel **out, struct lc_error *error)
 {
     if (identity.len == 0 || identity.len > 255) {
         return lc_error_set(error, LCE_INVALID, "an identity has 1 to 255 bytes");
     }
     struct lc_channel *channel;
-    int err = channel_open(rpc, ZMQ_DEALER, host, fn, arg, &channel, error);
+    int err = channel_open(rpc, ZMQ_DEALER, options, &channel, error);
     if (err < 0) {
         return err;
     }
     char endpoint[300];
-    format_endpoint(endpoint, sizeof(endpoint), host, port);
+    format_endpoint(endpoint, sizeof(endpoint), options->host, options->port);
     if (zmq_setsockopt(channel->socket, ZMQ_ROUTING_ID, identity.data, identity.len) < 0 ||
         zmq_connect(channel->socket, endpoint) < 0) {
         err = fail(error, endpoint);
@@ -257,6 +371,8 @@ lc_channel_free(struct lc_channel *channel)
     }
     lc_io_stop(channel->rpc->loop, &channel->io);
     lc__loop_forget(channel->rpc->loop, channel->io.fd);
+    lc_io_stop(channel->rpc->loop, &channel->monitor_io);
+    lc__loop_forget(channel->rpc->loop, channel->monitor_io.fd);
     lc_timer_stop(channel->rpc->loop, &channel->timer);
     channel_drop(channel);
 }
@@ -288,10 +404,7 @@ out:;
               : zmq_errno() == EAGAIN ? lc_error_set(error, LCE_LIMIT, "the queue is full")
                                       : fail(error, "send");
     if (!channel->is_dirty && has_message(channel)) {
-        channel->is_dirty = true;
-        if (lc_timer_start(channel->rpc->loop, &channel->timer, 0, on_timer) < 0) {
-            channel->is_dirty = false;
-        }
+        call_soon(channel);
     }
     return err;
 }

@@ -15,6 +15,7 @@
 #define LCORE_CHANNEL_MAX_FRAME (INT64_C(512) << 20)
 /* How long sent messages may take to leave after the last channel was freed. */
 #define LCORE_CHANNEL_LINGER_MS 2000
+#define LCORE_CHANNEL_REFUSAL_S 30
 
 struct lc_rpc;
 struct lc_channel;
@@ -27,12 +28,22 @@ void lc_rpc_free(struct lc_rpc *rpc);
 /* fn is called from the loop when a message may be there; it may free the channel. */
 typedef void (*lc_channel_fn)(struct lc_channel *channel, void *arg);
 
-/* Listens on host ("*": all interfaces) and port (0: any, see lc_channel_port). LCE_SYSTEM with the reason. */
-int lc_channel_listen(struct lc_rpc *rpc, const char *host, int port, lc_channel_fn fn, void *arg,
-                      struct lc_channel **out, struct lc_error *error);
+struct lc_channel_options {
+    const char *host; /* a name or an address; to listen on, "*": all interfaces */
+    int port;         /* to listen on, 0: any, see lc_channel_port() */
+    /* What both ends have to know (CurveZMQ with keys made of it): messages are encrypted, and nobody else gets in.
+     * NULL or empty: anybody does, as with Locust. */
+    const char *secret;
+    lc_channel_fn fn;
+    void *arg;
+};
+
+/* LCE_SYSTEM with the reason; LCE_UNSUPPORTED: a secret, and this ZeroMQ was built without encryption. */
+int lc_channel_listen(struct lc_rpc *rpc, const struct lc_channel_options *options, struct lc_channel **out,
+                      struct lc_error *error);
 /* Connects, now or when the other side comes up; messages wait until then. identity: 1 to 255 bytes. */
-int lc_channel_connect(struct lc_rpc *rpc, const char *host, int port, struct lc_str identity, lc_channel_fn fn,
-                       void *arg, struct lc_channel **out, struct lc_error *error);
+int lc_channel_connect(struct lc_rpc *rpc, const struct lc_channel_options *options, struct lc_str identity,
+                       struct lc_channel **out, struct lc_error *error);
 /* Messages that were sent still leave, see lc_rpc_free(). */
 void lc_channel_free(struct lc_channel *channel);
 /* The port a listening channel has. */
@@ -50,5 +61,10 @@ struct lc_frame {
 
 /* 1: *frame is the next message, borrowed until the next call. 0: none is there. LCE_SYSTEM. */
 int lc_channel_receive(struct lc_channel *channel, struct lc_frame *frame, struct lc_error *error);
+
+/* Why a connection could not be made, if one was refused since the last call, else NULL: the secrets are not the same,
+ * or the other side speaks something else. Said once in LCORE_CHANNEL_REFUSAL_S, for both sides try again and again;
+ * `fn` is called when there is something. */
+const char *lc_channel_take_refusal(struct lc_channel *channel);
 
 #endif

@@ -16,4 +16,9 @@
  * and nothing was added. LCE_NOMEM. now_unix_s: for failures that do not say when they were seen. */
 int lc_report_merge(struct lc_stats *target, struct lc_str data, double now_unix_s);
 
+/* The other way round: appends the keys stats, stats_total and errors, each with its value, to a map whose head (3 and
+ * what else belongs in it) the caller wrote. Rows without activity are left out. LCE_NOMEM. */
+#define LCORE_REPORT_KEYS 3
+int lc_report_write(struct lc_buffer *out, struct lc_stats *stats);
+
 #endif

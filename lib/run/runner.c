@@ -240,10 +240,10 @@ stop_youngest(struct lc_runner *runner, size_t class_index)
     lc__user_stop(LCORE_CONTAINER(node, struct lc_user, node), runner->options.stop_timeout_ns);
 }
 
+/* counts: for each class, in the order of the options. */
 static void
-apply_counts(struct lc_runner *runner)
+apply_counts(struct lc_runner *runner, const uint32_t *counts)
 {
-    const uint32_t *counts = lc_dispatcher_counts(runner->dispatcher, 0);
     for (size_t place = 0; place < runner->options.class_count; place++) {
         uint32_t i = runner->by_name[place];
         int err = 0;
@@ -282,10 +282,10 @@ dispatch(struct lc_timer *timer)
         switch (state) {
         case LCORE_DISPATCH_STEP:
             runner->step_start_ns = now_ns;
-            apply_counts(runner);
+            apply_counts(runner, lc_dispatcher_counts(runner->dispatcher, 0));
             break;
         case LCORE_DISPATCH_UPDATE:
-            apply_counts(runner);
+            apply_counts(runner, lc_dispatcher_counts(runner->dispatcher, 0));
             break;
         case LCORE_DISPATCH_PAUSE:
             if (pause_ns > 0) {
@@ -468,6 +468,34 @@ lc_runner_start(struct lc_runner *runner, uint64_t users, double spawn_rate, str
         return err;
     }
     return begin_dispatch(runner, &(struct lc_shape_tick){.users = users, .spawn_rate = spawn_rate}, error);
+}
+
+int
+lc__runner_set_counts(struct lc_runner *runner, const uint32_t *counts, const char *host, int64_t stop_timeout_ns,
+                      struct lc_error *error)
+{
+    if (runner->state == LCORE_RUNNER_STOPPING) {
+        return lc_error_set(error, LCE_INVALID, "the test is stopping");
+    }
+    runner->shared.host = host != NULL ? host : runner->options.host;
+    runner->options.stop_timeout_ns = stop_timeout_ns;
+    if (runner->state == LCORE_RUNNER_READY || runner->state == LCORE_RUNNER_STOPPED) {
+        int err = begin_test(runner, error);
+        if (err < 0) {
+            return err;
+        }
+    }
+    set_state(runner, LCORE_RUNNER_SPAWNING);
+    apply_counts(runner, counts);
+    return 0;
+}
+
+void
+lc__runner_complete(struct lc_runner *runner)
+{
+    if (runner->state == LCORE_RUNNER_SPAWNING) {
+        spawning_complete(runner);
+    }
 }
 
 static void

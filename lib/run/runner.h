@@ -26,6 +26,12 @@ lc__runner_shared(struct lc_runner *runner)
     return (struct lc_runner_shared *)runner;
 }
 
+/* For a worker, whose master decides: goes at once to so many users of each class (in the order of the options), which
+ * begins a test if none runs. host: borrowed; NULL: that of the options. LCE_INVALID while stopping, LCE_NOMEM. */
+int lc__runner_set_counts(struct lc_runner *runner, const uint32_t *counts, const char *host, int64_t stop_timeout_ns,
+                          struct lc_error *error);
+/* All users of the fleet are there. */
+void lc__runner_complete(struct lc_runner *runner);
 /* The user will run no further task: it no longer counts as there. */
 void lc__runner_user_leaving(struct lc_runner *runner, struct lc_user *user);
 /* The last thing a user does; it is freed in the loop's next round. */

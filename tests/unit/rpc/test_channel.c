@@ -7,6 +7,7 @@
 #include "rpc/channel.h"
 
 struct scene {
+    struct lc_channel_options options;
     struct lc_loop *loop;
     struct lc_rpc *rpc;
     struct lc_channel *server, *client;
@@ -74,19 +75,54 @@ run_until(struct scene *scene, int wanted)
 }
 
 static int
-set_up(void **state)
+begin(void **state, const char *server_secret, const char *client_secret)
 {
     static struct scene scene;
     scene = (struct scene){.loop = lc_loop_new()};
     scene.rpc = lc_rpc_new(scene.loop);
     struct lc_error error = {0};
-    assert_int_equal(lc_channel_listen(scene.rpc, "127.0.0.1", 0, on_server, &scene, &scene.server, &error), 0);
+    struct lc_channel_options listening = {
+        .host = "127.0.0.1", .secret = server_secret, .fn = on_server, .arg = &scene};
+    assert_int_equal(lc_channel_listen(scene.rpc, &listening, &scene.server, &error), 0);
     assert_true(lc_channel_port(scene.server) > 0);
-    assert_int_equal(lc_channel_connect(scene.rpc, "127.0.0.1", lc_channel_port(scene.server), LCORE_STR("me"),
-                                        on_client, &scene, &scene.client, &error),
-                     0);
+    scene.options = (struct lc_channel_options){.host = "127.0.0.1",
+                                                .port = lc_channel_port(scene.server),
+                                                .secret = client_secret,
+                                                .fn = on_client,
+                                                .arg = &scene};
+    assert_int_equal(lc_channel_connect(scene.rpc, &scene.options, LCORE_STR("me"), &scene.client, &error), 0);
     *state = &scene;
     return 0;
+}
+
+static int
+set_up(void **state)
+{
+    return begin(state, NULL, NULL);
+}
+
+static int
+set_up_with_secret(void **state)
+{
+    return begin(state, "open sesame", "open sesame");
+}
+
+static int
+set_up_with_wrong_secret(void **state)
+{
+    return begin(state, "open sesame", "open barley");
+}
+
+static int
+set_up_without_secret(void **state)
+{
+    return begin(state, "open sesame", NULL);
+}
+
+static int
+set_up_with_needless_secret(void **state)
+{
+    return begin(state, NULL, "open sesame");
 }
 
 static int
@@ -126,9 +162,7 @@ a_new_socket_takes_the_name_over(void **state)
     lc_channel_send(scene->client, (struct lc_str){0}, LCORE_STR("one"), NULL);
     run_until(scene, 2);
     struct lc_channel *old = scene->client;
-    assert_int_equal(lc_channel_connect(scene->rpc, "127.0.0.1", lc_channel_port(scene->server), LCORE_STR("me"),
-                                        on_client, scene, &scene->client, NULL),
-                     0);
+    assert_int_equal(lc_channel_connect(scene->rpc, &scene->options, LCORE_STR("me"), &scene->client, NULL), 0);
     lc_channel_send(scene->client, (struct lc_str){0}, LCORE_STR("two"), NULL);
     run_until(scene, 4);
     assert_string_equal(scene->last, "two");
@@ -142,9 +176,7 @@ a_port_in_use_is_told(void **state)
     struct scene *scene = *state;
     struct lc_channel *second = NULL;
     struct lc_error error = {0};
-    assert_int_equal(
-        lc_channel_listen(scene->rpc, "127.0.0.1", lc_channel_port(scene->server), on_server, scene, &second, &error),
-        LCE_SYSTEM);
+    assert_int_equal(lc_channel_listen(scene->rpc, &scene->options, &second, &error), LCE_SYSTEM);
     assert_non_null(strstr(error.text, "in use"));
 }
 
@@ -155,11 +187,35 @@ a_message_for_nobody_is_dropped(void **state)
     assert_int_equal(lc_channel_send(scene->server, LCORE_STR("nobody"), LCORE_STR("hello"), NULL), 0);
 }
 
+/* Both sides are told once, and nothing is delivered. */
+static void
+who_does_not_fit_is_refused(void **state)
+{
+    struct scene *scene = *state;
+    lc_channel_send(scene->client, (struct lc_str){0}, LCORE_STR("let me in"), NULL);
+    const char *at_server = NULL, *at_client = NULL;
+    int64_t deadline_ns = lc_clock_monotonic_ns() + 10 * LCORE_NS_PER_S;
+    while ((at_server == NULL || at_client == NULL) && lc_clock_monotonic_ns() < deadline_ns) {
+        lc_loop_poll(scene->loop);
+        at_server = at_server == NULL ? lc_channel_take_refusal(scene->server) : at_server;
+        at_client = at_client == NULL ? lc_channel_take_refusal(scene->client) : at_client;
+    }
+    assert_non_null(at_server);
+    assert_non_null(at_client);
+    assert_non_null(strstr(at_server, "secret"));
+    assert_non_null(strstr(at_client, "secret"));
+    assert_int_equal(scene->server_count + scene->client_count, 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(messages_go_both_ways, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(messages_go_both_ways, set_up_with_secret, tear_down),
+        cmocka_unit_test_setup_teardown(who_does_not_fit_is_refused, set_up_with_wrong_secret, tear_down),
+        cmocka_unit_test_setup_teardown(who_does_not_fit_is_refused, set_up_without_secret, tear_down),
+        cmocka_unit_test_setup_teardown(who_does_not_fit_is_refused, set_up_with_needless_secret, tear_down),
         cmocka_unit_test_setup_teardown(a_new_socket_takes_the_name_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_port_in_use_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_for_nobody_is_dropped, set_up, tear_down),

@@ -1,0 +1,200 @@
+/* A whole test of a fleet in one call: the master on a loop of its own, tables, and signals. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "locustcore/report.h"
+#include "locustcore/rpc.h"
+#include "loop/signals.h"
+
+#define TABLE_INTERVAL_NS (2 * LCORE_NS_PER_S)
+#define WAIT_INTERVAL_NS (LCORE_NS_PER_S / 10)
+
+struct headless {
+    struct lc_loop *loop;
+    struct lc_master *master;
+    struct lc_signals signals;
+    struct lc_timer table_timer, wait_timer, run_timer;
+    struct lc_report_options report;
+    const struct lc_master_options *options;
+    size_t expected_workers;
+    uint64_t users;
+    double spawn_rate;
+    int result;
+    struct lc_error *error;
+    bool has_begun;
+};
+
+static void
+quit(struct headless *headless)
+{
+    lc_timer_stop(headless->loop, &headless->wait_timer);
+    lc_timer_stop(headless->loop, &headless->run_timer);
+    lc_master_quit(headless->master);
+}
+
+static void
+on_signal(void *arg)
+{
+    quit(arg);
+}
+
+static void
+run_time_over(struct lc_timer *timer)
+{
+    quit(LCORE_CONTAINER(timer, struct headless, run_timer));
+}
+
+static void
+print_table(struct lc_timer *timer)
+{
+    struct headless *headless = LCORE_CONTAINER(timer, struct headless, table_timer);
+    lc_report_print_requests(stdout, lc_master_stats(headless->master), &headless->report);
+    putchar('\n');
+    fflush(stdout);
+    /* The timer was just in the heap, so there is room. */
+    lc_timer_start(headless->loop, timer, timer->deadline_ns + TABLE_INTERVAL_NS, print_table);
+}
+
+static void
+begin_test(struct headless *headless)
+{
+    int64_t now_ns = lc_clock_monotonic_ns();
+    int err = lc_master_start(headless->master, headless->users, headless->spawn_rate, headless->error);
+    headless->has_begun = err == 0;
+    err = err < 0 ? err : lc_timer_start(headless->loop, &headless->table_timer, now_ns, print_table);
+    if (err == 0 && headless->options->run_time_ns > 0) {
+        err = lc_timer_start(headless->loop, &headless->run_timer, now_ns + headless->options->run_time_ns,
+                             run_time_over);
+    }
+    if (err < 0) {
+        headless->result = err;
+        quit(headless);
+    }
+}
+
+static void
+wait_for_workers(struct lc_timer *timer)
+{
+    struct headless *headless = LCORE_CONTAINER(timer, struct headless, wait_timer);
+    if (lc_master_worker_count(headless->master) >= headless->expected_workers) {
+        begin_test(headless);
+        return;
+    }
+    lc_timer_start(headless->loop, timer, timer->deadline_ns + WAIT_INTERVAL_NS, wait_for_workers);
+}
+
+static void
+on_state(struct lc_master *master, enum lc_runner_state state, void *arg)
+{
+    struct headless *headless = arg;
+    if (state == LCORE_RUNNER_STOPPED) {
+        /* Also where the last worker went: there is nothing to wait for. */
+        lc_loop_stop(headless->loop);
+    }
+}
+
+static void
+on_log(const char *text, void *arg)
+{
+    struct headless *headless = arg;
+    if (headless->options->on_log != NULL) {
+        headless->options->on_log(text, headless->options->arg);
+    } else {
+        fprintf(stderr, "%s\n", text);
+    }
+}
+
+static void
+on_message(struct lc_master *master, const char *worker_id, struct lc_str type, struct lc_str data, void *arg)
+{
+    struct headless *headless = arg;
+    headless->options->on_message(master, worker_id, type, data, headless->options->arg);
+}
+
+static void
+print_exceptions(const struct lc_master *master)
+{
+    struct lc_master_exception row;
+    size_t position = 0;
+    while (lc_master_next_exception(master, &position, &row)) {
+        if (position == 1) {
+            puts("Exceptions of users\n# occurrences      Where");
+        }
+        printf("%-18llu %.*s\n%.*s\n", (unsigned long long)row.count, (int)row.message.len, row.message.data,
+               (int)row.traceback.len, row.traceback.data);
+    }
+}
+
+static void
+print_summary(struct headless *headless)
+{
+    struct lc_stats *stats = lc_master_stats(headless->master);
+    headless->report.is_whole_run = true;
+    lc_report_print_requests(stdout, stats, &headless->report);
+    putchar('\n');
+    lc_report_print_percentiles(stdout, stats, &headless->report);
+    putchar('\n');
+    lc_report_print_failures(stdout, stats, &headless->report);
+    print_exceptions(headless->master);
+    fflush(stdout);
+}
+
+static int
+run_test(struct headless *headless, struct lc_error *error)
+{
+    struct lc_master_options inner = *headless->options;
+    inner.run_time_ns = 0;
+    inner.on_state = on_state;
+    inner.on_log = on_log;
+    inner.on_message = inner.on_message == NULL ? NULL : on_message;
+    inner.arg = headless;
+    headless->master = lc_master_new(headless->loop, &inner, error);
+    if (headless->master == NULL) {
+        return error->code;
+    }
+    int err = lc_timer_start(headless->loop, &headless->wait_timer, lc_clock_monotonic_ns(), wait_for_workers);
+    if (err < 0) {
+        return lc_error_set(error, err, "%s", lc_error_text(err));
+    }
+    lc_loop_run(headless->loop);
+    struct lc_timer *timers[] = {&headless->table_timer, &headless->wait_timer, &headless->run_timer};
+    for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+        lc_timer_stop(headless->loop, timers[i]);
+    }
+    if (headless->result < 0 || !headless->has_begun) {
+        return headless->result;
+    }
+    print_summary(headless);
+    return lc_master_exit_code(headless->master);
+}
+
+int
+lc_master_run(const struct lc_master_options *options, size_t expected_workers, uint64_t users, double spawn_rate,
+              struct lc_error *error)
+{
+    struct lc_error own;
+    error = error == NULL ? &own : error;
+    if (options->size != sizeof(*options) || options->on_state != NULL) {
+        return lc_error_set(error, LCE_INVALID,
+                            "options of another version, or on_state, which is for those who run the loop themselves");
+    }
+    struct headless headless = {.options = options,
+                                .expected_workers = expected_workers == 0 ? 1 : expected_workers,
+                                .users = users,
+                                .spawn_rate = spawn_rate,
+                                .error = error,
+                                .loop = lc_loop_new()};
+    if (headless.loop == NULL) {
+        return lc_error_set(error, LCE_NOMEM, "no loop: out of memory or descriptors");
+    }
+    lc_report_options_init(&headless.report);
+    int result = lc_signals_watch(&headless.signals, headless.loop, on_signal, &headless, error);
+    if (result == 0) {
+        result = run_test(&headless, error);
+        lc_signals_unwatch(&headless.signals);
+    }
+    lc_master_free(headless.master);
+    lc_loop_free(headless.loop);
+    return result;
+}

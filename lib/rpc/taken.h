@@ -1,0 +1,32 @@
+/* Which reports of a worker were taken. Between nodes of our own reports are numbered from 1 and sent again until the
+ * master says that it has them, so none is lost with a connection or a master, and none is counted twice.
+ *
+ * On the wire: a master of ours puts "cload" into its acks; from then on reports carry their number under
+ * LCORE_REPORT_NUMBER_KEY, and the master's heartbeats say under the same key up to where it has them all. */
+#ifndef LCORE_RPC_TAKEN_H
+#define LCORE_RPC_TAKEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In heartbeats and acks: this node is one of ours. */
+#define LCORE_OWN_KEY "cload"
+/* In an ack: the master goes on with the test that the worker is in. */
+#define LCORE_KEEP_KEY "cload_keep"
+#define LCORE_REPORT_NUMBER_KEY "cload_report"
+/* A master asks a worker of ours that it does not know to announce itself. */
+#define LCORE_REGISTER_TYPE "cload_register"
+
+#define LCORE_TAKEN_EARLY 32
+
+/* Zero-initialised: nothing is known; the first number that comes is where counting begins. */
+struct lc_taken {
+    uint64_t last;                     /* this one and all before */
+    uint64_t early[LCORE_TAKEN_EARLY]; /* that came before others; ascending */
+    int early_count;
+};
+
+/* Whether a report is new, and notes that it was taken. */
+bool lc__taken_note(struct lc_taken *taken, uint64_t number);
+
+#endif

@@ -1,0 +1,86 @@
+/* A whole worker in one call. */
+#include "locustcore/rpc.h"
+
+#include <stddef.h>
+
+#include "loop/signals.h"
+
+struct run {
+    struct lc_loop *loop;
+    struct lc_http *http;
+    struct lc_worker *worker;
+    struct lc_signals signals;
+    const struct lc_worker_options *options;
+    int result;
+};
+
+static void
+on_signal(void *arg)
+{
+    struct run *run = arg;
+    if (run->worker != NULL) {
+        lc_worker_quit(run->worker);
+    }
+}
+
+static void
+on_end(struct lc_worker *worker, int result, void *arg)
+{
+    struct run *run = arg;
+    run->result = result;
+    lc_loop_stop(run->loop);
+}
+
+static void
+on_message(struct lc_worker *worker, struct lc_str type, struct lc_str data, void *arg)
+{
+    struct run *run = arg;
+    run->options->on_message(worker, type, data, run->options->arg);
+}
+
+static int
+run_worker(struct run *run, const struct lc_runner_options *runner, struct lc_error *error)
+{
+    run->http = lc_http_new(run->loop, error);
+    if (run->http == NULL) {
+        return error->code;
+    }
+    struct lc_worker_options inner = *run->options;
+    inner.on_end = on_end;
+    inner.on_message = inner.on_message == NULL ? NULL : on_message;
+    inner.arg = run;
+    run->worker = lc_worker_new(run->loop, run->http, runner, &inner, error);
+    if (run->worker == NULL) {
+        return error->code;
+    }
+    int err = lc_loop_run(run->loop);
+    err = err < 0 ? err : run->result;
+    return err < 0 ? lc_error_set(error, err, "the master at %s:%d does not answer",
+                                  run->options->master_host == NULL ? "127.0.0.1" : run->options->master_host,
+                                  run->options->master_port == 0 ? LCORE_MASTER_PORT : run->options->master_port)
+                   : lc_worker_exit_code(run->worker);
+}
+
+int
+lc_worker_run(const struct lc_runner_options *runner, const struct lc_worker_options *options, struct lc_error *error)
+{
+    struct lc_error own;
+    error = error == NULL ? &own : error;
+    if (options->size != sizeof(*options) || runner->on_state != NULL || options->on_end != NULL) {
+        return lc_error_set(error, LCE_INVALID,
+                            "options of another version, or on_state and on_end, which are for those who run the loop");
+    }
+    struct run run = {.options = options, .loop = lc_loop_new()};
+    if (run.loop == NULL) {
+        return lc_error_set(error, LCE_NOMEM, "no loop: out of memory or descriptors");
+    }
+    int result = lc_signals_watch(&run.signals, run.loop, on_signal, &run, error);
+    if (result == 0) {
+        result = run_worker(&run, runner, error);
+        lc_signals_unwatch(&run.signals);
+    }
+    lc_worker_free(run.worker);
+    lc_http_free(run.http);
+    lc_loop_free(run.loop);
+    return result;
+}

@@ -89,6 +89,19 @@ write_histogram(struct lc_buffer *out, const struct lc_histogram *histogram)
 }
 
 static int
+write_phases(struct lc_buffer *out, const struct lc_phase_sum sums[LCORE_PHASE_COUNT])
+{
+    int err = write_key(out, LCORE_REPORT_PHASES_KEY);
+    err = err < 0 ? err : lc_pack_array(out, (size_t)3 * LCORE_PHASE_COUNT);
+    for (int i = 0; err == 0 && i < LCORE_PHASE_COUNT; i++) {
+        err = lc_pack_uint(out, sums[i].count);
+        err = err < 0 ? err : lc_pack_uint(out, sums[i].total_ns);
+        err = err < 0 ? err : lc_pack_uint(out, sums[i].max_ns);
+    }
+    return err;
+}
+
+static int
 write_texts(struct lc_buffer *out, struct lc_str name, struct lc_str method)
 {
     int err = write_key(out, "name");
@@ -100,7 +113,7 @@ write_texts(struct lc_buffer *out, struct lc_str name, struct lc_str method)
 static int
 write_entry(struct lc_buffer *out, const struct lc_stats_entry *entry)
 {
-    int err = lc_pack_map(out, 15);
+    int err = lc_pack_map(out, 16);
     err = err < 0 ? err : write_texts(out, entry->name, entry->method);
     err = err < 0 ? err : write_time(out, "last_request_timestamp", entry->last_request_unix_s);
     err = err < 0 ? err : write_time(out, "start_time", entry->start_unix_s);
@@ -120,6 +133,7 @@ write_entry(struct lc_buffer *out, const struct lc_stats_entry *entry)
     err = err < 0 ? err : write_buckets(out, &entry->buckets);
     err = err < 0 ? err : write_seconds(out, "num_reqs_per_sec", &entry->window, false);
     err = err < 0 ? err : write_seconds(out, "num_fail_per_sec", &entry->window, true);
+    err = err < 0 ? err : write_phases(out, entry->phases);
     return err < 0 ? err : write_histogram(out, &entry->histogram);
 }
 

@@ -17,6 +17,11 @@ fill(uint64_t *seed)
         int64_t time_ns = kind == 0 ? -1 : (int64_t)(test_random(seed) % 20000000000u);
         double unix_s = 1000.25 + i / 50;
         assert_int_equal(lc_stats_log_request(stats, entry, time_ns, test_random(seed) % 100000, unix_s), 0);
+        struct lc_phases phases;
+        for (int phase = 0; phase < LCORE_PHASE_COUNT; phase++) {
+            phases.ns[phase] = (int64_t)(test_random(seed) % 1000000) - 1000;
+        }
+        assert_int_equal(lc_stats_log_phases(stats, entry, &phases), 0);
         if (kind < 3) {
             assert_int_equal(lc_stats_log_failure(stats, entry, kind == 1 ? LCORE_STR("a\"b") : LCORE_STR("x"), unix_s),
                              0);

@@ -21,6 +21,22 @@ cload_raise(int code, const struct lc_error *error)
 }
 
 static PyObject *
+check_http_version(PyObject *module, PyObject *version)
+{
+    int number = (int)PyLong_AsLong(version);
+    if (number == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    struct lc_error error = {0};
+    int err = lc_http_check_version((enum lc_http_version)(number - 1), &error);
+    if (err < 0) {
+        PyErr_SetString(err == LCE_UNSUPPORTED ? PyExc_NotImplementedError : PyExc_ValueError, error.text);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 set_client_helpers(PyObject *module, PyObject *helpers)
 {
     Py_XSETREF(cload_state_of_module(module)->client_helpers, Py_NewRef(helpers));
@@ -55,6 +71,10 @@ set_task_helpers(PyObject *module, PyObject *helpers)
 }
 
 static PyMethodDef module_methods[] = {
+    {"check_http_version", check_http_version, METH_O,
+     PyDoc_STR(
+         "check_http_version(version)\n\nRaises NotImplementedError, with a remedy, where this version of HTTP (1, 2, "
+         "3) cannot be spoken here.")},
     {"set_client_helpers", set_client_helpers, METH_O,
      PyDoc_STR("set_client_helpers(helpers)\n\nGives the object whose methods build what the HTTP types rarely need.")},
     {"set_task_helpers", set_task_helpers, METH_O,

@@ -214,7 +214,8 @@ core_wire(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (self->core == NULL || self->core->fail != LCORE_FAIL_NONE) {
         Py_RETURN_NONE;
     }
-    return Py_BuildValue("(iK)", 10 + self->core->http_minor, (unsigned long long)self->core->wire_body_bytes);
+    int version = 10 * self->core->http_major + self->core->http_minor;
+    return Py_BuildValue("(iK)", version, (unsigned long long)self->core->wire_body_bytes);
 }
 
 /* The redirects on the way, oldest first, as responses of the same class; each hop moves out of the core. */
@@ -382,6 +383,22 @@ response_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
+static PyObject *
+response_get_http_version(PyObject *object, void *Py_UNUSED(closure))
+{
+    const struct lc_response *core = ((struct cload_response *)object)->core;
+    if (core == NULL || core->status == 0) {
+        Py_RETURN_NONE;
+    }
+    return core->http_major == 1 ? PyUnicode_FromFormat("HTTP/1.%d", core->http_minor)
+                                 : PyUnicode_FromFormat("HTTP/%d", core->http_major);
+}
+#define HTTP_VERSION_GETSET                                                                                            \
+    {                                                                                                                  \
+        "http_version", response_get_http_version, NULL,                                                               \
+            PyDoc_STR("What the answer came by, as \"HTTP/1.1\" or \"HTTP/2\"; None where there is none."), NULL       \
+    }
+
 static PyMethodDef response_methods[] = {
     {"success", cload__response_success, METH_NOARGS, PyDoc_STR("success()\n\nReport the request as successful.")},
     {"failure", cload__response_failure, METH_O,
@@ -412,6 +429,7 @@ static PyGetSetDef response_getset[] = {
     CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_GETSET)
 #undef CLOAD_SLOT_GETSET
         {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    HTTP_VERSION_GETSET,
     {"timings", cload__response_get_timings, NULL,
      PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -430,6 +448,7 @@ static PyGetSetDef fast_getset[] = {
     FAST_GETSET(elapsed),
     FAST_GETSET(request),
     FAST_GETSET(error),
+    HTTP_VERSION_GETSET,
     {"timings", cload__response_get_timings, NULL,
      PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."), NULL},
     {"_meta", cload__response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_request_meta},

@@ -250,6 +250,7 @@ cload__session_make_core(struct cload_session *self, PyObject *base_url)
     struct cload_retired *retired = NULL;
     if ((self->is_fast ? cload__fast_options(self, &options, &headers) : default_options(self, &options, &tls_owner)) ==
         0) {
+        options.version = (enum lc_http_version)(self->http_version - 1);
         options.tls = tls_owner == NULL ? options.tls : PyCapsule_GetPointer(tls_owner, "cload.tls");
         struct lc_error error = {0};
         core = lc_session_new(self->hub->http, &options, &error);

@@ -75,14 +75,16 @@ session_be_general(PyObject *object, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* HttpSession(base_url, request_event, user, *args, pool_manager=None) */
+/* HttpSession(base_url, request_event, user, *args, pool_manager=None, http_version=1) */
 static int
 session_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     struct cload_session *self = (struct cload_session *)object;
-    static char *names[] = {"base_url", "request_event", "user", "pool_manager", NULL};
+    static char *names[] = {"base_url", "request_event", "user", "pool_manager", "http_version", NULL};
     PyObject *base_url, *request_event = Py_None, *user = Py_None, *pool_manager = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|OO$O", names, &base_url, &request_event, &user, &pool_manager)) {
+    self->http_version = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|OO$Oi", names, &base_url, &request_event, &user, &pool_manager,
+                                     &self->http_version)) {
         return -1;
     }
     Py_XSETREF(self->request_event, Py_NewRef(request_event));

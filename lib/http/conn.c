@@ -75,10 +75,23 @@ lc__conn_receive(struct lc_conn *conn, void *data, size_t size)
     return got;
 }
 
-static ssize_t
-read_some(struct lc_conn *conn, void *data, size_t size)
+ssize_t
+lc__conn_read(struct lc_conn *conn, void *data, size_t size)
 {
     return conn->ssl == NULL ? lc__conn_receive(conn, data, size) : lc__tls_read(conn, data, size);
+}
+
+ssize_t
+lc__conn_write(struct lc_conn *conn, const void *data, size_t size)
+{
+    if (conn->ssl != NULL) {
+        return lc__tls_write(conn, data, size);
+    }
+    ssize_t sent;
+    do {
+        sent = send(conn->read_io.fd, data, size, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
 }
 
 /* ---- life ---- */
@@ -500,7 +513,7 @@ receive_in_place(struct lc_conn *conn)
         }
         room = body->capacity - body->len;
     }
-    ssize_t got = read_some(conn, body->data + body->len, left < room ? (size_t)left : room);
+    ssize_t got = lc__conn_read(conn, body->data + body->len, left < room ? (size_t)left : room);
     if (got == -EAGAIN) {
         return false;
     }
@@ -533,7 +546,7 @@ receive_response(struct lc_conn *conn)
         size_t filled = 0;
         ssize_t got;
         do {
-            got = read_some(conn, http->receive + filled, LCORE_RECEIVE_SIZE - filled);
+            got = lc__conn_read(conn, http->receive + filled, LCORE_RECEIVE_SIZE - filled);
             filled += got > 0 ? (size_t)got : 0;
         } while (conn->ssl != NULL && got > 0 && filled < LCORE_RECEIVE_SIZE);
         if (filled > 0 && !take_in(conn, (struct lc_str){http->receive, filled})) {
@@ -623,25 +636,48 @@ attach(struct lc_conn *conn, struct lc_exchange *exchange)
     lc_io_init(&exchange->write_io, on_writable, conn->read_io.fd, EV_WRITE, conn);
 }
 
-int
-lc__conn_open(struct lc_exchange *exchange, int fd)
+struct lc_conn *
+lc__conn_new(struct lc_session *session, struct lc_origin *origin, int fd, bool is_offering_h2, int *err)
 {
     struct lc_conn *conn = lc__calloc(1, sizeof(*conn));
     if (conn == NULL) {
-        return LCE_NOMEM;
+        *err = LCE_NOMEM;
+        return NULL;
     }
-    conn->session = exchange->session;
-    conn->origin = lc__origin_ref(exchange->origin);
+    conn->session = session;
+    conn->origin = lc__origin_ref(origin);
     lc_list_init(&conn->link);
     lc_io_init(&conn->read_io, on_readable, fd, EV_READ, conn);
-    if (conn->origin->tls != NULL) {
-        int err = lc__tls_open(conn);
-        if (err < 0) {
-            lc__origin_unref(conn->origin);
+    if (origin->tls != NULL) {
+        *err = lc__tls_open(conn, is_offering_h2);
+        if (*err < 0) {
+            lc__origin_unref(origin);
             lc__free(conn);
-            return err;
+            return NULL;
         }
         conn->is_handshaking = true;
+    }
+    return conn;
+}
+
+void
+lc__conn_adopt(struct lc_conn *conn, struct lc_exchange *exchange)
+{
+    struct lc_loop *loop = conn->session->http->loop;
+    lc_io_stop(loop, &conn->read_io);
+    lc_io_init(&conn->read_io, on_readable, conn->read_io.fd, EV_READ, conn);
+    attach(conn, exchange);
+    lc_io_start(loop, &conn->read_io);
+    begin_request(conn);
+}
+
+int
+lc__conn_open(struct lc_exchange *exchange, int fd)
+{
+    int err = 0;
+    struct lc_conn *conn = lc__conn_new(exchange->session, exchange->origin, fd, false, &err);
+    if (conn == NULL) {
+        return err;
     }
     attach(conn, exchange);
     lc_io_start(conn->session->http->loop, &conn->read_io);

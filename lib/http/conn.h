@@ -9,6 +9,7 @@
 #include "http/exchange.h"
 #include "http/session.h"
 
+struct lc_h2;
 struct lc_wire;
 struct ssl_st;
 
@@ -20,6 +21,7 @@ struct lc_conn {
     struct lc_exchange *exchange; /* NULL: idle, or lent out */
     struct lc_wire *wire;         /* whom it is lent to, or NULL */
     struct ssl_st *ssl;           /* NULL: plain */
+    struct lc_h2 *h2;             /* whose connection it is; NULL: HTTP/1.1 */
     int64_t stamp_ns;             /* when the last bytes arrived, by the kernel's receive time stamp */
     int64_t idle_since_ns;
     uint32_t served;
@@ -30,6 +32,14 @@ struct lc_conn {
 /* Takes the connected descriptor and goes on with the exchange: TLS handshake if the origin wants one, request,
  * response. LCE_NOMEM: nothing was taken. Does not end the exchange before it returns. */
 int lc__conn_open(struct lc_exchange *exchange, int fd);
+/* A connection that serves nobody yet and watches nothing; takes the descriptor. With TLS options in the origin it is
+ * ready for the handshake, and offers HTTP/2 beside HTTP/1.1 if asked to. NULL: nothing was taken; *err is LCE_NOMEM or
+ * LCE_TLS. Whoever made it sets the callback of its watcher, or lets it serve an exchange with lc__conn_adopt(). */
+struct lc_conn *lc__conn_new(struct lc_session *session, struct lc_origin *origin, int fd, bool is_offering_h2,
+                             int *err);
+/* A connection that is ready for its first request serves the exchange from here on, in HTTP/1.1. Does not end the
+ * exchange before it returns. */
+void lc__conn_adopt(struct lc_conn *conn, struct lc_exchange *exchange);
 /* Serves the exchange on an idle connection. Does not end the exchange before it returns. */
 void lc__conn_reuse(struct lc_conn *conn, struct lc_exchange *exchange);
 /* Among the idle ones again, after it was lent out. */
@@ -38,6 +48,12 @@ void lc__conn_give_back(struct lc_conn *conn);
 bool lc__conn_is_dropped(const struct lc_conn *conn);
 /* Closes it, also in the middle of an exchange, which then has none. */
 void lc__conn_close(struct lc_conn *conn);
+
+/* What the peer sent, decrypted; bytes, 0 at the end, or -errno. Over TLS conn->receives_left bounds the system calls.
+ */
+ssize_t lc__conn_read(struct lc_conn *conn, void *data, size_t size);
+/* Bytes the kernel or TLS took, or -errno. */
+ssize_t lc__conn_write(struct lc_conn *conn, const void *data, size_t size);
 
 /* One recvmsg, remembering the arrival. Returns the bytes, 0 at the end, or -errno. */
 ssize_t lc__conn_receive(struct lc_conn *conn, void *data, size_t size);

@@ -126,25 +126,12 @@ direct_cancel(struct lc_exchange *exchange)
     }
 }
 
-static bool
-is_idempotent(struct lc_str method)
-{
-    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (lc_str_equal(method, lc_str_from(methods[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void
 lc__direct_fail(struct lc_exchange *exchange, struct lc_hop *hop, bool is_reused)
 {
     /* Servers close idle connections, perhaps while our request is on its way: that is no failure of theirs. */
     bool is_gone = hop->fail == LCORE_FAIL_CLOSED || hop->fail == LCORE_FAIL_RESET || hop->fail == LCORE_FAIL_SEND;
-    if (is_gone && is_reused && !exchange->has_received && !exchange->is_retried &&
-        (exchange->sent == 0 || is_idempotent(exchange->method))) {
+    if (is_gone && is_reused && lc__exchange_may_retry(exchange)) {
         exchange->is_retried = true;
         lc__exchange_reset_response(exchange);
         exchange->timings =

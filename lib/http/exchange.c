@@ -153,6 +153,24 @@ lc__exchange_describe(struct lc_exchange *exchange, struct lc_hop *hop)
     hop->body_buffer = &exchange->collected;
 }
 
+static bool
+is_idempotent(struct lc_str method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (lc_str_equal(method, lc_str_from(methods[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+lc__exchange_may_retry(const struct lc_exchange *exchange)
+{
+    return !exchange->has_received && !exchange->is_retried && (exchange->sent == 0 || is_idempotent(exchange->method));
+}
+
 bool
 lc__exchange_is_late(struct lc_exchange *exchange)
 {

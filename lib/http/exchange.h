@@ -13,6 +13,7 @@
 #include "loop/loop.h"
 
 struct lc_conn;
+struct lc_h2_stream;
 struct lc_transfer;
 
 struct lc_exchange {
@@ -46,11 +47,13 @@ struct lc_exchange {
     struct lc_conn *conn;
     struct lc_connect *connect;
     struct lc_transfer *transfer;
+    struct lc_h2_stream *stream;
     ev_io write_io;          /* active while the kernel takes no more */
     size_t sent;             /* of head and body */
     int64_t active_ns;       /* last time bytes moved */
     int send_errno;          /* sending failed; the response may have come all the same */
     bool is_retried;         /* the second try, on a fresh connection */
+    uint8_t refusals;        /* tries that the server said it had not looked at (HTTP/2) */
     bool has_received;       /* bytes came */
     bool has_head;           /* in_head is complete */
     bool is_decoding;        /* decoder is at work */
@@ -68,6 +71,7 @@ struct lc_exchange {
 /* What a transport hands over. Strings are borrowed during the call. */
 struct lc_hop {
     int status; /* 0: no head came */
+    int major;  /* 0: 1 */
     int minor;
     enum lc_fail fail;
     int errnum;
@@ -92,6 +96,8 @@ enum lc_fail lc__exchange_begin_body(struct lc_exchange *exchange);
 /* A run of body bytes as they came: decodes, checks limits, appends to `out`. */
 enum lc_fail lc__exchange_add_body(struct lc_exchange *exchange, struct lc_str run, struct lc_buffer *out);
 enum lc_fail lc__exchange_end_body(struct lc_exchange *exchange);
+/* After the connection broke: whether the request may be sent once more, on another one. */
+bool lc__exchange_may_retry(const struct lc_exchange *exchange);
 /* Puts what came of the response into a hop that ended, perhaps early. */
 void lc__exchange_describe(struct lc_exchange *exchange, struct lc_hop *hop);
 /* The hop is over; in session.c. The exchange, its session and all that is the session's may be gone after it. */

@@ -52,9 +52,30 @@ lc_http_free(struct lc_http *http)
     lc_connector_free(http->connector);
     lc_buffer_fini(&http->body);
     lc_buffer_fini(&http->scratch);
+    lc__free(http->frames);
     lc__free(http->receive);
     lc__free(http);
     curl_global_cleanup();
+}
+
+int
+lc_http_check_version(enum lc_http_version version, struct lc_error *error)
+{
+    if (version == LCORE_HTTP_1 || version == LCORE_HTTP_2) {
+        return 0;
+    }
+    if (version != LCORE_HTTP_3) {
+        return lc_error_set(error, LCE_INVALID, "no such version of HTTP: %d", (int)version);
+    }
+    const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+    if ((curl->features & CURL_VERSION_HTTP3) != 0) {
+        return 0;
+    }
+    return lc_error_set(
+        error, LCE_UNSUPPORTED,
+        "libcurl %s was built without HTTP/3: let the dynamic linker find one that has it (`curl -V` lists "
+        "HTTP3 among its features), or use HTTP/2",
+        curl->version);
 }
 
 int64_t

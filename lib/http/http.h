@@ -8,6 +8,7 @@
 #include "locustcore/http.h"
 
 #define LCORE_RECEIVE_SIZE (128 * 1024)
+#define LCORE_FRAMES_SIZE (64 * 1024)
 #define LCORE_BLOCK_BUCKETS 1024
 #define LCORE_IDLE_DECODERS 16
 
@@ -22,6 +23,7 @@ struct lc_http {
     char *receive;              /* LCORE_RECEIVE_SIZE bytes: what one receive brings; valid until the next one */
     struct lc_buffer body;      /* a body that came with its head */
     struct lc_buffer scratch;   /* for one function at a time */
+    char *frames;               /* LCORE_FRAMES_SIZE bytes, on their way out over HTTP/2; NULL until needed */
     struct lc_exchange *idle_exchanges;
     size_t idle_exchange_count;
     struct lc_decoder *idle_decoders[LCORE_IDLE_DECODERS];

@@ -15,11 +15,15 @@ enum lc_route {
     LCORE_ROUTE_TRANSFER, /* only libcurl can do it */
 };
 
+/* What the server of an origin was found to speak, where somebody asked for HTTP/2. */
+enum lc_spoken { LCORE_SPOKEN_UNKNOWN, LCORE_SPOKEN_H1, LCORE_SPOKEN_H2 };
+
 struct lc_origin {
     struct lc_origin *next;
     struct lc_http *http;
     unsigned refs;
     enum lc_route route;
+    enum lc_spoken spoken; /* the only thing that changes */
     bool is_https;
     uint16_t port;
     struct lc_str host; /* as it is looked up: no brackets, IDNA applied */

@@ -10,6 +10,7 @@
 #include "http/conn.h"
 #include "http/env_proxy.h"
 #include "http/exchange.h"
+#include "http/h2.h"
 #include "http/head.h"
 #include "http/headers.h"
 #include "http/redirect.h"
@@ -95,6 +96,10 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
         err = lc_error_set(error, LCE_FORMAT, "user agent has a line break, NUL or leading blank");
         goto done;
     }
+    err = lc_http_check_version(options->version, error);
+    if (err < 0) {
+        goto done;
+    }
     struct lc_str proxy = lc_str_from(options->proxy);
     err = split_base(options->base_url, &base, &auth);
     err = err < 0 ? err : render_default_headers(options, &headers);
@@ -109,6 +114,7 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
     lc_list_init(&session->exchanges);
     lc_list_init(&session->idle);
     lc_list_init(&session->wires);
+    lc_list_init(&session->h2s);
     session->headers = lc__block_get(http, (struct lc_str){headers.data, headers.len});
     if (session->headers == NULL) {
         lc__free(session);
@@ -127,6 +133,7 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
     session->connect_timeout_ns = options->connect_timeout_ns;
     session->read_timeout_ns = options->read_timeout_ns;
     session->max_redirects = options->max_redirects == 0 ? DEFAULT_MAX_REDIRECTS : options->max_redirects;
+    session->version = options->version;
     session->is_using_env_proxy = options->is_using_env_proxy;
     session->max_body_bytes = options->max_body_bytes;
     http->session_count++;
@@ -146,6 +153,7 @@ lc_session_close_idle(struct lc_session *session)
     while (!lc_list_is_empty(&session->idle)) {
         lc__conn_close(LCORE_CONTAINER(session->idle.next, struct lc_conn, link));
     }
+    lc__h2_close_idle(session);
     lc__transfer_close_idle(session);
 }
 
@@ -290,6 +298,22 @@ set_url(struct lc_exchange *exchange, struct lc_str given, struct lc_error *erro
     return lc_url_prepare((struct lc_str){text->data, text->len}, &exchange->url_text[1], &exchange->url, error);
 }
 
+static const struct lc_transport *
+pick_transport(const struct lc_exchange *exchange)
+{
+    const struct lc_session *session = exchange->session;
+    const struct lc_origin *origin = exchange->origin;
+    /* Who speaks on a connection of his own speaks HTTP/1.1. */
+    bool is_lent = exchange->request.wire != NULL;
+    if (origin->route == LCORE_ROUTE_TRANSFER || (session->version == LCORE_HTTP_3 && origin->is_https && !is_lent)) {
+        return &lc__transport_transfer;
+    }
+    /* A proxy that forwards speaks HTTP/1.1. */
+    return session->version == LCORE_HTTP_2 && !is_lent && origin->route == LCORE_ROUTE_CONNECT && origin->spoken != LCORE_SPOKEN_H1
+               ? &lc__transport_h2
+               : &lc__transport_direct;
+}
+
 /* Sets origin and transport for exchange->url. */
 static int
 set_route(struct lc_exchange *exchange, struct lc_error *error)
@@ -322,8 +346,7 @@ set_route(struct lc_exchange *exchange, struct lc_error *error)
     struct lc_origin *last = exchange->origin;
     exchange->origin = lc__origin_ref(session->origin);
     lc__origin_unref(last);
-    exchange->transport =
-        exchange->origin->route == LCORE_ROUTE_TRANSFER ? &lc__transport_transfer : &lc__transport_direct;
+    exchange->transport = pick_transport(exchange);
     return 0;
 }
 
@@ -384,6 +407,7 @@ make_response(struct lc_exchange *exchange, const struct lc_hop *hop)
 {
     struct lc_response parts = {
         .status = hop->status,
+        .http_major = hop->major == 0 ? 1 : hop->major,
         .http_minor = hop->minor,
         .fail = hop->fail,
         .fail_errno = hop->errnum,
@@ -475,6 +499,7 @@ follow(struct lc_exchange *exchange, const struct lc_hop *hop)
     }
     lc__exchange_reset_response(exchange);
     exchange->is_retried = false;
+    exchange->refusals = 0;
     int64_t now_ns = lc_clock_monotonic_ns();
     exchange->timings = (struct lc_timings){.start_ns = now_ns, .hop_ns = now_ns};
     err = set_route(exchange, &error);

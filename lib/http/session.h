@@ -15,6 +15,7 @@ struct lc_session {
     struct lc_http *http;
     struct lc_list exchanges; /* in flight */
     struct lc_list wires;     /* connections lent out */
+    struct lc_list h2s;       /* HTTP/2 connections, also those being made */
     struct lc_list idle;      /* kept-alive connections, the last used one first */
     struct lc_cookie_jar jar;
     struct lc_block *headers;
@@ -31,6 +32,7 @@ struct lc_session {
     int64_t read_timeout_ns;
     uint64_t max_body_bytes;
     int max_redirects;
+    enum lc_http_version version;
     uint8_t idle_count;
     bool is_using_env_proxy;
     bool is_base_prepared; /* scheme and host of `base` are as they go on the wire, its path needs no quoting */

@@ -251,8 +251,9 @@ set_peer(SSL *ssl, const char *host)
 }
 
 int
-lc__tls_open(struct lc_conn *conn)
+lc__tls_open(struct lc_conn *conn, bool is_offering_h2)
 {
+    static const unsigned char both[] = "\x02h2\x08http/1.1";
     struct lc_tls *tls = conn->origin->tls;
     struct lc_session *session = conn->session;
     ERR_clear_error();
@@ -268,7 +269,8 @@ lc__tls_open(struct lc_conn *conn)
         host.len--;
     }
     char *name = lc_str_dup(host);
-    if (ssl == NULL || bio == NULL || name == NULL || !set_peer(ssl, name)) {
+    if (ssl == NULL || bio == NULL || name == NULL || !set_peer(ssl, name) ||
+        (is_offering_h2 && SSL_set_alpn_protos(ssl, both, sizeof(both) - 1) != 0)) {
         SSL_free(ssl);
         BIO_free(bio);
         lc__free(name);
@@ -286,6 +288,15 @@ lc__tls_open(struct lc_conn *conn)
     }
     conn->ssl = ssl;
     return 0;
+}
+
+bool
+lc__tls_is_h2(const struct lc_conn *conn)
+{
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+    SSL_get0_alpn_selected(conn->ssl, &name, &len);
+    return len == 2 && memcmp(name, "h2", 2) == 0;
 }
 
 static void

@@ -12,8 +12,10 @@ struct lc_session;
 
 enum lc_tls_step { LCORE_TLS_DONE, LCORE_TLS_WANT_READ, LCORE_TLS_WANT_WRITE, LCORE_TLS_FAILED };
 
-/* Sets conn->ssl up for conn->origin. LCE_NOMEM, LCE_TLS. */
-int lc__tls_open(struct lc_conn *conn);
+/* Sets conn->ssl up for conn->origin; offers HTTP/2 beside HTTP/1.1 (ALPN) if asked to. LCE_NOMEM, LCE_TLS. */
+int lc__tls_open(struct lc_conn *conn, bool is_offering_h2);
+/* After the handshake: whether the server chose HTTP/2. */
+bool lc__tls_is_h2(const struct lc_conn *conn);
 /* Goes on with the handshake; on FAILED reason, errnum and text are set. */
 enum lc_tls_step lc__tls_handshake(struct lc_conn *conn, enum lc_fail *reason, int *errnum, char *text, size_t size);
 /* Bytes, 0 at the end (with or without close_notify), or -errno: EAGAIN, or EPROTO where TLS itself failed. */

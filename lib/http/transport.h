@@ -13,6 +13,8 @@ struct lc_transport {
 
 /* Our codec on a connection of the session's pool. */
 extern const struct lc_transport lc__transport_direct;
+/* A stream of the session's HTTP/2 connection to the origin. */
+extern const struct lc_transport lc__transport_h2;
 /* A whole libcurl transfer. */
 extern const struct lc_transport lc__transport_transfer;
 

@@ -2,14 +2,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/conn.h"
 #include "http/exchange.h"
 #include "http/session.h"
-#include "http/tls.h"
 #include "loop/io.h"
 
 /* Of TLS records, between two looks at the loop. */
@@ -93,7 +91,7 @@ lc_wire_read(struct lc_wire *wire, void *data, size_t size)
         return -ECONNABORTED;
     }
     conn->receives_left = RECEIVES_AT_ONCE;
-    ssize_t got = conn->ssl == NULL ? lc__conn_receive(conn, data, size) : lc__tls_read(conn, data, size);
+    ssize_t got = lc__conn_read(conn, data, size);
     if (got == -EAGAIN) {
         lc_io_start(wire->session->http->loop, &conn->read_io);
     } else if (got > 0) {
@@ -116,16 +114,8 @@ lc_wire_write(struct lc_wire *wire, const void *data, size_t size)
     if (wire->timings.sent_ns == 0) {
         wire->timings.sent_ns = lc_clock_monotonic_ns();
     }
-    ssize_t sent;
-    if (conn->ssl != NULL) {
-        conn->receives_left = RECEIVES_AT_ONCE;
-        sent = lc__tls_write(conn, data, size);
-    } else {
-        do {
-            sent = send(conn->read_io.fd, data, size, MSG_NOSIGNAL);
-        } while (sent < 0 && errno == EINTR);
-        sent = sent < 0 ? -errno : sent;
-    }
+    conn->receives_left = RECEIVES_AT_ONCE;
+    ssize_t sent = lc__conn_write(conn, data, size);
     if (sent == -EAGAIN) {
         lc_io_start(wire->session->http->loop, &wire->write_io);
     }

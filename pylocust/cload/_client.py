@@ -601,7 +601,7 @@ def _raw(response: Any) -> HTTPResponse | None:
         headers=headers,
         status=response.status_code,
         version=version,
-        version_string=f"HTTP/{version // 10}.{version % 10}",
+        version_string=response.http_version,
         reason=response.reason,
         preload_content=False,
         decode_content=False,

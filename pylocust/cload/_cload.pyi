@@ -15,6 +15,8 @@ __version__: Final[str]
 
 # --- the module ---
 
+# Raises NotImplementedError, with a remedy, where this version of HTTP (1, 2, 3) cannot be spoken here.
+def check_http_version(version: int, /) -> None: ...
 def set_client_helpers(helpers: object, /) -> None: ...
 def set_task_helpers(helpers: object, /) -> None: ...
 def set_rpc_helpers(helpers: object, /) -> None: ...
@@ -93,7 +95,13 @@ class HttpSession(_AnySession):
     trust_env: Any
     max_redirects: Any
     def __init__(
-        self, base_url: str, request_event: Any = None, user: Any = None, *, pool_manager: Any = None
+        self,
+        base_url: str,
+        request_event: Any = None,
+        user: Any = None,
+        *,
+        pool_manager: Any = None,
+        http_version: int = 1,
     ) -> None: ...
     def get(self, url: str, *, name: str | None = None, catch_response: bool = False, **kwargs: Any) -> Any: ...
     def options(self, url: str, *, name: str | None = None, catch_response: bool = False, **kwargs: Any) -> Any: ...
@@ -187,6 +195,9 @@ class _AnyResponse:
     _content: Any
     _is_fast: bool
     _base_url: Any
+    # What the answer came by, as "HTTP/1.1" or "HTTP/2"; None where there is none.
+    @property
+    def http_version(self) -> str | None: ...
     @property
     def timings(self) -> ResponseTimings | None: ...
     @property

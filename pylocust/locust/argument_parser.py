@@ -30,6 +30,8 @@ PROGRAM = "cload"
 version = locust.__version__
 
 # From the weakest to the strongest.
+#: title of the options that Locust does not have
+CLOAD_GROUP = "cload options"
 DEFAULT_CONFIG_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 
 
@@ -589,6 +591,21 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
     option("--equal-weights", help="Give all user classes and all their tasks the same weight", **flag)
     option("--profile", type=str, help="A name for this kind of test, shown in the report")
     option("--otel", env_var="LOCUST_ENABLE_OPENTELEMETRY", help="Send traces and metrics to OpenTelemetry", **flag)
+
+    group = parser.add_argument_group(CLOAD_GROUP, "What Locust does not have.")
+    option(
+        "--http2",
+        env_var="LOCUST_HTTP2",
+        help="HttpUsers and FastHttpUsers speak HTTP/2 with servers that can, all calls of a user over one connection;"
+        " without TLS, from the first byte on. A class may say http2 = True or False for itself",
+        **flag,
+    )
+    option(
+        "--http3",
+        env_var="LOCUST_HTTP3",
+        help="The same with HTTP/3, where libcurl was built with it, and only over TLS",
+        **flag,
+    )
 
     group = parser.add_argument_group("User classes")
     option(

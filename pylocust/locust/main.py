@@ -17,6 +17,7 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+import _cload
 import gevent
 from cload import __version__ as own_version
 
@@ -539,6 +540,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if options.master and options.worker:
         _stop_with_error("--master and --worker are for different processes", 255)
     user_classes = _choose_classes(available_users, options.user_classes)
+    if not options.master and (options.http3 or any(getattr(cls, "http3", False) for cls in user_classes)):
+        try:
+            _cload.check_http_version(3)
+        except NotImplementedError as error:
+            _stop_with_error(str(error))
     if options.processes is not None and not (options.show_task_ratio or options.show_task_ratio_json):
         fork_workers(options)
     fixed_count = sum(user_class.fixed_count for user_class in user_classes)

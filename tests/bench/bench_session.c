@@ -1,5 +1,6 @@
-/* How many requests a second sessions make: `bench_session URL [sessions] [seconds] [ca-file]`. Each session sends its
- * next GET when the last response came. Pin it and the server to different cores and compare with
+/* How many requests a second sessions make: `bench_session URL [sessions] [seconds] [ca-file or -] [HTTP version]
+ * [streams]`. Each session has that many calls in flight, one unless said otherwise, and sends the next GET when the
+ * response came. Pin it and the server to different cores and compare with
  * `wrk -t1 -c<sessions>` pinned to the same core. Prints one line. */
 #include <signal.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ int
 main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: bench_session URL [sessions] [seconds] [ca-file]\n");
+        fprintf(stderr, "usage: bench_session URL [sessions] [seconds] [ca-file or -] [1, 2 or 3] [streams]\n");
         return 2;
     }
     int count = argc > 2 ? atoi(argv[2]) : 100;
@@ -91,7 +92,11 @@ main(int argc, char **argv)
     }
     struct lc_session_options options;
     lc_session_options_init(&options);
-    if (argc > 4) {
+    if (argc > 5) {
+        options.version = (enum lc_http_version)(atoi(argv[5]) - 1);
+    }
+    int streams = argc > 6 ? atoi(argv[6]) : 1;
+    if (argc > 4 && strcmp(argv[4], "-") != 0) {
         options.tls =
             lc_tls_new(&(struct lc_tls_options){.size = sizeof(struct lc_tls_options), .ca_file = argv[4]}, &error);
         if (options.tls == NULL) {
@@ -106,7 +111,9 @@ main(int argc, char **argv)
             fprintf(stderr, "%s\n", error.text);
             return 1;
         }
-        ask(&users[i]);
+        for (int k = 0; k < streams; k++) {
+            ask(&users[i]);
+        }
     }
     int64_t begin_ns = lc_clock_monotonic_ns();
     double begin_cpu_s = cpu_s();

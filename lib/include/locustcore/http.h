@@ -35,6 +35,8 @@ extern "C" {
     X(BAD_CHUNK, "malformed chunk")                                                                                    \
     X(INCOMPLETE, "body ended early")                                                                                  \
     X(DECODE, "content encoding could not be decoded")                                                                 \
+    X(PROTOCOL, "malformed HTTP/2")                                                                                    \
+    X(STREAM, "stream reset by the server")                                                                            \
     X(TOO_MANY_REDIRECTS, "too many redirects")                                                                        \
     X(BAD_REDIRECT, "redirect to a URL that cannot be used")                                                           \
     X(TOO_LARGE, "body larger than the limit")                                                                         \
@@ -69,6 +71,15 @@ LCORE_API struct lc_http *lc_http_new(struct lc_loop *loop, struct lc_error *err
 /* Every session must be freed before. Not from inside a callback of its loop. */
 LCORE_API void lc_http_free(struct lc_http *http);
 
+/* What a session speaks where the server does. HTTP_2: over TLS what both agree on in the handshake (ALPN), without TLS
+ * from the first byte on ("prior knowledge"); a server that turns out not to speak it is talked to in HTTP/1.1, and
+ * that is remembered. All calls of the session to one server share one connection, each on a stream of its own; those
+ * beyond the number the server allows wait. HTTP_3: as libcurl does it, HTTP/2 and HTTP/1.1 included, and HTTP/1.1
+ * without TLS. What a response came by is in its http_major. */
+enum lc_http_version { LCORE_HTTP_1, LCORE_HTTP_2, LCORE_HTTP_3 };
+/* LCE_UNSUPPORTED, with a reason and a remedy in `error`, where this build cannot speak it; LCE_INVALID. */
+LCORE_API int lc_http_check_version(enum lc_http_version version, struct lc_error *error);
+
 struct lc_session;
 struct lc_session_options {
     size_t size;                /* sizeof(struct lc_session_options) */
@@ -82,6 +93,7 @@ struct lc_session_options {
     const char *proxy;                       /* URL for both schemes (http, https, socks4/5/5h); NULL: none */
     bool is_using_env_proxy;                 /* http_proxy, https_proxy, all_proxy, no_proxy */
     uint64_t max_body_bytes;                 /* 0: no limit */
+    enum lc_http_version version;
 };
 LCORE_API void lc_session_options_init(struct lc_session_options *options);
 LCORE_API struct lc_session *lc_session_new(struct lc_http *http, const struct lc_session_options *options,
@@ -140,7 +152,7 @@ typedef void lc_exchange_fn(struct lc_exchange *exchange, struct lc_response *re
  * connection, arrives as a response. start_ns is the CLOCK_MONOTONIC time the call counts from; 0: now. */
 LCORE_API int lc_session_start(struct lc_session *session, const struct lc_request *request, int64_t start_ns,
                                lc_exchange_fn *fn, void *arg, struct lc_exchange **out, struct lc_error *error);
-/* The exchange is gone at once, its connection closed, fn not called. */
+/* The exchange is gone at once, its connection closed (its stream reset in HTTP/2), fn not called. */
 LCORE_API void lc_exchange_cancel(struct lc_exchange *exchange);
 
 /* Everything is CLOCK_MONOTONIC nanoseconds, 0 where it did not happen (a kept-alive connection has no DNS). */
@@ -161,14 +173,15 @@ LCORE_API void lc_timings_phases(const struct lc_timings *timings, struct lc_pha
 /* A response: one allocation for small ones, immutable, owned by whoever got it. */
 struct lc_response {
     int status;     /* 0 when fail != NONE and no head arrived */
-    int http_minor; /* HTTP/1.x */
+    int http_major; /* 1, 2, 3 */
+    int http_minor; /* of HTTP/1.x; else 0 */
     enum lc_fail fail;
     int fail_errno;           /* errno of refused, reset, ... or 0 */
     struct lc_str fail_text;  /* what a person should read; empty when fail is NONE */
     struct lc_str method;     /* of the last hop */
     struct lc_str url;        /* of the last hop, as sent, without fragment removed */
     struct lc_str sent_head;  /* request line and headers of the last hop, as sent (no body) */
-    struct lc_str reason;     /* of the status line */
+    struct lc_str reason;     /* of the status line; the usual one in HTTP/2 and 3, which have none */
     struct lc_str head;       /* header lines as received, without the status line, each ending in CRLF or LF */
     struct lc_str body;       /* decoded unless NO_DECODE */
     uint64_t wire_body_bytes; /* body bytes before decoding */

@@ -29,7 +29,7 @@ from requests.utils import get_encoding_from_headers
 
 from ..exception import LocustError, StopTest
 from ..user import User
-from ..user.users import RestMixin
+from ..user.users import RestMixin, chosen_http_version
 from ..util.deprecation import FastHttpLocust
 
 __all__ = [
@@ -575,7 +575,7 @@ class LocustUserAgent:
     def __init__(self, session: FastHttpSession) -> None:
         self._session = session
         self.clientpool: Any = _ClientPool(session)
-        self.default_headers = _DefaultHeaders(session, session._options[4])
+        self.default_headers = _DefaultHeaders(session, session._options[5])
 
     @property
     def cookiejar(self) -> Any:
@@ -639,12 +639,13 @@ def _make_options(
     max_retries: int,
     codes: frozenset[int],
     is_general: bool,
+    http_version: int,
 ) -> tuple[Any, ...]:
     merged = Headers({"User-Agent": _USER_AGENT})
     merged.update(headers)
     merged.setdefault(*_ACCEPT_ENCODING_LINE)
     return (
-        _tls(insecure), connection_timeout or 0.0, network_timeout or 0.0, proxy,
+        _tls(insecure), connection_timeout or 0.0, network_timeout or 0.0, proxy, http_version,
         _header_pairs(dict(merged.itermerged())), max_redirects, max_retries, _status_table(codes),
         FastResponse, ErrorResponse, ResponseContextManager, is_general,
     )  # fmt: skip
@@ -655,7 +656,8 @@ class FastHttpSession(_cload.FastHttpSession):
 
     `insecure`: certificates are not checked. `client_pool`: its concurrency is a limit for all sessions that share it.
     `ssl_context_factory`: called once, for HTTPS. Further keywords: max_redirects, max_retries, headers,
-    connection_timeout, network_timeout, proxy_host, proxy_port, proxy_user, proxy_password.
+    connection_timeout, network_timeout, proxy_host, proxy_port, proxy_user, proxy_password, http_version (1, 2, 3: the
+    highest that is spoken).
     """
 
     request_name: str | None
@@ -678,6 +680,7 @@ class FastHttpSession(_cload.FastHttpSession):
         proxy_port: int | None = None,
         proxy_user: str | None = None,
         proxy_password: str | None = None,
+        http_version: int = 1,
         **_others: Any,
     ) -> None:
         base_url, auth = _without_credentials(base_url or "")
@@ -687,10 +690,10 @@ class FastHttpSession(_cload.FastHttpSession):
                 raise ValueError("proxy_host needs a proxy_port")
             login = f"{proxy_user or ''}:{proxy_password or ''}@" if proxy_user or proxy_password else ""
             proxy = f"http://{login}{proxy_host}:{proxy_port}"
-        arguments = (
+        arguments: tuple[Any, ...] = (
             bool(insecure), connection_timeout, network_timeout, proxy, tuple((headers or {}).items()),
             max(0, int(max_redirects)), max(0, int(max_retries)), LocustUserAgent.valid_response_codes,
-            client_pool is not None or ssl_context_factory is not None,
+            client_pool is not None or ssl_context_factory is not None, http_version,
         )  # fmt: skip
         options = _options_cache.get(arguments)
         if options is None:
@@ -1034,6 +1037,9 @@ class FastHttpUser(User, RestMixin[RestResponseContextManager]):
     proxy_port: int | None = None
     # A geventhttpclient pool whose concurrency is to hold for all users that share it.
     client_pool: Any = None
+    # Whether HTTP/2 or HTTP/3 is spoken with servers that can; None: what the options --http2 and --http3 say.
+    http2: bool | None = None
+    http3: bool | None = None
     # Makes the SSLContext for HTTPS.
     ssl_context_factory: Callable[..., Any] | None = None
 
@@ -1058,4 +1064,5 @@ class FastHttpUser(User, RestMixin[RestResponseContextManager]):
             concurrency=self.concurrency,
             proxy_host=self.proxy_host,
             proxy_port=self.proxy_port,
+            http_version=chosen_http_version(self),
         )

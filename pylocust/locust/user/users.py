@@ -211,10 +211,28 @@ def _places(error: Exception) -> list[str]:
     return places
 
 
+def chosen_http_version(user: User) -> int:
+    """The highest version of HTTP that the user speaks, where the server does: what its class says, else the options."""
+    own = {3: user.http3, 2: user.http2}  # type: ignore[attr-defined]
+    options = getattr(user.environment, "parsed_options", None)
+    version = next((number for number, wanted in own.items() if wanted), None) or next(
+        (number for number, wanted in own.items() if wanted is None and getattr(options, f"http{number}", False)), 1
+    )
+    if version > 2:
+        try:
+            _cload.check_http_version(version)
+        except NotImplementedError as error:
+            raise StopTest(str(error)) from None
+    return version
+
+
 class HttpUser(User, RestMixin[Any]):
     """A user with an HTTP client: ``self.client``, a session that keeps cookies and connections."""
 
     abstract = True
+    # Whether HTTP/2 or HTTP/3 is spoken with servers that can; None: what the options --http2 and --http3 say.
+    http2: bool | None = None
+    http3: bool | None = None
     # Connections shared among users, where that is wanted.
     pool_manager: PoolManager | None = None
 
@@ -231,6 +249,7 @@ class HttpUser(User, RestMixin[Any]):
             request_event=self.environment.events.request,
             user=self,
             pool_manager=self.pool_manager,
+            http_version=chosen_http_version(self),
         )
         # Proxies and passwords of whoever starts the test are not the simulated user's.
         self.client.trust_env = False

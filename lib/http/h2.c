@@ -1,0 +1,724 @@
+/* The transport that is a stream of a shared connection. The connection is made by the first exchange that needs it and
+ * belongs to none: each waits with a time limit of its own, and the last one that gives up cancels it. */
+#include "http/h2.h"
+
+#include <errno.h>
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "http/connector.h"
+#include "http/http.h"
+#include "http/session.h"
+#include "http/tls.h"
+#include "loop/io.h"
+
+/* Per session; the one that was idle for longest goes. */
+#define IDLE_MAX 10
+/* How often a server may say of one call that it did not look at it. */
+#define REFUSALS_MAX 5
+#define RECEIVES_PER_ROUND 64
+/* A TLS record. */
+#define RECORD_MAX 16384
+/* A connection idle for longer than this is looked at before a request is trusted to it. */
+#define TRUSTED_IDLE_NS (100 * LCORE_NS_PER_MS)
+
+/* ---- life ---- */
+
+/* Frees it, or all but the memory while somebody holds it. */
+static void
+h2_free(struct lc_h2 *h2)
+{
+    struct lc_loop *loop = h2->session->http->loop;
+    h2->is_dead = true;
+    lc_list_remove(&h2->link);
+    lc_list_remove(&h2->later.link);
+    if (h2->connect != NULL) {
+        lc_connector_cancel(h2->connect);
+    }
+    if (h2->codec != NULL) {
+        lc__h2_end_codec(h2);
+    }
+    struct lc_list *lists[] = {&h2->waiting, &h2->open, &h2->done};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct lc_list *link;
+        while ((link = lc_list_pop(lists[i])) != NULL) {
+            lc__free(LCORE_CONTAINER(link, struct lc_h2_stream, link));
+        }
+    }
+    if (h2->conn != NULL) {
+        lc_io_stop(loop, &h2->write_io);
+        lc__conn_close(h2->conn);
+    }
+    lc_buffer_fini(&h2->pending);
+    lc__origin_unref(h2->origin);
+    if (h2->holds == 0) {
+        lc__free(h2);
+    }
+}
+
+/* Ends a hold. False: it is gone. */
+static bool
+let_be(struct lc_h2 *h2)
+{
+    bool is_dead = h2->is_dead;
+    if (--h2->holds == 0 && is_dead) {
+        lc__free(h2);
+    }
+    return !is_dead;
+}
+
+static struct lc_h2 *
+find(struct lc_session *session, const struct lc_origin *origin)
+{
+    for (struct lc_list *link = session->h2s.next; link != &session->h2s;) {
+        struct lc_h2 *h2 = LCORE_CONTAINER(link, struct lc_h2, link);
+        link = link->next;
+        if (h2->origin != origin || h2->is_draining) {
+            continue;
+        }
+        if (h2->codec != NULL && h2->live_count == 0 && h2->holds == 0 &&
+            lc_clock_monotonic_ns() - h2->idle_since_ns > TRUSTED_IDLE_NS) {
+            char byte;
+            ssize_t got = recv(h2->conn->read_io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+            if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+                h2_free(h2);
+                continue;
+            }
+        }
+        return h2;
+    }
+    return NULL;
+}
+
+static void on_connected(void *arg, const struct lc_connect_result *result);
+
+static struct lc_h2 *
+connect_anew(struct lc_session *session, struct lc_origin *origin)
+{
+    size_t count = 0;
+    struct lc_h2 *idle = NULL;
+    for (struct lc_list *link = session->h2s.next; link != &session->h2s; link = link->next) {
+        struct lc_h2 *other = LCORE_CONTAINER(link, struct lc_h2, link);
+        if (other->live_count == 0 && other->holds == 0) {
+            count++;
+            idle = idle == NULL || other->idle_since_ns < idle->idle_since_ns ? other : idle;
+        }
+    }
+    if (count >= IDLE_MAX) {
+        h2_free(idle);
+    }
+    struct lc_h2 *h2 = lc__calloc(1, sizeof(*h2));
+    if (h2 == NULL) {
+        return NULL;
+    }
+    h2->session = session;
+    h2->origin = lc__origin_ref(origin);
+    lc_list_init(&h2->waiting);
+    lc_list_init(&h2->open);
+    lc_list_init(&h2->done);
+    lc_list_init(&h2->wholes);
+    lc_list_prepend(&session->h2s, &h2->link);
+    if (lc_connector_start(session->http->connector, origin->connect_host, origin->connect_port, origin->proxy,
+                           on_connected, h2, &h2->connect) < 0) {
+        h2_free(h2);
+        return NULL;
+    }
+    return h2;
+}
+
+/* The stream is in no list after it, and freed or, if nghttp2 still knows it, nobody's. */
+static void
+let_go(struct lc_h2_stream *stream)
+{
+    struct lc_h2 *h2 = stream->h2;
+    lc_timer_stop(h2->session->http->loop, &stream->exchange->timer);
+    stream->exchange->stream = NULL;
+    stream->exchange = NULL;
+    h2->live_count--;
+    if (h2->live_count == 0) {
+        h2->idle_since_ns = lc_loop_now_ns(h2->session->http->loop);
+    }
+    lc_list_remove(&stream->link);
+    lc_list_remove(&stream->whole_link);
+    if (stream->id == 0 || stream->is_closed || h2->codec == NULL) {
+        lc__free(stream);
+        return;
+    }
+    lc_list_append(&h2->open, &stream->link);
+    if (stream->fail == LCORE_FAIL_NONE) {
+        /* Canceled, or the answer came before all of the body went. */
+        lc__h2_reset_stream(stream);
+    }
+}
+
+/* Goes round once more, by the exchange's transport. */
+static void
+start_again(struct lc_exchange *exchange)
+{
+    lc__exchange_reset_response(exchange);
+    exchange->timings =
+        (struct lc_timings){.start_ns = exchange->timings.start_ns, .hop_ns = exchange->timings.hop_ns};
+    exchange->transport->start(exchange);
+}
+
+static bool
+is_refused_again(struct lc_exchange *exchange)
+{
+    return exchange->refusals++ >= REFUSALS_MAX;
+}
+
+/* ---- the end of a stream ---- */
+
+static void
+describe_early_end(const struct lc_exchange *exchange, const char *why, char *text, size_t size)
+{
+    int len = snprintf(text, size, "body ended early after %llu bytes", (unsigned long long)exchange->wire_body_bytes);
+    if (exchange->in_head.content_length > (int64_t)exchange->wire_body_bytes) {
+        len += snprintf(text + len, size - (size_t)len, ", %llu more were announced",
+                        (unsigned long long)exchange->in_head.content_length - exchange->wire_body_bytes);
+    }
+    snprintf(text + len, size - (size_t)len, ": %s", why);
+}
+
+/* Tells how a stream of h2->done ended. */
+static void
+settle(struct lc_h2_stream *stream)
+{
+    struct lc_h2 *h2 = stream->h2;
+    struct lc_exchange *exchange = stream->exchange;
+    char text[400], why[240] = "";
+    struct lc_hop hop = {.fail = stream->fail, .major = 2, .is_kept_alive = stream->is_reused};
+    bool is_reset = !stream->is_ended && stream->fail == LCORE_FAIL_NONE;
+    if (stream->is_refused && is_reset && !is_refused_again(exchange)) {
+        let_go(stream);
+        start_again(exchange);
+        return;
+    }
+    if (is_reset && stream->error_code == NGHTTP2_HTTP_1_1_REQUIRED && !exchange->has_head) {
+        let_go(stream);
+        exchange->transport = &lc__transport_direct;
+        start_again(exchange);
+        return;
+    }
+    if (is_reset) {
+        snprintf(why, sizeof(why), "stream reset by the server: %s (%u)", lc__h2_error_name(stream->error_code),
+                 (unsigned)stream->error_code);
+        hop.fail = LCORE_FAIL_STREAM;
+    } else if (stream->fail == LCORE_FAIL_PROTOCOL) {
+        snprintf(why, sizeof(why), "malformed HTTP/2: %s", h2->why[0] == '\0' ? "protocol error" : h2->why);
+    }
+    if (exchange->has_head && (is_reset || stream->fail == LCORE_FAIL_PROTOCOL)) {
+        describe_early_end(exchange, why, text, sizeof(text));
+        hop.fail = LCORE_FAIL_INCOMPLETE;
+        hop.text = lc_str_from(text);
+    } else {
+        hop.text = lc_str_from(why);
+    }
+    if (hop.fail == LCORE_FAIL_NONE) {
+        h2->served++;
+        hop.fail = lc__exchange_end_body(exchange);
+    }
+    lc__exchange_describe(exchange, &hop);
+    if (stream->whole.data != NULL) {
+        hop.body = stream->whole;
+        hop.body_buffer = NULL;
+    }
+    let_go(stream);
+    lc__exchange_finish(exchange, &hop);
+}
+
+/* ---- the end of a connection ---- */
+
+/* The connection is gone: one of its streams. */
+static void
+lose(struct lc_h2_stream *stream, const struct lc_hop *how)
+{
+    struct lc_exchange *exchange = stream->exchange;
+    bool is_gone = how->fail == LCORE_FAIL_CLOSED || how->fail == LCORE_FAIL_RESET || how->fail == LCORE_FAIL_SEND;
+    bool is_stale = is_gone && stream->is_reused && lc__exchange_may_retry(exchange);
+    bool is_unseen = stream->id == 0 || exchange->sent == 0;
+    struct lc_hop hop = *how;
+    char text[400];
+    hop.is_kept_alive = stream->is_reused;
+    let_go(stream);
+    if (is_stale || (is_unseen && !is_refused_again(exchange))) {
+        exchange->is_retried |= is_stale;
+        start_again(exchange);
+        return;
+    }
+    if (exchange->has_head && how->fail != LCORE_FAIL_INTERNAL) {
+        char why[200];
+        snprintf(why, sizeof(why), "%.*s", how->text.len > 199 ? 199 : (int)how->text.len, how->text.data);
+        describe_early_end(exchange, why, text, sizeof(text));
+        hop.fail = LCORE_FAIL_INCOMPLETE;
+        hop.text = lc_str_from(text);
+    }
+    lc__exchange_describe(exchange, &hop);
+    lc__exchange_finish(exchange, &hop);
+}
+
+/* Tells everybody and frees it. */
+static void
+end_connection(struct lc_h2 *h2, enum lc_fail reason, int errnum, const char *text)
+{
+    char copy[256];
+    snprintf(copy, sizeof(copy), "%s", text);
+    struct lc_hop how = {.fail = reason, .errnum = errnum, .text = lc_str_from(copy), .major = 2};
+    h2->is_draining = true;
+    h2->holds++;
+    while (!lc_list_is_empty(&h2->done)) {
+        settle(LCORE_CONTAINER(h2->done.next, struct lc_h2_stream, link));
+    }
+    if (h2->codec != NULL) {
+        lc__h2_end_codec(h2);
+    }
+    while (!lc_list_is_empty(&h2->open)) {
+        struct lc_h2_stream *stream = LCORE_CONTAINER(h2->open.next, struct lc_h2_stream, link);
+        if (stream->exchange == NULL) {
+            lc_list_remove(&stream->link);
+            lc__free(stream);
+        } else {
+            lose(stream, &how);
+        }
+    }
+    while (!lc_list_is_empty(&h2->waiting)) {
+        lose(LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link), &how);
+    }
+    if (let_be(h2)) {
+        h2_free(h2);
+    }
+}
+
+/* No connection came about: nobody is served. */
+static void
+fail_waiting(struct lc_h2 *h2, const struct lc_hop *hop)
+{
+    h2->is_draining = true;
+    h2->holds++;
+    while (!lc_list_is_empty(&h2->waiting)) {
+        struct lc_h2_stream *stream = LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link);
+        struct lc_exchange *exchange = stream->exchange;
+        let_go(stream);
+        lc__exchange_finish(exchange, hop);
+    }
+    if (let_be(h2)) {
+        h2_free(h2);
+    }
+}
+
+/* When the connection was made, as far as the exchange waited for it. */
+static void
+take_timings(const struct lc_h2 *h2, struct lc_exchange *exchange)
+{
+    int64_t start_ns = exchange->timings.hop_ns;
+    exchange->timings.dns_ns = h2->dns_ns > start_ns ? h2->dns_ns : 0;
+    exchange->timings.connected_ns = h2->connected_ns > start_ns ? h2->connected_ns : 0;
+    exchange->timings.tls_ns = h2->tls_ns > start_ns ? h2->tls_ns : 0;
+}
+
+/* The server speaks HTTP/1.1. The connection, if it is of use, serves the first; the others get their own. */
+static void
+fall_back(struct lc_h2 *h2, bool is_conn_usable)
+{
+    struct lc_conn *conn = h2->conn;
+    if (h2->codec != NULL) {
+        lc__h2_end_codec(h2);
+    }
+    if (conn != NULL) {
+        lc_io_stop(h2->session->http->loop, &h2->write_io);
+        conn->h2 = NULL;
+        h2->conn = NULL;
+    }
+    h2->is_draining = true;
+    if (h2->origin->spoken == LCORE_SPOKEN_UNKNOWN) {
+        h2->origin->spoken = LCORE_SPOKEN_H1;
+    }
+    bool is_taken = false;
+    for (;;) {
+        struct lc_list *link = lc_list_pop(&h2->open);
+        link = link == NULL ? lc_list_pop(&h2->waiting) : link;
+        if (link == NULL) {
+            break;
+        }
+        struct lc_h2_stream *stream = LCORE_CONTAINER(link, struct lc_h2_stream, link);
+        struct lc_exchange *exchange = stream->exchange;
+        if (exchange == NULL) {
+            lc__free(stream);
+            continue;
+        }
+        let_go(stream);
+        /* Started anew none of them ends before this function does. */
+        if (is_conn_usable && !is_taken) {
+            is_taken = true;
+            exchange->transport = &lc__transport_direct;
+            take_timings(h2, exchange);
+            lc__conn_adopt(conn, exchange);
+            continue;
+        }
+        if (h2->origin->spoken == LCORE_SPOKEN_H1) {
+            exchange->transport = &lc__transport_direct;
+        }
+        start_again(exchange);
+    }
+    if (conn != NULL && !is_taken) {
+        lc__conn_close(conn);
+    }
+    h2_free(h2);
+}
+
+/* ---- at work ---- */
+
+/* Tells what is over, hands over what waits, sends. False: the connection is gone. */
+static bool
+service(struct lc_h2 *h2)
+{
+    h2->holds++;
+    do {
+        while (!lc_list_is_empty(&h2->done)) {
+            settle(LCORE_CONTAINER(h2->done.next, struct lc_h2_stream, link));
+        }
+        if (h2->is_dead) {
+            break;
+        }
+        lc__h2_save_bodies(h2);
+        lc__h2_submit(h2);
+        if (!lc__h2_flush(h2)) {
+            end_connection(h2, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
+            break;
+        }
+    } while (!lc_list_is_empty(&h2->done));
+    if (!let_be(h2)) {
+        return false;
+    }
+    if (lc__h2_is_over(h2)) {
+        char text[200];
+        bool is_told = h2->has_goaway && h2->goaway_code == NGHTTP2_NO_ERROR;
+        snprintf(text, sizeof(text), "%s%s",
+                 h2->has_goaway ? "" : "malformed HTTP/2: ", h2->why[0] == '\0' ? "protocol error" : h2->why);
+        end_connection(h2, is_told ? LCORE_FAIL_CLOSED : LCORE_FAIL_PROTOCOL, 0, text);
+        return false;
+    }
+    if (h2->is_draining) {
+        /* They look for another connection. */
+        while (!lc_list_is_empty(&h2->waiting)) {
+            struct lc_h2_stream *stream = LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link);
+            struct lc_exchange *exchange = stream->exchange;
+            let_go(stream);
+            start_again(exchange);
+        }
+        if (h2->live_count == 0) {
+            h2_free(h2);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+on_later(struct lc_deferred *deferred)
+{
+    service(LCORE_CONTAINER(deferred, struct lc_h2, later));
+}
+
+static void
+take_end(struct lc_h2 *h2, int errnum)
+{
+    if (!h2->has_received && h2->origin->tls == NULL && h2->origin->spoken == LCORE_SPOKEN_UNKNOWN) {
+        fall_back(h2, false);
+        return;
+    }
+    if (errnum == EPROTO && h2->conn->ssl != NULL) {
+        end_connection(h2, LCORE_FAIL_TLS, 0, lc__tls_why());
+    } else if (h2->has_goaway && h2->goaway_code != NGHTTP2_NO_ERROR) {
+        end_connection(h2, LCORE_FAIL_PROTOCOL, errnum, h2->why);
+    } else if (errnum == 0 && h2->send_errno != 0) {
+        end_connection(h2, LCORE_FAIL_SEND, h2->send_errno, strerror(h2->send_errno));
+    } else if (errnum == ECONNRESET) {
+        end_connection(h2, LCORE_FAIL_RESET, errnum, strerror(errnum));
+    } else {
+        end_connection(h2, LCORE_FAIL_CLOSED, errnum, errnum == 0 ? lc_fail_text(LCORE_FAIL_CLOSED) : strerror(errnum));
+    }
+}
+
+static void
+receive(struct lc_h2 *h2)
+{
+    struct lc_http *http = h2->session->http;
+    struct lc_conn *conn = h2->conn;
+    size_t filled = 0;
+    ssize_t got;
+    conn->receives_left = RECEIVES_PER_ROUND;
+    for (;;) {
+        got = lc__conn_read(conn, http->receive + filled, LCORE_RECEIVE_SIZE - filled);
+        if (got <= 0) {
+            break;
+        }
+        struct lc_str in = {http->receive + filled, (size_t)got};
+        /* The first frame is SETTINGS, which are short: anything but a 0 here is no HTTP/2. */
+        if (!h2->has_received && in.data[0] != 0 && conn->ssl == NULL && h2->origin->spoken != LCORE_SPOKEN_H2) {
+            fall_back(h2, false);
+            return;
+        }
+        h2->has_received = true;
+        h2->origin->spoken = LCORE_SPOKEN_H2;
+        if (!lc__h2_feed(h2, in)) {
+            char text[200];
+            snprintf(text, sizeof(text), "malformed HTTP/2: %s", h2->why);
+            end_connection(h2, LCORE_FAIL_PROTOCOL, 0, text);
+            return;
+        }
+        filled += (size_t)got;
+        if (conn->ssl == NULL) {
+            break;
+        }
+        if (LCORE_RECEIVE_SIZE - filled < RECORD_MAX) {
+            if (!service(h2)) {
+                return;
+            }
+            filled = 0;
+        }
+    }
+    if (service(h2) && got <= 0 && got != -EAGAIN) {
+        take_end(h2, (int)-got);
+    }
+}
+
+/* ---- connecting ---- */
+
+static void
+on_read_timeout(struct lc_timer *timer)
+{
+    struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
+    if (!lc__exchange_is_late(exchange)) {
+        return;
+    }
+    struct lc_h2_stream *stream = exchange->stream;
+    struct lc_h2 *h2 = stream->h2;
+    char text[96];
+    snprintf(text, sizeof(text), "read timed out (%.3g s without a byte%s)", (double)exchange->read_timeout_ns / 1e9,
+             stream->id == 0 ? ", waiting for a stream" : "");
+    struct lc_hop hop = {.fail = LCORE_FAIL_READ_TIMEOUT,
+                         .errnum = ETIMEDOUT,
+                         .text = lc_str_from(text),
+                         .major = 2,
+                         .is_kept_alive = stream->is_reused};
+    lc__exchange_describe(exchange, &hop);
+    lc__loop_defer(h2->session->http->loop, &h2->later, on_later);
+    let_go(stream);
+    lc__exchange_finish(exchange, &hop);
+}
+
+static void
+begin_reading(struct lc_exchange *exchange)
+{
+    struct lc_loop *loop = exchange->session->http->loop;
+    lc_timer_stop(loop, &exchange->timer);
+    exchange->active_ns = lc_clock_monotonic_ns();
+    if (exchange->read_timeout_ns > 0 &&
+        lc_timer_start(loop, &exchange->timer, exchange->active_ns + exchange->read_timeout_ns, on_read_timeout) < 0) {
+        lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
+    }
+}
+
+/* The connection is ready for streams. */
+static void
+begin(struct lc_h2 *h2)
+{
+    if (lc__h2_begin(h2) < 0) {
+        fail_waiting(
+            h2, &(struct lc_hop){.fail = LCORE_FAIL_INTERNAL, .errnum = ENOMEM, .text = LCORE_STR("out of memory")});
+        return;
+    }
+    for (struct lc_list *link = h2->waiting.next; link != &h2->waiting; link = link->next) {
+        struct lc_exchange *exchange = LCORE_CONTAINER(link, struct lc_h2_stream, link)->exchange;
+        take_timings(h2, exchange);
+        begin_reading(exchange);
+    }
+    service(h2);
+}
+
+static void
+go_on_handshake(struct lc_h2 *h2)
+{
+    struct lc_conn *conn = h2->conn;
+    struct lc_loop *loop = h2->session->http->loop;
+    char text[256];
+    int errnum = 0;
+    enum lc_fail reason = LCORE_FAIL_NONE;
+    conn->receives_left = RECEIVES_PER_ROUND;
+    switch (lc__tls_handshake(conn, &reason, &errnum, text, sizeof(text))) {
+    case LCORE_TLS_DONE:
+        conn->is_handshaking = false;
+        lc_io_stop(loop, &h2->write_io);
+        h2->tls_ns = lc_clock_monotonic_ns();
+        if (!lc__tls_is_h2(conn)) {
+            fall_back(h2, true);
+        } else {
+            h2->origin->spoken = LCORE_SPOKEN_H2;
+            begin(h2);
+        }
+        break;
+    case LCORE_TLS_WANT_READ:
+        lc_io_stop(loop, &h2->write_io);
+        break;
+    case LCORE_TLS_WANT_WRITE:
+        lc_io_start(loop, &h2->write_io);
+        break;
+    case LCORE_TLS_FAILED:
+        fail_waiting(h2, &(struct lc_hop){.fail = reason, .errnum = errnum, .text = lc_str_from(text)});
+        break;
+    }
+}
+
+static void
+on_readable(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_conn *conn = io->data;
+    struct lc_h2 *h2 = conn->h2;
+    if (conn->is_handshaking) {
+        go_on_handshake(h2);
+    } else {
+        receive(h2);
+    }
+}
+
+static void
+on_writable(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_h2 *h2 = io->data;
+    if (h2->conn->is_handshaking) {
+        go_on_handshake(h2);
+    } else {
+        service(h2);
+    }
+}
+
+static void
+on_connected(void *arg, const struct lc_connect_result *result)
+{
+    struct lc_h2 *h2 = arg;
+    h2->connect = NULL;
+    h2->dns_ns = result->dns_ns;
+    h2->connected_ns = result->connected_ns;
+    if (result->fd < 0) {
+        fail_waiting(
+            h2, &(struct lc_hop){.fail = result->fail, .errnum = result->errnum, .text = lc_str_from(result->text)});
+        return;
+    }
+    int err = 0;
+    struct lc_conn *conn = lc__conn_new(h2->session, h2->origin, result->fd, true, &err);
+    if (conn == NULL) {
+        close(result->fd);
+        fail_waiting(h2, &(struct lc_hop){.fail = err == LCE_TLS ? LCORE_FAIL_TLS : LCORE_FAIL_INTERNAL});
+        return;
+    }
+    struct lc_loop *loop = h2->session->http->loop;
+    h2->conn = conn;
+    conn->h2 = h2;
+    lc_io_init(&conn->read_io, on_readable, result->fd, EV_READ, conn);
+    lc_io_init(&h2->write_io, on_writable, result->fd, EV_WRITE, h2);
+    lc_io_start(loop, &conn->read_io);
+    if (conn->is_handshaking) {
+        go_on_handshake(h2);
+    } else {
+        begin(h2);
+    }
+}
+
+static void
+on_connect_timeout(struct lc_timer *timer)
+{
+    struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
+    const struct lc_origin *origin = exchange->origin;
+    char text[320];
+    snprintf(text, sizeof(text), "connection to %.*s:%u timed out (%.3g s)",
+             origin->host.len > 200 ? 200 : (int)origin->host.len, origin->host.data, origin->port,
+             (double)exchange->connect_timeout_ns / 1e9);
+    exchange->transport->cancel(exchange);
+    lc__exchange_finish(
+        exchange, &(struct lc_hop){.fail = LCORE_FAIL_CONNECT_TIMEOUT, .errnum = ETIMEDOUT, .text = lc_str_from(text)});
+}
+
+/* ---- the transport ---- */
+
+static void
+h2_start(struct lc_exchange *exchange)
+{
+    struct lc_session *session = exchange->session;
+    struct lc_loop *loop = session->http->loop;
+    struct lc_h2_stream *stream = lc__calloc(1, sizeof(*stream));
+    struct lc_h2 *h2 = stream == NULL ? NULL : find(session, exchange->origin);
+    if (stream != NULL && h2 == NULL) {
+        h2 = connect_anew(session, exchange->origin);
+    }
+    if (h2 == NULL) {
+        lc__free(stream);
+        lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
+        return;
+    }
+    stream->h2 = h2;
+    stream->exchange = exchange;
+    exchange->stream = stream;
+    h2->live_count++;
+    lc_list_append(&h2->waiting, &stream->link);
+    if (h2->codec == NULL) {
+        if (exchange->connect_timeout_ns > 0 &&
+            lc_timer_start(loop, &exchange->timer, lc_clock_monotonic_ns() + exchange->connect_timeout_ns,
+                           on_connect_timeout) < 0) {
+            lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
+        }
+        return;
+    }
+    begin_reading(exchange);
+    if (h2->holds > 0) {
+        return; /* service() goes on with it */
+    }
+    if (h2->live_count > 1) {
+        /* There may be more where this one came from: they go out together. */
+        lc__loop_defer(loop, &h2->later, on_later);
+        return;
+    }
+    lc__h2_submit(h2);
+    if (!lc__h2_flush(h2) || !lc_list_is_empty(&h2->done) || h2->is_draining) {
+        lc__loop_defer(loop, &h2->later, on_later);
+    }
+}
+
+static void
+h2_cancel(struct lc_exchange *exchange)
+{
+    struct lc_h2_stream *stream = exchange->stream;
+    if (stream == NULL) {
+        lc_timer_stop(exchange->session->http->loop, &exchange->timer);
+        return;
+    }
+    struct lc_h2 *h2 = stream->h2;
+    let_go(stream);
+    if (h2->holds > 0) {
+        return;
+    }
+    if (h2->codec == NULL && h2->live_count == 0) {
+        h2_free(h2);
+    } else if (h2->codec != NULL) {
+        lc__loop_defer(h2->session->http->loop, &h2->later, on_later);
+    }
+}
+
+const struct lc_transport lc__transport_h2 = {h2_start, h2_cancel};
+
+void
+lc__h2_close_idle(struct lc_session *session)
+{
+    for (struct lc_list *link = session->h2s.next; link != &session->h2s;) {
+        struct lc_h2 *h2 = LCORE_CONTAINER(link, struct lc_h2, link);
+        link = link->next;
+        if (h2->live_count == 0) {
+            h2_free(h2);
+        }
+    }
+}

@@ -1,0 +1,630 @@
+/* nghttp2 on our own connection. Its callbacks only note what came; nobody else's code is called from inside of them,
+ * because nghttp2 must neither be called again nor freed there. */
+#include <assert.h>
+#include <errno.h>
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "http/h2.h"
+#include "http/h2_head.h"
+#include "http/headers.h"
+#include "http/http.h"
+#include "http/session.h"
+#include "loop/io.h"
+
+/* What a browser grants: bodies flow at full speed, and a window update is needed every few megabytes only. */
+#define STREAM_WINDOW (6 * 1024 * 1024)
+#define CONNECTION_WINDOW (15 * 1024 * 1024)
+/* Servers may allow more, but few say so before the first requests are on their way. */
+#define STREAMS_AT_FIRST 100
+/* As large a head as over HTTP/1.1, in frames of the usual size. */
+#define CONTINUATIONS_MAX (LCORE_H1_MAX_HEAD / 16384 + 1)
+
+/* ---- what came ---- */
+
+static struct lc_h2_stream *
+find_stream(nghttp2_session *codec, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(codec, id);
+}
+
+static void
+note_arrival(struct lc_h2_stream *stream)
+{
+    struct lc_exchange *exchange = stream->exchange;
+    int64_t stamp_ns = stream->h2->conn->stamp_ns;
+    /* The stamp was believed for the connection; the request may have been sent later than that. */
+    if (stamp_ns < exchange->timings.sent_ns) {
+        stamp_ns = exchange->timings.sent_ns;
+    }
+    exchange->has_received = true;
+    exchange->active_ns = lc_loop_now_ns(stream->h2->session->http->loop);
+    exchange->timings.end_ns = stamp_ns;
+    if (exchange->timings.first_byte_ns == 0) {
+        exchange->timings.first_byte_ns = stamp_ns;
+    }
+}
+
+static void
+move_to_done(struct lc_h2_stream *stream)
+{
+    lc_list_remove(&stream->link);
+    lc_list_append(&stream->h2->done, &stream->link);
+}
+
+/* We want no more of it. */
+static void
+give_up(struct lc_h2_stream *stream, enum lc_fail reason)
+{
+    stream->fail = reason;
+    lc__h2_reset_stream(stream);
+    move_to_done(stream);
+}
+
+static void
+forget_head(struct lc_h2_stream *stream)
+{
+    stream->exchange->in.len = 0;
+    stream->exchange->in_head = (struct lc_h1_head){.content_length = -1};
+    stream->status = 0;
+    stream->header_count = 0;
+    stream->has_location = false;
+}
+
+static int
+on_begin_headers(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
+{
+    struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
+    if (stream != NULL && stream->exchange != NULL && !stream->exchange->has_head) {
+        note_arrival(stream);
+        forget_head(stream);
+    }
+    return 0;
+}
+
+static int
+add_header(struct lc_h2_stream *stream, struct lc_str name, struct lc_str value)
+{
+    struct lc_exchange *exchange = stream->exchange;
+    struct lc_h1_head *head = &exchange->in_head;
+    struct lc_buffer *in = &exchange->in;
+    size_t len = name.len + value.len + 4;
+    if (in->capacity - in->len < len && lc_buffer_reserve(in, len) < 0) {
+        return LCE_NOMEM;
+    }
+    char *place = in->data + in->len;
+    memcpy(place, name.data, name.len);
+    place += name.len;
+    *place++ = ':';
+    *place++ = ' ';
+    if (value.len > 0) {
+        memcpy(place, value.data, value.len);
+    }
+    memcpy(place + value.len, "\r\n", 2);
+    in->len += len;
+    switch (name.len) {
+    case 8:
+        if (!stream->has_location && memcmp(name.data, "location", 8) == 0) {
+            stream->has_location = true;
+            stream->location_at = (size_t)(place - in->data);
+            stream->location_len = value.len;
+        }
+        break;
+    case 10:
+        head->has_set_cookie |= memcmp(name.data, "set-cookie", 10) == 0;
+        break;
+    case 14:
+        if (memcmp(name.data, "content-length", 14) == 0) {
+            uint64_t length;
+            head->content_length = lc_str_to_u64(value, &length) && length <= INT64_MAX ? (int64_t)length : -1;
+        }
+        break;
+    case 16:
+        head->has_content_encoding |= value.len > 0 && memcmp(name.data, "content-encoding", 16) == 0;
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int
+on_header(nghttp2_session *codec, const nghttp2_frame *frame, nghttp2_rcbuf *name_of, nghttp2_rcbuf *value_of,
+          uint8_t flags, void *arg)
+{
+    struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
+    if (stream == NULL || stream->exchange == NULL || stream->fail != LCORE_FAIL_NONE || stream->exchange->has_head) {
+        return 0; /* trailers, and what nobody waits for */
+    }
+    nghttp2_vec name_part = nghttp2_rcbuf_get_buf(name_of), value_part = nghttp2_rcbuf_get_buf(value_of);
+    struct lc_str name = {(const char *)name_part.base, name_part.len};
+    struct lc_str value = {(const char *)value_part.base, value_part.len};
+    if (name.data[0] == ':') {
+        /* nghttp2 lets through nothing but :status and three digits. */
+        stream->status = (value.data[0] - '0') * 100 + (value.data[1] - '0') * 10 + (value.data[2] - '0');
+        return 0;
+    }
+    size_t size = stream->exchange->in.len + name.len + value.len + 4;
+    if (++stream->header_count > LCORE_H1_MAX_HEADERS || size > LCORE_H1_MAX_HEAD) {
+        give_up(stream, LCORE_FAIL_HEADER_TOO_LARGE);
+        return 0;
+    }
+    if (add_header(stream, name, value) < 0) {
+        give_up(stream, LCORE_FAIL_INTERNAL);
+    }
+    return 0;
+}
+
+static void
+take_head(struct lc_h2_stream *stream)
+{
+    struct lc_exchange *exchange = stream->exchange;
+    if (stream->status < 200) {
+        forget_head(stream);
+        exchange->timings.first_byte_ns = 0;
+        return;
+    }
+    struct lc_h1_head *head = &exchange->in_head;
+    head->status = stream->status;
+    head->header_count = stream->header_count;
+    head->reason = lc_status_reason(stream->status);
+    head->lines = (struct lc_str){exchange->in.data, exchange->in.len};
+    if (stream->has_location) {
+        head->location = (struct lc_str){exchange->in.data + stream->location_at, stream->location_len};
+    }
+    enum lc_fail reason = lc__exchange_begin_body(exchange);
+    if (reason != LCORE_FAIL_NONE) {
+        give_up(stream, reason);
+    }
+}
+
+static int
+on_data(nghttp2_session *codec, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *arg)
+{
+    struct lc_h2_stream *stream = find_stream(codec, id);
+    if (stream == NULL || stream->exchange == NULL || stream->fail != LCORE_FAIL_NONE || len == 0) {
+        return 0;
+    }
+    struct lc_exchange *exchange = stream->exchange;
+    struct lc_str run = {(const char *)data, len};
+    int64_t length = exchange->in_head.content_length;
+    uint64_t limit = stream->h2->session->max_body_bytes;
+    note_arrival(stream);
+    if (length == (int64_t)len && !exchange->is_decoding && (limit == 0 || len <= limit)) {
+        /* All of it is here: no copy but the response's own. */
+        stream->whole = run;
+        exchange->wire_body_bytes = len;
+        lc_list_append(&stream->h2->wholes, &stream->whole_link);
+        return 0;
+    }
+    if (length > 0 && exchange->collected.data == NULL && !exchange->is_decoding &&
+        (limit == 0 || limit >= (uint64_t)length)) {
+        /* One allocation where the size is known; a size nobody could mean is paid for as it comes. */
+        (void)lc_buffer_reserve(&exchange->collected, length < STREAM_WINDOW ? (size_t)length : STREAM_WINDOW);
+    }
+    enum lc_fail reason = lc__exchange_add_body(exchange, run, &exchange->collected);
+    if (reason != LCORE_FAIL_NONE) {
+        give_up(stream, reason);
+    }
+    return 0;
+}
+
+static void
+note_goaway(struct lc_h2 *h2, const nghttp2_goaway *goaway)
+{
+    h2->is_draining = true;
+    h2->has_goaway = true;
+    h2->goaway_code = goaway->error_code;
+    size_t len = goaway->opaque_data_len < 80 ? goaway->opaque_data_len : 80;
+    int written =
+        snprintf(h2->why, sizeof(h2->why), "server ended the connection: %s", lc__h2_error_name(goaway->error_code));
+    if (len > 0) {
+        char *place = h2->why + written;
+        written =
+            snprintf(place, sizeof(h2->why) - (size_t)written, " (%.*s)", (int)len, (const char *)goaway->opaque_data);
+        for (int i = 0; i < written; i++) {
+            place[i] = place[i] < ' ' || place[i] > '~' ? '?' : place[i];
+        }
+    }
+}
+
+static int
+on_frame(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
+{
+    struct lc_h2 *h2 = arg;
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
+        note_goaway(h2, &frame->goaway);
+        return 0;
+    }
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
+        return 0;
+    }
+    struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
+    if (stream == NULL || stream->exchange == NULL || stream->fail != LCORE_FAIL_NONE) {
+        return 0;
+    }
+    note_arrival(stream);
+    if (frame->hd.type == NGHTTP2_HEADERS && !stream->exchange->has_head) {
+        take_head(stream);
+    }
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && stream->exchange->has_head &&
+        stream->fail == LCORE_FAIL_NONE) {
+        stream->is_ended = true;
+        move_to_done(stream);
+    }
+    return 0;
+}
+
+static int
+on_invalid_frame(nghttp2_session *codec, const nghttp2_frame *frame, int lib_error, void *arg)
+{
+    struct lc_h2_stream *stream = frame->hd.stream_id == 0 ? NULL : find_stream(codec, frame->hd.stream_id);
+    struct lc_h2 *h2 = arg;
+    if (h2->why[0] == '\0') {
+        snprintf(h2->why, sizeof(h2->why), "%s", nghttp2_strerror(lib_error));
+    }
+    if (stream != NULL && stream->exchange != NULL && stream->fail == LCORE_FAIL_NONE && !stream->is_ended) {
+        stream->fail = LCORE_FAIL_PROTOCOL;
+    }
+    return 0;
+}
+
+static int
+on_error(nghttp2_session *codec, int lib_error, const char *text, size_t len, void *arg)
+{
+    struct lc_h2 *h2 = arg;
+    if (h2->why[0] == '\0') {
+        snprintf(h2->why, sizeof(h2->why), "%.*s", (int)len, text);
+    }
+    return 0;
+}
+
+static int
+on_close(nghttp2_session *codec, int32_t id, uint32_t error_code, void *arg)
+{
+    struct lc_h2 *h2 = arg;
+    struct lc_h2_stream *stream = find_stream(codec, id);
+    if (stream == NULL || stream->is_closed) {
+        return 0;
+    }
+    stream->is_closed = true;
+    h2->open_count--;
+    if (stream->exchange == NULL) {
+        lc_list_remove(&stream->link);
+        lc__free(stream);
+        return 0;
+    }
+    if (!stream->is_ended && stream->fail == LCORE_FAIL_NONE) {
+        stream->error_code = error_code;
+        /* Also what GOAWAY leaves out. */
+        stream->is_refused = error_code == NGHTTP2_REFUSED_STREAM;
+    }
+    if (!stream->is_ended) {
+        move_to_done(stream);
+    }
+    return 0;
+}
+
+/* ---- what goes out ---- */
+
+static ssize_t
+on_read_body(nghttp2_session *codec, int32_t id, uint8_t *place, size_t room, uint32_t *flags,
+             nghttp2_data_source *source, void *arg)
+{
+    struct lc_h2_stream *stream = source->ptr;
+    if (stream->exchange == NULL) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    struct lc_str body = stream->exchange->body;
+    size_t left = body.len - stream->body_sent;
+    size_t len = left < room ? left : room;
+    memcpy(place, body.data + stream->body_sent, len);
+    stream->body_sent += len;
+    stream->exchange->active_ns = lc_loop_now_ns(stream->h2->session->http->loop);
+    if (len == left) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    }
+    return (ssize_t)len;
+}
+
+static int
+on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
+{
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
+        if (stream != NULL && stream->exchange != NULL) {
+            struct lc_exchange *exchange = stream->exchange;
+            exchange->sent = 1;
+            exchange->timings.sent_ns = lc_clock_monotonic_ns();
+            exchange->active_ns = exchange->timings.sent_ns;
+        }
+    }
+    return 0;
+}
+
+static int
+on_frame_not_sent(nghttp2_session *codec, const nghttp2_frame *frame, int lib_error, void *arg)
+{
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        /* The server said goodbye before it could be sent. nghttp2 closes the stream next, with another code. */
+        struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
+        if (stream != NULL && stream->exchange != NULL && !stream->is_ended && stream->fail == LCORE_FAIL_NONE) {
+            stream->is_refused = true;
+        }
+    }
+    return 0;
+}
+
+static void *
+allocate(size_t size, void *arg)
+{
+    return lc__alloc(size);
+}
+
+static void
+release(void *memory, void *arg)
+{
+    lc__free(memory);
+}
+
+static void *
+allocate_zeroed(size_t count, size_t size, void *arg)
+{
+    return lc__calloc(count, size);
+}
+
+static void *
+reallocate(void *memory, size_t size, void *arg)
+{
+    return lc__realloc(memory, size);
+}
+
+int
+lc__h2_begin(struct lc_h2 *h2)
+{
+    static nghttp2_mem memory = {NULL, allocate, release, allocate_zeroed, reallocate};
+    static const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LCORE_H1_MAX_HEAD},
+    };
+    struct lc_http *http = h2->session->http;
+    if (http->frames == NULL) {
+        http->frames = lc__alloc(LCORE_FRAMES_SIZE);
+    }
+    nghttp2_session_callbacks *callbacks = NULL;
+    nghttp2_option *options = NULL;
+    int err = LCE_NOMEM;
+    if (http->frames == NULL || nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&options) != 0) {
+        goto done;
+    }
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_error_callback2(callbacks, on_error);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
+    nghttp2_option_set_peer_max_concurrent_streams(options, STREAMS_AT_FIRST);
+    nghttp2_option_set_no_closed_streams(options, 1);
+    nghttp2_option_set_max_send_header_block_length(options, 2 * LCORE_H1_MAX_HEAD);
+#ifdef LCORE_HAS_MAX_CONTINUATIONS
+    nghttp2_option_set_max_continuations(options, CONTINUATIONS_MAX);
+#endif
+    if (nghttp2_session_client_new3(&h2->codec, callbacks, h2, options, &memory) != 0) {
+        h2->codec = NULL;
+        goto done;
+    }
+    if (nghttp2_submit_settings(h2->codec, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0])) == 0 &&
+        nghttp2_session_set_local_window_size(h2->codec, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW) == 0) {
+        err = 0;
+    } else {
+        lc__h2_end_codec(h2);
+    }
+done:
+    nghttp2_option_del(options);
+    nghttp2_session_callbacks_del(callbacks);
+    return err;
+}
+
+void
+lc__h2_end_codec(struct lc_h2 *h2)
+{
+    nghttp2_session_del(h2->codec);
+    h2->codec = NULL;
+}
+
+static bool
+submit_one(struct lc_h2 *h2, struct lc_h2_stream *stream)
+{
+    struct lc_exchange *exchange = stream->exchange;
+    struct lc_buffer *fields = &h2->session->http->scratch;
+    size_t count;
+    struct lc_str head = {exchange->head.data, exchange->head.len};
+    if (lc_h2_request_fields(head, h2->origin->is_https, fields, &count) < 0) {
+        return false;
+    }
+    nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = on_read_body};
+    int32_t id = nghttp2_submit_request(h2->codec, NULL, (const nghttp2_nv *)fields->data, count,
+                                        exchange->body.len > 0 ? &body : NULL, stream);
+    if (id < 0) {
+        return false;
+    }
+    stream->id = id;
+    stream->is_reused = h2->served > 0;
+    h2->open_count++;
+    lc_list_remove(&stream->link);
+    lc_list_append(&h2->open, &stream->link);
+    return true;
+}
+
+void
+lc__h2_submit(struct lc_h2 *h2)
+{
+    if (lc_list_is_empty(&h2->waiting)) {
+        return;
+    }
+    if (!nghttp2_session_check_request_allowed(h2->codec)) {
+        h2->is_draining = true;
+        return;
+    }
+    uint32_t limit = nghttp2_session_get_remote_settings(h2->codec, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    while (!lc_list_is_empty(&h2->waiting) && h2->open_count < limit) {
+        struct lc_h2_stream *stream = LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link);
+        if (!submit_one(h2, stream)) {
+            stream->fail = LCORE_FAIL_INTERNAL;
+            stream->is_closed = true;
+            move_to_done(stream);
+        }
+    }
+}
+
+void
+lc__h2_reset_stream(struct lc_h2_stream *stream)
+{
+    /* Only out of memory can it fail, and then the next flush ends the connection. */
+    (void)nghttp2_submit_rst_stream(stream->h2->codec, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
+}
+
+/* Frames, as many as fit into http->frames; -1: out of memory. */
+static ssize_t
+gather(struct lc_h2 *h2)
+{
+    char *frames = h2->session->http->frames;
+    size_t len = 0;
+    /* nghttp2 hands out a frame at a time: at most the usual size of a frame and its header. */
+    while (len + 16384 + 9 <= LCORE_FRAMES_SIZE) {
+        const uint8_t *data;
+        ssize_t got = nghttp2_session_mem_send(h2->codec, &data);
+        if (got < 0) {
+            return -1;
+        }
+        if (got == 0) {
+            break;
+        }
+        if ((size_t)got > LCORE_FRAMES_SIZE - len) {
+            if (lc_buffer_append(&h2->pending, frames, len) < 0 ||
+                lc_buffer_append(&h2->pending, data, (size_t)got) < 0) {
+                return -1;
+            }
+            return 0;
+        }
+        memcpy(frames + len, data, (size_t)got);
+        len += (size_t)got;
+    }
+    return (ssize_t)len;
+}
+
+/* How many of the bytes went. */
+static size_t
+send_bytes(struct lc_h2 *h2, const char *data, size_t len)
+{
+    size_t sent = 0;
+    while (sent < len) {
+        ssize_t some = lc__conn_write(h2->conn, data + sent, len - sent);
+        if (some == -EAGAIN) {
+            break;
+        }
+        if (some < 0) {
+            /* The peer may have said why before it closed: whatever it is, the read side will see it. */
+            h2->send_errno = (int)-some;
+            shutdown(h2->conn->read_io.fd, SHUT_WR);
+            break;
+        }
+        sent += (size_t)some;
+    }
+    return sent;
+}
+
+bool
+lc__h2_flush(struct lc_h2 *h2)
+{
+    struct lc_http *http = h2->session->http;
+    while (h2->send_errno == 0) {
+        if (h2->pending.len > 0) {
+            lc_buffer_consume(&h2->pending, send_bytes(h2, h2->pending.data, h2->pending.len));
+            if (h2->pending.len > 0) {
+                break;
+            }
+            lc_buffer_fini(&h2->pending);
+        }
+        ssize_t len = gather(h2);
+        if (len < 0) {
+            return false;
+        }
+        if (len == 0 && h2->pending.len == 0) {
+            break;
+        }
+        size_t sent = send_bytes(h2, http->frames, (size_t)len);
+        if (sent < (size_t)len && lc_buffer_append(&h2->pending, http->frames + sent, (size_t)len - sent) < 0) {
+            return false;
+        }
+    }
+    if (h2->pending.len > 0 && h2->send_errno == 0) {
+        lc_io_start(http->loop, &h2->write_io);
+    } else {
+        lc_io_stop(http->loop, &h2->write_io);
+    }
+    return true;
+}
+
+bool
+lc__h2_feed(struct lc_h2 *h2, struct lc_str in)
+{
+    ssize_t used = nghttp2_session_mem_recv(h2->codec, (const uint8_t *)in.data, in.len);
+    if (used < 0 && h2->why[0] == '\0') {
+        snprintf(h2->why, sizeof(h2->why), "%s", nghttp2_strerror((int)used));
+    }
+    return used >= 0;
+}
+
+void
+lc__h2_save_bodies(struct lc_h2 *h2)
+{
+    struct lc_list *link;
+    while ((link = lc_list_pop(&h2->wholes)) != NULL) {
+        struct lc_h2_stream *stream = LCORE_CONTAINER(link, struct lc_h2_stream, whole_link);
+        if (stream->exchange == NULL || stream->fail != LCORE_FAIL_NONE) {
+            continue;
+        }
+        struct lc_str whole = stream->whole;
+        stream->whole = (struct lc_str){0};
+        if (lc_buffer_append_str(&stream->exchange->collected, whole) < 0) {
+            give_up(stream, LCORE_FAIL_INTERNAL);
+        }
+    }
+}
+
+bool
+lc__h2_is_over(const struct lc_h2 *h2)
+{
+    return nghttp2_session_want_read(h2->codec) == 0 && nghttp2_session_want_write(h2->codec) == 0;
+}
+
+const char *
+lc__h2_error_name(uint32_t code)
+{
+    static const char *const names[] = {
+        "NO_ERROR",
+        "PROTOCOL_ERROR",
+        "INTERNAL_ERROR",
+        "FLOW_CONTROL_ERROR",
+        "SETTINGS_TIMEOUT",
+        "STREAM_CLOSED",
+        "FRAME_SIZE_ERROR",
+        "REFUSED_STREAM",
+        "CANCEL",
+        "COMPRESSION_ERROR",
+        "CONNECT_ERROR",
+        "ENHANCE_YOUR_CALM",
+        "INADEQUATE_SECURITY",
+        "HTTP_1_1_REQUIRED",
+    };
+    return code < sizeof(names) / sizeof(names[0]) ? names[code] : "unknown error code";
+}

@@ -202,6 +202,12 @@ cload__session_get_base_url(PyObject *object, void *Py_UNUSED(closure))
     return Py_NewRef(self->base_url == NULL ? Py_None : self->base_url);
 }
 
+PyObject *
+cload__session_has_core(PyObject *object, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(((struct cload_session *)object)->core != NULL);
+}
+
 /* What requests would use. tls_owner: a new reference that keeps options->tls. */
 static int
 default_options(struct cload_session *self, struct lc_session_options *options, PyObject **tls_owner)
@@ -238,6 +244,7 @@ cload__session_make_core(struct cload_session *self, PyObject *base_url)
         if (!PyErr_Occurred() && !self->is_fast) {
             /* A session of another thread: requests' own code serves it. */
             self->is_general = self->is_mounted = true;
+            Py_XSETREF(self->base_url, Py_NewRef(base_url));
             return 0;
         }
         if (!PyErr_Occurred()) {

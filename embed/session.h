@@ -92,6 +92,8 @@ PyObject *cload__session_get_slot(PyObject *object, void *closure);
 int cload__session_set_slot(PyObject *object, PyObject *value, void *closure);
 PyObject *cload__session_get_base_url(PyObject *object, void *closure);
 int cload__session_set_base_url(PyObject *object, PyObject *value, void *closure);
+/* False on a thread without the engine: there requests' own code keeps everything. */
+PyObject *cload__session_has_core(PyObject *object, void *closure);
 PyObject *cload__session_close(PyObject *object, PyObject *ignored);
 PyObject *cload__session_cookie_list(PyObject *object, PyObject *ignored);
 PyObject *cload__session_cookie_set(PyObject *object, PyObject *args);

@@ -195,6 +195,7 @@ static PyGetSetDef fast_getset[] = {
     {"cookiejar", cload__session_get_slot, cload__session_set_slot, NULL, (void *)(intptr_t)CLOAD_SESSION_cookies},
     {"auth_header", fast_get_auth_header, fast_set_auth_header, NULL, NULL},
     {"base_url", cload__session_get_base_url, cload__session_set_base_url, NULL, NULL},
+    {"_has_core", cload__session_has_core, NULL, NULL, NULL},
     {"_valid_statuses", fast_get_statuses, fast_set_statuses, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},

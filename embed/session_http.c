@@ -137,6 +137,7 @@ static PyGetSetDef session_getset[] = {
     CLOAD_SESSION_SLOT_LIST(CLOAD_SLOT_GETSET)
 #undef CLOAD_SLOT_GETSET
         {"base_url", cload__session_get_base_url, cload__session_set_base_url, NULL, NULL},
+    {"_has_core", cload__session_has_core, NULL, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -156,9 +156,14 @@ check(const struct lc_request *request, struct lc_error *error)
     return 0;
 }
 
+/* Whether a request without a body says so. */
 static bool
-is_bodiless(struct lc_str method)
+tells_no_length(struct lc_str method, bool is_plain)
 {
+    if (is_plain) {
+        return !lc_str_equal(method, LCORE_STR("POST")) && !lc_str_equal(method, LCORE_STR("PUT")) &&
+               !lc_str_equal(method, LCORE_STR("PATCH"));
+    }
     return lc_str_equal(method, LCORE_STR("GET")) || lc_str_equal(method, LCORE_STR("HEAD"));
 }
 
@@ -193,7 +198,8 @@ lc__head_render(struct lc_exchange *exchange, struct lc_error *error)
         err = err < 0 ? err : append_cookies(exchange, out);
     }
     if ((known & LCORE_KNOWN_TRANSFER_ENCODING) == 0 &&
-        (request->body.data != NULL || !is_bodiless(exchange->method))) {
+        (request->body.data != NULL ||
+         !tells_no_length(exchange->method, (request->flags & LCORE_REQUEST_PLAIN_METHODS) != 0))) {
         err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("Content-Length: "));
         err = err < 0 ? err : lc_buffer_append_u64(out, request->body.len);
         err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("\r\n"));

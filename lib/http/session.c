@@ -492,7 +492,8 @@ follow(struct lc_exchange *exchange, const struct lc_hop *hop)
     exchange->previous = previous;
     exchange->redirect_count++;
     exchange->url = to;
-    exchange->method = lc_redirect_method(hop->status, exchange->method);
+    bool is_plain = (exchange->request.flags & LCORE_REQUEST_PLAIN_METHODS) != 0;
+    exchange->method = lc_redirect_method(is_plain && hop->status == 301 ? 302 : hop->status, exchange->method);
     bool is_body_kept = lc_redirect_keeps_body(hop->status);
     if (!is_body_kept) {
         exchange->body = (struct lc_str){0};

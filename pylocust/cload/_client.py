@@ -23,18 +23,23 @@ from http.cookiejar import Cookie, CookieJar, CookiePolicy
 from typing import Any
 
 import _cload
+import gevent.queue
 import requests
 import requests.adapters
 import requests.cookies
 import requests.exceptions
 import requests.hooks
 import requests.utils
+import urllib3.connectionpool
 import urllib3.exceptions
 from requests.auth import HTTPBasicAuth
 from requests.models import PreparedRequest, RequestEncodingMixin
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers, select_proxy
 from urllib3.response import HTTPResponse
+
+if not (os.getenv("LOCUST_SKIP_MONKEY_PATCH") or os.getenv("LOCUST_SKIP_URLLIB3_PATCH")):
+    urllib3.connectionpool.ConnectionPool.QueueCls = gevent.queue.LifoQueue
 
 _ACCEPT_ENCODING = str(requests.utils.default_headers()["Accept-Encoding"])
 #: user agent, whether br is accepted, whether zstd is: what requests would send
@@ -261,8 +266,8 @@ def wrap_headers(session: Any, value: Any) -> SessionHeaders:
     return SessionHeaders(session, value)
 
 
-def wrap_cookies(session: Any, value: Any) -> SessionCookies:
-    if isinstance(value, SessionCookies) and value._session is session:
+def wrap_cookies(session: Any, value: Any) -> Any:
+    if not session._has_core or (isinstance(value, SessionCookies) and value._session is session):
         return value
     jar = SessionCookies(session)
     kept = [value] if value is None else list(value) if isinstance(value, CookieJar) else []
@@ -281,7 +286,7 @@ def session_attribute(session: Any, name: str) -> Any:
         wrapped = SessionHeaders(session, requests.utils.default_headers())
         return wrapped
     if name == "cookies":
-        return SessionCookies(session)
+        return SessionCookies(session) if session._has_core else requests.cookies.RequestsCookieJar()
     if name == "hooks":
         return requests.hooks.default_hooks()
     if name in ("proxies", "params"):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from oracle import ENGINES
+from oracle import ENGINES, Engine
 from servers import Target
 
 _PREAMBLE = """
@@ -382,3 +382,111 @@ gevent.joinall(jobs)
 out([[job.value.status_code for job in jobs], sorted(row[1] for row in records()), time.time() - begin < 0.5])
 """
     compare(target, "Fast", code)
+
+
+def ours(target: Target, code: str) -> Any:
+    """What cload alone gives to out()."""
+    return ENGINES[0].snippet(f"URL = {target.url!r}\n{_PREAMBLE.replace('USER(', 'Plain(')}\n{code}")
+
+
+def test_urllib3_queue(engine: Engine) -> None:
+    """API-13."""
+    code = """
+from locust.clients import HttpSession
+import urllib3, urllib3.connectionpool
+out(urllib3.connectionpool.ConnectionPool.QueueCls.__module__.split(".")[0])
+"""
+    assert engine.snippet(code) == "gevent"
+    assert engine.snippet("os.environ['LOCUST_SKIP_URLLIB3_PATCH'] = '1'\n" + code) in ("queue", "gevent")
+
+
+def test_streams_hold_little(target: Target) -> None:
+    """Neither a long download nor a long upload is held in memory; both go over the user's kept-alive connection."""
+    code = """
+import resource
+def peak_mib(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+client.get("/hello")
+before, total = peak_mib(), 0
+for piece in client.get("/bytes/200000000", stream=True).iter_content(65536):
+    total += len(piece)
+def pieces():
+    for _ in range(120):
+        yield b"x" * 500_000
+status = client.post("/hello", data=pieces()).status_code
+reused = client.get("/hello").raw is not None
+out([total, status, peak_mib() - before < 40, reused])
+"""
+    before = target.counters()["connections"]
+    assert ours(target, code) == [200_000_000, 200, True, True]
+    assert target.counters()["connections"] - before <= 3  # the counter's own two, and the user's
+
+
+def test_streams_over_tls(tls_target: Target) -> None:
+    code = """
+import urllib3
+urllib3.disable_warnings()
+client.verify = False
+client.get("/hello")
+response = client.get("/chunked/5000", stream=True)
+pieces = [len(piece) for piece in response.iter_content(2000)]
+sent = client.post("/echo", data=iter([b"a" * 40000, b"b"])).json()["body"]
+client.verify = True
+untrusted = client.get("/hello", stream=True)
+common = client.get("/hello")
+out([pieces, len(sent), repr(untrusted.error)[:60] == repr(common.error)[:60], type(untrusted.error).__name__])
+"""
+    assert ours(tls_target, code) == [[1000] * 5, 40001, True, "SSLError"]
+
+
+def test_stream_that_is_cut(target: Target) -> None:
+    """A greenlet that is killed while it reads, a reader whose connection is closed by another, a foreign thread."""
+    code = """
+import _cload, threading
+def read():
+    for piece in client.get("/slow-body?ms=20000", stream=True).iter_content(1):
+        seen.append(piece)
+reader = gevent.spawn(read)
+gevent.sleep(0.3)
+reader.kill()
+killed = [len(seen) > 0, reader.dead, _cload.waiting_count()]
+response = client.get("/slow-body?ms=20000", stream=True)
+gevent.spawn_later(0.1, response.raw._original_response.fp.raw._sock.shutdown, 2)
+try:
+    list(response.iter_content(100)); cut = None
+except Exception as error:
+    cut = type(error).__name__
+from gevent import get_hub
+def other():
+    made = HttpSession(URL, None, None)
+    return [made.get("/hello").status_code, made.get("/hello", stream=True).text, client.get("/hello").status_code,
+            client.get("/bytes/10", stream=True).text]
+from locust.clients import HttpSession
+client.get("/hello", stream=True).content
+foreign = get_hub().threadpool.apply(other)
+held = client.get("/bytes/100000", stream=True)
+get_hub().threadpool.apply(lambda box: box.clear(), ([held],)) ; del held
+after = client.get("/hello").status_code
+out([killed, cut, foreign, after, _cload.waiting_count()])
+"""
+    assert ours(target, code) == [
+        [True, True, 0],
+        "ChunkedEncodingError",
+        [200, "Hello, world!\n", 200, "xxxxxxxxxx"],
+        200,
+        0,
+    ]
+
+
+def test_many_headers(target: Target) -> None:
+    code = """
+headers = {f"X-Many-{n}": str(n) for n in range(400)}
+common = client.get("/echo", headers=headers).json()["headers"]
+rare = client.get("/echo", headers=headers, stream=True).json()["headers"]
+with_json = client.post("/echo", json={}, headers=headers, auth=("a", "b"), cookies={f"k{n}": "1" for n in range(300)})
+fast = Fast(environment).client.post("/echo", json={}, headers=headers).json()["headers"]
+sent = with_json.json()["headers"]
+out([[all(seen[n] == headers[n] for n in headers) for seen in (common, rare, sent, fast)], sent["Authorization"],
+     len(sent["Cookie"].split(";")), sent["Content-Type"], fast["Accept"]])
+"""
+    expected = [[True] * 4, "Basic YTpi", 300, "application/json", "application/json"]
+    assert ours(target, code) == expected

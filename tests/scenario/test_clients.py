@@ -16,7 +16,6 @@ CLIENTS = Path(__file__).parent / "clients"
 PARSER = "API-202: our parser's own words for what is no HTTP, and what it lets pass"
 BODY = "API-202: an answer that breaks off is no answer: status 0, no content"
 URLS = "API-205: a URL that makes no sense is a ValueError that says why"
-LENGTH = "API-206, API-209: request headers as sent; Content-Length: 0 also without a body, as requests does"
 DIFFERENT = {
     "http_calls": {
         "texts of other parsers, the same exception": ["/bad-chunk", "/cut-chunk", "/bad-gzip"],
@@ -38,12 +37,7 @@ DIFFERENT = {
             "/redirect-to?url=ftp://a/b", "url ftp://a", "url http:///x", "url http://[::1", "url http://a b/",
             "url http://", "url  /hello", "url hello", "url //x/y",
         ],
-        LENGTH: [
-            "delete", "options", "request kw", "request body none", "request body json", "request body bytes",
-            "request body own",
-        ],
         "API-210: breaks as it does there, and says why": ["bool failed", "bool chunked"],
-        "a PUT that is redirected with 301 or 302 stays a PUT, as with requests": ["redirect put301"],
         "API-204: the limit that was in force": ["redirect max"],
     },
 }  # fmt: skip

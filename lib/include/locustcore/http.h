@@ -118,6 +118,9 @@ enum {
     LCORE_REQUEST_NO_COOKIES = 1 << 1,         /* neither send nor store any */
     LCORE_REQUEST_NO_SESSION_HEADERS = 1 << 2, /* only `headers` are sent (Host and framing are still added) */
     LCORE_REQUEST_NO_DECODE = 1 << 3,          /* the body stays as it was encoded */
+    /* As RFC 9110 has it, not as requests: Content-Length: 0 only for POST, PUT and PATCH; a redirect with 301 makes
+     * every method but HEAD a GET. */
+    LCORE_REQUEST_PLAIN_METHODS = 1 << 4,
 };
 
 struct lc_exchange;

@@ -52,6 +52,8 @@ __all__ = [
 _USER_AGENT = "python/gevent-http-client-2.6.1"
 _ACCEPT_ENCODING_LINE = ("Accept-Encoding", "gzip, deflate, br")
 _STATUS_LIMIT = 1024
+# Of bodies that are encoded here: only their length is among the headers of a FastRequest.
+_ENCODED_TYPES = ("text/plain; charset=utf-8", "application/x-www-form-urlencoded; charset=utf-8")
 
 
 # --- errors ---
@@ -506,6 +508,8 @@ class FastResponse(_cload.FastResponse):
         lines = (self._core_sent_head() or b"").decode("latin1").split("\r\n")
         pairs = [(name, value) for name, colon, value in (line.partition(": ") for line in lines[1:]) if colon]
         headers = Headers([(name, value) for name, value in pairs if name != "Host"])
+        if headers.get("Content-Type") not in _ENCODED_TYPES:
+            headers.discard("Content-Length")
         method = self._core_method() or ""
         body = self._sent_body if method not in ("GET", "HEAD") or not self.history else None
         return FastRequest(self.url, method, headers, body)

@@ -509,7 +509,7 @@ class Caller(HttpUser):
     def describe_failed(r):
         return (
             r.status_code, r.content, r.text, dict(r.headers), r.url, r.reason, r.encoding, r.history, r.raw, r.next,
-            failing(lambda: r.ok), failing(r.raise_for_status), failing(r.json), type(r.request).__name__, r.request.url,
+            failing(lambda: r.ok), failing(r.raise_for_status), failing(r.json), r.request.url,
             r.request.method, r.elapsed.total_seconds() == 0, dict(r.cookies), repr(r), failing(lambda: bool(r)),
             failing(lambda: list(r.iter_content(1))), type(r.error).__name__, r.is_redirect, r.links,
         )  # fmt: skip

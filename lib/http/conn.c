@@ -330,6 +330,11 @@ complete(struct lc_conn *conn, bool is_reusable, struct lc_str body, struct lc_b
     if (is_reusable) {
         detach(conn);
         lc__conn_give_back(conn);
+        if (exchange->in_body.framing == LCORE_H1_NO_BODY) {
+            /* Some servers send a body all the same, perhaps a little later: it is looked at before the next request.
+             */
+            conn->idle_since_ns = 0;
+        }
     } else {
         lc__conn_close(conn);
     }

@@ -306,6 +306,37 @@ test_stale(void **state)
     expect_stale(STALE_PARTIAL, "GET", LCORE_FAIL_CLOSED, 1);
 }
 
+/* A server that sends a body behind the answer to HEAD, a little later. */
+static void
+serve_head_with_body(struct peer *peer, void *arg)
+{
+    while (peer_read(peer)) {
+        if (strncmp(peer->input, "HEAD", 4) == 0) {
+            peer_send(peer, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
+            pause_ms(5);
+            peer_send(peer, "body");
+        } else {
+            peer_answer(peer, "fine");
+        }
+    }
+}
+
+static void
+test_body_behind_head(void **state)
+{
+    struct server server;
+    struct client client;
+    server_start(&server, NULL, serve_head_with_body, NULL);
+    client_init(&client, &server);
+    client_open(&client);
+    client_expect(&client, "HEAD", "/", LCORE_FAIL_NONE);
+    pause_ms(30); /* the body has arrived, but the loop had no turn to see it */
+    client_expect(&client, "POST", "/", LCORE_FAIL_NONE);
+    assert_int_equal(server.accepted, 2);
+    client_close(&client);
+    server_stop(&server);
+}
+
 /* An idle connection that the server closed a while ago is seen before a POST is trusted to it. */
 static void
 test_stale_post(void **state)
@@ -373,6 +404,7 @@ main(void)
         cmocka_unit_test(test_descriptors_run_out),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_body_behind_head),
         cmocka_unit_test(test_stale_post),
         cmocka_unit_test(test_early_response),
     };

@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "report/console.h"
 #include "report/csv.h"
+#include "report/rows.h"
 #include "report/writer.h"
 #include "stats_entry.h"
 
@@ -495,6 +496,22 @@ stats_csv_header(PyObject *unused, PyObject *args)
 }
 
 static PyObject *
+stats_json_rows(struct stats_object *self, PyObject *args)
+{
+    Py_ssize_t first, end;
+    PyObject *percentiles;
+    struct lc_report_options options;
+    if (!PyArg_ParseTuple(args, "nnO:_json_rows", &first, &end, &percentiles) ||
+        read_percentiles(percentiles, &options) < 0) {
+        return NULL;
+    }
+    struct lc_buffer text = {0};
+    int err = lc__json_rows(&text, self->core, first < 0 ? 0 : (size_t)first, end < 0 ? 0 : (size_t)end, &options);
+    free_options(&options);
+    return take_text(&text, err);
+}
+
+static PyObject *
 stats_csv_requests(struct stats_object *self, PyObject *percentiles)
 {
     struct lc_report_options options;
@@ -590,6 +607,7 @@ static PyMethodDef stats_methods[] = {
      "Its row of an entry."},
     {"_console_failures", (PyCFunction)stats_console_failures, METH_VARARGS, "The error report."},
     {"_csv_header", (PyCFunction)stats_csv_header, METH_VARARGS | METH_STATIC, "The header of a CSV file."},
+    {"_json_rows", (PyCFunction)stats_json_rows, METH_VARARGS, "Rows for the browser (lib/report/rows.h)."},
     {"_csv_requests", (PyCFunction)stats_csv_requests, METH_O, "Rows of the requests file."},
     {"_csv_history", (PyCFunction)stats_csv_history, METH_VARARGS, "Rows of the history file."},
     {"_csv_failures", (PyCFunction)stats_csv_failures, METH_NOARGS, "Rows of the failures file."},

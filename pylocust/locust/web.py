@@ -71,11 +71,12 @@ HOST_IS_REQUIRED = False
 
 # A page with more rows would be slow; the aggregate always counts all.
 _MAX_ROWS = 500
-# Our own page may ask for more; of that so many are made before other greenlets have their turn, so many percentiles
-# can be wanted, and so many different wishes are remembered.
-_ROWS_AT_ONCE = 250
-_MAX_PERCENTILES = 12
-_MAX_VARIANTS = 8
+# Our own page shows all names: of these so many rows are made before other greenlets have their turn, so many percentiles
+# can be wanted, and so many different wishes are remembered. What one window was told another is told, too.
+_ROWS_AT_ONCE = 1000
+_MAX_PERCENTILES = 24
+_MAX_TABLES = 8
+_TABLE_CACHE_TIME = 1.0
 
 
 class InputField(TypedDict, total=False):
@@ -182,8 +183,10 @@ class WebUI:
         self._timeline = Timeline(environment, self._watch)
         self._swarm_greenlet: gevent.Greenlet[..., Any] | None = None
         self._run_time_greenlet: gevent.Greenlet[..., Any] | None = None
-        self._wider: dict[tuple[int, str], Callable[[], str]] = {}
-        self._statistics = memoize(timeout=DEFAULT_CACHE_TIME, dynamic_timeout=True)(self._statistics_json)
+        self._tables: dict[str, Callable[[], str]] = {}
+        shared = memoize(timeout=DEFAULT_CACHE_TIME, dynamic_timeout=True)
+        self._statistics = shared(functools.partial(self._statistics_json, _MAX_ROWS))
+        self._summary = shared(functools.partial(self._statistics_json, 0))
         self.app = self._make_app(build_path or DEFAULT_BUILD_PATH)
         if web_login:
             self._login_manager = LoginManager()
@@ -223,6 +226,7 @@ class WebUI:
             ("/stats/requests", "request_stats", self._request_stats, "GET"),
             ("/stats/requests/csv", "request_stats_csv", self._requests_csv, "GET"),
             ("/stats/requests_full_history/csv", "request_stats_full_history_csv", self._history_csv, "GET"),
+            ("/stats/table", "table", self._table, "GET"),
             ("/stats/timeline", "timeline", self._send_timeline, "GET"),
             ("/stats/generator", "generator", self._generator, "GET"),
             ("/stats/failures/csv", "failures_stats_csv", self._failures_csv, "GET"),
@@ -502,44 +506,35 @@ class WebUI:
     # Numbers
 
     def _request_stats(self) -> Response:
-        rows = request.args.get("rows", type=int)
-        text = self._statistics() if rows is None else self._wider_statistics(rows, request.args.get("percentiles", ""))
-        return Response(text, mimetype="application/json")
+        # Our own page has its rows from elsewhere.
+        is_summary = request.args.get("rows") == "0"
+        return Response(self._summary() if is_summary else self._statistics(), mimetype="application/json")
 
-    def _statistics_json(self) -> str:
-        response: Any = self.app.json.response(self._collect_statistics(_MAX_ROWS))
+    def _statistics_json(self, rows: int) -> str:
+        response: Any = self.app.json.response(self._collect_statistics(rows))
         text: str = response.get_data(as_text=True)
         return text
 
-    def _wider_statistics(self, rows: int, percentiles: str) -> str:
-        """The same for our own page: as many rows as it asks for, with the percentiles it asks for."""
-        key = (rows, percentiles)
-        if key not in self._wider:
-            parts = [part for part in map(_percentile, percentiles.split(",")) if part is not None]
-            if len(self._wider) >= _MAX_VARIANTS:
-                self._wider.clear()
-            collect = functools.partial(self._wider_statistics_json, max(0, rows), parts[:_MAX_PERCENTILES])
-            self._wider[key] = memoize(timeout=DEFAULT_CACHE_TIME, dynamic_timeout=True)(collect)
-        text: str = self._wider[key]()
-        return text
+    def _table(self) -> Response:
+        """The rows of all names for our own page, with the percentiles it asks for."""
+        wanted = request.args.get("percentiles", "")
+        if wanted not in self._tables:
+            parts = [part for part in map(_percentile, wanted.split(",")) if part is not None]
+            if len(self._tables) >= _MAX_TABLES:
+                self._tables.clear()
+            collect = functools.partial(self._table_json, parts[:_MAX_PERCENTILES])
+            self._tables[wanted] = memoize(timeout=_TABLE_CACHE_TIME, dynamic_timeout=True)(collect)
+        return Response(self._tables[wanted](), mimetype="application/json")
 
-    def _wider_statistics_json(self, rows: int, percentiles: list[float]) -> str:
-        runner = self.environment.runner
-        if runner is None:
-            return json.dumps(self._collect_statistics(0))
-        entries = [*stats.sort_stats(runner.stats.entries)[:rows], runner.stats.total]
-        texts = []
-        for start in range(0, len(entries), _ROWS_AT_ONCE):
-            if start:
+    def _table_json(self, percentiles: list[float]) -> str:
+        numbers, texts = self.environment.stats, []
+        end = len(numbers.entries) + 1  # the aggregate's
+        for first in range(0, end, _ROWS_AT_ONCE):
+            if first:
                 gevent.sleep(0)  # users go on meanwhile
-            for entry in entries[start : start + _ROWS_AT_ONCE]:
-                row = self._row(entry)
-                for part in percentiles:
-                    row[f"response_time_percentile_{part}"] = entry.get_response_time_percentile(part)
-                texts.append(json.dumps(row))
-        report = self._collect_statistics(0)
-        del report["stats"]
-        return f'{json.dumps(report)[:-1]}, "stats": [{",".join(texts)}]}}\n'
+            texts.append(numbers._json_rows(first, min(end, first + _ROWS_AT_ONCE), percentiles))
+        rows = ",".join(text for text in texts if text)
+        return f'{{"percentiles": {json.dumps(percentiles)}, "rows": [{rows}]}}\n'
 
     def _collect_statistics(self, rows: int) -> dict[str, Any]:
         runner = self.environment.runner

@@ -191,14 +191,34 @@ def test_generator_tells_how_it_copes(url: str) -> None:
     assert set(report["test"]) == {"host", "num_users", "spawn_rate"}
 
 
-def test_more_rows_and_percentiles_for_those_who_ask(url: str) -> None:
-    """What our own page asks for has the same form."""
+def test_table_of_all_names(url: str) -> None:
+    """What our own page shows are the numbers of /stats/requests."""
+    requests.post(url + "/swarm", data=SWARM, timeout=5)
+    time.sleep(1.5)
+    requests.post(url + "/stop", timeout=5)
+    time.sleep(2.1)  # until what was told before is forgotten
     plain = requests.get(url + "/stats/requests", timeout=5).json()
-    wider = requests.get(url + "/stats/requests?rows=9999&percentiles=0.9,2,x,0.999", timeout=5).json()
-    more = {"response_time_percentile_0.9", "response_time_percentile_0.999"}
-    assert set(wider) == set(plain)
-    for row in wider["stats"]:
-        assert set(row) == set(plain["stats"][-1]) | more
+    wanted = [0.95, 0.99, 0.9, 1]
+    table = requests.get(url + "/stats/table?percentiles=0.95,0.99,7,x,0.9,1", timeout=5).json()
+    assert table["percentiles"] == wanted
+    rows = sorted(table["rows"][:-1], key=lambda row: (row[1], row[0])) + table["rows"][-1:]
+    keys = (
+        "method name num_requests num_failures median_response_time avg_response_time min_response_time"
+        " max_response_time avg_content_length current_rps current_fail_per_sec total_rps total_fail_per_sec"
+    ).split()
+    assert len(rows) == len(plain["stats"])
+    for row, entry in zip(rows, plain["stats"], strict=True):
+        exact = [entry[key] if isinstance(entry[key], str) else pytest.approx(entry[key], rel=1e-5) for key in keys]
+        # Locust's JSON has the extremes rounded.
+        for place in (6, 7):
+            exact[place] = pytest.approx(entry[keys[place]], abs=0.5)
+        assert row[:13] == exact
+        assert row[13][:2] == [entry["response_time_percentile_0.95"], entry["response_time_percentile_0.99"]]
+        assert {place for place, phase in enumerate(row[14]) if phase} == {
+            place
+            for place, name in enumerate(("dns", "connect", "tls", "queue", "first_byte", "transfer"))
+            if name in entry["phases"]
+        }
     few = requests.get(url + "/stats/requests?rows=0", timeout=5).json()
     assert [row["name"] for row in few["stats"]] == ["Aggregated"]
 

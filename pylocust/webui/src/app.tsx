@@ -4,16 +4,11 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { post, usePoll } from "./api";
 import { TestForm } from "./form";
 import { Header } from "./header";
-import { useMemory } from "./memory";
-import { allPercentiles, PercentileChoices } from "./percentiles";
-import { Exceptions, Failures, Requests, TaskRatios } from "./sections";
-import { ChartsTab, DownloadTab, ExtendedTab, LogsTab, WorkersTab } from "./tabs";
+import { Exceptions, Failures, TaskRatios } from "./sections";
+import { ChartsTab, DownloadTab, ExtendedTab, LogsTab, StatisticsTab, WorkersTab } from "./tabs";
 import { EMPTY } from "./timeline";
-import type { Entry, Failure, Generator, PageArgs, Ratios, Statistics, UserException } from "./types";
+import type { Failure, Generator, PageArgs, Ratios, Statistics, UserException } from "./types";
 
-// More names than a test can usefully have; the server sends no more.
-const MOST_ROWS = 20_000;
-const NO_ENTRIES: Entry[] = [];
 const NO_FAILURES: Failure[] = [];
 const NO_EXCEPTIONS: UserException[] = [];
 const ACTIVE = ["spawning", "running"];
@@ -48,11 +43,9 @@ export function App({ args }: { args: PageArgs }) {
   const [isStopping, setStopping] = useState(false);
   const [complaint, setComplaint] = useState("");
   const [seen, setSeen] = useState({ failures: 0, exceptions: 0 });
-  const [chosen, togglePercentile] = useMemory("percentiles", []);
   const timeline = useRef(EMPTY);
 
   const isActive = ACTIVE.includes(state);
-  const percentiles = useMemo(() => allPercentiles(args.percentiles_to_statistics, chosen), [args, chosen]);
   const onStatistics = useCallback((report: Statistics) => {
     setState(report.state);
     if (ACTIVE.includes(report.state)) {
@@ -64,14 +57,12 @@ export function App({ args }: { args: PageArgs }) {
     setTest((old) => (old.host === host && old.users === num_users && old.rate === spawn_rate ? old : { host: host || old.host, users: num_users, rate: spawn_rate }));
   }, []);
   const everyMs = isActive ? 2000 : 4000;
-  const extra = percentiles.filter((part) => !args.percentiles_to_statistics.includes(part));
-  const statistics = usePoll<Statistics>(`stats/requests?rows=${tab === "stats" ? MOST_ROWS : 0}&percentiles=${extra.join(",")}`, everyMs, true, turn, onStatistics);
+  const statistics = usePoll<Statistics>("stats/requests?rows=0", everyMs, true, turn, onStatistics);
   const ratios = usePoll<Ratios>("tasks", 5000, tab === "ratios", turn);
   const exceptions = usePoll<{ exceptions: UserException[] }>("exceptions", 5000, isActive || tab === "exceptions", turn);
   const generator = usePoll<Generator>("stats/generator", 3000, isActive || args.is_distributed, turn, onGenerator);
 
   const report = statistics.value;
-  const entries = report?.stats ?? NO_ENTRIES;
   const failures = report?.errors ?? NO_FAILURES;
   const raised = exceptions.value?.exceptions ?? NO_EXCEPTIONS;
   const workerCount = report?.worker_count ?? args.worker_count;
@@ -194,17 +185,7 @@ export function App({ args }: { args: PageArgs }) {
               ))}
             </Tabs.List>
             <Tabs.Panel value="stats">
-              {entries.length > 0 ? (
-                <Requests
-                  {...{ entries, percentiles }}
-                  isCurrent
-                  isLong
-                  memory="requests"
-                  choices={<PercentileChoices configured={args.percentiles_to_statistics} chosen={chosen} onToggle={togglePercentile} />}
-                />
-              ) : (
-                <p className="empty">Loading…</p>
-              )}
+              <StatisticsTab {...{ everyMs, turn }} configured={args.percentiles_to_statistics} />
             </Tabs.Panel>
             <Tabs.Panel value="charts">
               <ChartsTab {...{ everyMs, turn, isDark }} store={timeline} />

@@ -14,25 +14,38 @@ export function bandStartMs(band: number): number {
   return (LOWEST_US * 2 ** octave * (1 + ((band - 1) % 4) / 4)) / 1000;
 }
 
-export interface Cell {
-  from: number;
-  to: number;
-  lowMs: number;
-  highMs: number;
-  count: number;
-  /** Of the requests of its time. */
-  share: number;
-}
-
 // A master hears of its workers every few seconds, so counts of that time belong to the sample they came with.
 const LONGEST_WAIT_S = 8;
 
-/** The rectangles of the picture within a range of time. */
-export function cells(samples: Sample[], [first, last]: Range): Cell[] {
-  const result: Cell[] = [];
+export interface Picture {
+  /** The lowest band, and how many there are from there on. */
+  lowest: number;
+  height: number;
+  width: number;
+  /** Share of the requests of its moment that each pixel stands for: rows from the lowest band up, columns in time. */
+  shares: Float32Array;
+}
+
+/** The picture of a range of time, so many pixels wide. Samples that share a pixel are added. */
+export function pictureOf(samples: Sample[], [first, last]: Range, width: number): Picture | null {
+  let lowest = Infinity;
+  let highest = -1;
+  for (const { time, heat } of samples) {
+    if (heat.length > 1 && time >= first && time - LONGEST_WAIT_S <= last) {
+      lowest = Math.min(lowest, heat[0]);
+      highest = Math.max(highest, heat[0] + heat.length - 2);
+    }
+  }
+  if (highest < 0 || width < 1) {
+    return null;
+  }
+  const height = highest - lowest + 1;
+  const shares = new Float32Array(width * height);
+  const totals = new Float32Array(width);
+  const perSecond = width / (last - first);
   let end = 0;
   for (const { time, span, heat } of samples) {
-    if (heat.length === 0) {
+    if (heat.length < 2) {
       continue;
     }
     const from = end > 0 ? Math.max(end, time - Math.max(span, LONGEST_WAIT_S)) : time - span;
@@ -40,19 +53,27 @@ export function cells(samples: Sample[], [first, last]: Range): Cell[] {
     if (time < first || from > last) {
       continue;
     }
-    let total = 0;
-    for (let place = 1; place < heat.length; place++) {
-      total += heat[place];
-    }
+    const left = Math.max(0, Math.floor((from - first) * perSecond));
+    const right = Math.min(width, Math.max(left + 1, Math.floor((time - first) * perSecond)));
     for (let place = 1; place < heat.length; place++) {
       const count = heat[place];
       if (count > 0) {
-        const band = heat[0] + place - 1;
-        result.push({ from, to: time, lowMs: bandStartMs(band), highMs: bandStartMs(band + 1), count, share: count / total });
+        const row = (heat[0] + place - 1 - lowest) * width;
+        for (let x = left; x < right; x++) {
+          shares[row + x] += count;
+          totals[x] += count;
+        }
       }
     }
   }
-  return result;
+  for (let row = 0; row < height; row++) {
+    for (let x = 0; x < width; x++) {
+      if (totals[x] > 0) {
+        shares[row * width + x] /= totals[x];
+      }
+    }
+  }
+  return { lowest, height, width, shares };
 }
 
 /** The range of response times that the picture needs; a power of two above and below what there is. */
@@ -69,12 +90,36 @@ export function extentMs(samples: Sample[], [first, last]: Range): Range {
 }
 
 /** From pale to strong on light, from dim to bright on dark: lightness alone tells, so all eyes see the same. */
-export function shade(share: number, isDark: boolean): string {
+export function shade(share: number, isDark: boolean): [number, number, number] {
   // Few among many must be seen, too: slow requests are rare.
-  const strength = 0.12 + 0.88 * Math.sqrt(Math.min(1, share / 0.6));
-  const [from, to] = isDark ? [26, 84] : [92, 28];
-  const hue = isDark ? 60 + 140 * (1 - strength) : 210 + 30 * strength;
-  return `hsl(${hue.toFixed(0)} ${(55 + 30 * strength).toFixed(0)}% ${(from + (to - from) * strength).toFixed(0)}%)`;
+  const strength = 0.08 + 0.92 * Math.sqrt(Math.min(1, share / 0.6));
+  const [from, to] = isDark
+    ? [
+        [28, 40, 56],
+        [255, 214, 120],
+      ]
+    : [
+        [222, 235, 250],
+        [8, 29, 88],
+      ];
+  return from.map((value, place) => Math.round(value + (to[place] - value) * strength)) as [number, number, number];
+}
+
+/** The picture's pixels, of four bytes each; where nothing was is transparent. */
+export function pixelsOf({ shares }: Picture, isDark: boolean): Uint8ClampedArray {
+  const steps = Array.from({ length: 129 }, (_, step) => shade((0.6 * step) / 128, isDark));
+  const pixels = new Uint8ClampedArray(4 * shares.length);
+  for (let place = 0; place < shares.length; place++) {
+    const share = shares[place];
+    if (share > 0) {
+      const [red, green, blue] = steps[Math.min(128, Math.ceil((share / 0.6) * 128))];
+      pixels[4 * place] = red;
+      pixels[4 * place + 1] = green;
+      pixels[4 * place + 2] = blue;
+      pixels[4 * place + 3] = 255;
+    }
+  }
+  return pixels;
 }
 
 export function rangeText(lowMs: number, highMs: number): string {

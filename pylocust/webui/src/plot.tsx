@@ -221,6 +221,22 @@ export function Plot(props: PlotProps) {
   // A plot is made anew only when what it is made of changes; numbers are given to the one that is there.
   const form = JSON.stringify([lines, isDark, logRange !== undefined]);
 
+  // Charts out of sight are drawn when they come into it.
+  const isSeen = useRef(true);
+  const isStale = useRef(false);
+
+  function update() {
+    const own = plot.current;
+    if (own && isStale.current) {
+      const { data, range } = latest.current;
+      isStale.current = false;
+      own.batch(() => {
+        own.setData(data as uPlot.AlignedData, false);
+        own.setScale("x", { min: range[0], max: range[1] });
+      });
+    }
+  }
+
   useEffect(() => {
     const element = box.current;
     if (!element) {
@@ -231,8 +247,16 @@ export function Plot(props: PlotProps) {
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
+    const sight = new IntersectionObserver(([{ isIntersecting }]) => {
+      isSeen.current = isIntersecting;
+      if (isIntersecting) {
+        update();
+      }
+    });
+    sight.observe(element);
     return () => {
       observer.disconnect();
+      sight.disconnect();
       forget();
       made.destroy();
       plot.current = null;
@@ -240,10 +264,10 @@ export function Plot(props: PlotProps) {
   }, [form]);
 
   useEffect(() => {
-    plot.current?.batch(() => {
-      plot.current?.setData(data as uPlot.AlignedData, false);
-      plot.current?.setScale("x", { min: range[0], max: range[1] });
-    });
+    isStale.current = true;
+    if (isSeen.current) {
+      update();
+    }
   }, [data, range[0], range[1], marks, bad, form, logRange?.[0], logRange?.[1]]);
 
   return (

@@ -1,5 +1,6 @@
 // Tables that the application and the report have in common.
 import { type ReactNode, useMemo } from "react";
+import { PHASES } from "./entries";
 import { moment, percent, percentile, short, whole } from "./format";
 import { type Column, DataTable } from "./table";
 import type { Entry, Failure, RatioNode, Ratios, UserException } from "./types";
@@ -19,8 +20,20 @@ interface StatisticsProps {
   choices?: ReactNode;
 }
 
+const PHASE_TITLES: Record<string, string> = { dns: "DNS", connect: "Connect", tls: "TLS", queue: "Sending", first_byte: "First byte", transfer: "Transfer" };
+
+/** What a request consists of; hidden until somebody wants to know. */
+function phaseColumns(entries: Entry[]): Column<Entry>[] {
+  const total = entries.at(-1)?.phases ?? {};
+  return PHASES.filter((phase) => total[phase]).map((phase) => ({
+    ...number(`phase ${phase}`, `${PHASE_TITLES[phase]} (ms)`, (entry) => entry.phases[phase]?.average ?? 0, short),
+    isHidden: true,
+  }));
+}
+
 /** Requests by name; the last entry is the sum of all. */
 export function Requests({ entries, percentiles, isCurrent, memory, isLong, choices }: StatisticsProps) {
+  const phases = Object.keys(entries.at(-1)?.phases ?? {}).join();
   const columns = useMemo((): Column<Entry>[] => {
     const total = [
       number("total_rps", isCurrent ? "Total RPS" : "RPS", (entry) => entry.total_rps, short),
@@ -55,8 +68,9 @@ export function Requests({ entries, percentiles, isCurrent, memory, isLong, choi
       number("size", "Average size (bytes)", (entry) => entry.avg_content_length),
       ...(isCurrent ? current : []),
       ...total,
+      ...phaseColumns(entries),
     ];
-  }, [percentiles, isCurrent]);
+  }, [percentiles, isCurrent, phases]);
   const rows = useMemo(() => entries.slice(0, -1), [entries]);
   return (
     <DataTable

@@ -43,12 +43,11 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
   const [filter, setFilter] = useState("");
   const [isComplete, setComplete] = useState(false);
   const [scrolled, setScrolled] = useState(0);
-  const [hidden, toggleColumn] = useMemory(
-    memory && `${memory}.hidden`,
-    columns.filter((column) => column.isHidden).map((column) => column.key),
-  );
+  // Columns that are not as they are at first: new ones may come while a test runs.
+  const [toggled, toggleColumn] = useMemory(memory && `${memory}.columns`, []);
   const [pinned, togglePin] = useMemory(memory && `${memory}.pinned`, []);
-  const visible = columns.filter((column) => !hidden.has(column.key));
+  const isVisible = (column: Column<Row>) => Boolean(column.isHidden) === toggled.has(column.key);
+  const visible = columns.filter(isVisible);
   const shown = useMemo(() => arrange(rows, columns, filter, order, pinned, rowKey), [rows, columns, filter, order, pinned, rowKey]);
 
   if (rows.length === 0 && total === undefined) {
@@ -106,7 +105,7 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
               <legend className="unseen">Columns of {label}</legend>
               {columns.map((column) => (
                 <label key={column.key}>
-                  <input type="checkbox" checked={!hidden.has(column.key)} onChange={() => toggleColumn(column.key)} />
+                  <input type="checkbox" checked={isVisible(column)} onChange={() => toggleColumn(column.key)} />
                   {column.title}
                 </label>
               ))}

@@ -1,12 +1,36 @@
 // What stands in the smaller tabs.
-import type { MutableRefObject } from "react";
+import { type MutableRefObject, useMemo } from "react";
 import { safeAddress } from "./address";
 import { usePoll, useTimeline } from "./api";
+import { entriesOf, type TableAnswer } from "./entries";
 import { bytes, short } from "./format";
+import { useMemory } from "./memory";
+import { allPercentiles, PercentileChoices } from "./percentiles";
+import { Requests } from "./sections";
 import { type Column, DataTable } from "./table";
 import { TimeCharts } from "./timecharts";
 import type { Timeline } from "./timeline";
 import type { ExtendedTable, Generator, PageArgs, Statistics, WorkerNode } from "./types";
+
+export function StatisticsTab({ configured, everyMs, turn }: { configured: number[]; everyMs: number; turn: number }) {
+  const [chosen, togglePercentile] = useMemory("percentiles", []);
+  const percentiles = useMemo(() => allPercentiles(configured, chosen), [configured, chosen]);
+  const { value } = usePoll<TableAnswer>(`stats/table?percentiles=${percentiles.join(",")}`, everyMs, true, turn);
+  const entries = useMemo(() => (value ? entriesOf(value) : []), [value]);
+  if (!value) {
+    return <p className="empty">Loading…</p>;
+  }
+  return (
+    <Requests
+      entries={entries}
+      percentiles={value.percentiles}
+      isCurrent
+      isLong
+      memory="requests"
+      choices={<PercentileChoices configured={configured} chosen={chosen} onToggle={togglePercentile} />}
+    />
+  );
+}
 
 export function ChartsTab({ store, everyMs, turn, isDark }: { store: MutableRefObject<Timeline>; everyMs: number; turn: number; isDark: boolean }) {
   return <TimeCharts timeline={useTimeline(store, everyMs, turn)} isDark={isDark} />;

@@ -2,7 +2,7 @@
 import { type KeyboardEvent, useMemo, useState } from "react";
 import type uPlot from "uplot";
 import { percentile, short } from "./format";
-import { cells, describe, extentMs, shade } from "./heat";
+import { bandStartMs, describe, extentMs, pictureOf, pixelsOf, shade } from "./heat";
 import { type Line, Plot } from "./plot";
 import { ALL, badSpans, columns, panned, type Range, rangeOf, reasonRate, runsOf, type Sample, type Timeline, type View, within, zoomed } from "./timeline";
 
@@ -67,7 +67,7 @@ function HeatLegend({ isDark }: { isDark: boolean }) {
     <span className="heat-legend" aria-hidden="true">
       few
       {[0.01, 0.05, 0.15, 0.35, 0.6].map((share) => (
-        <span key={share} style={{ background: shade(share, isDark) }} />
+        <span key={share} style={{ background: `rgb(${shade(share, isDark)})` }} />
       ))}
       many of the requests of that moment
     </span>
@@ -107,12 +107,18 @@ export function TimeCharts({ timeline, isDark }: Props) {
     onZoom: (factor: number, at: number) => show(zoomed(range, factor, samples, at)),
   };
   const paint = (plot: uPlot) => {
-    for (const cell of cells(samples, range)) {
-      const left = plot.valToPos(cell.from, "x", true);
-      const top = plot.valToPos(cell.highMs, "y", true);
-      plot.ctx.fillStyle = shade(cell.share, isDark);
-      // A little more than its size, so that no light shines through between neighbours.
-      plot.ctx.fillRect(left, top, plot.valToPos(cell.to, "x", true) - left + 0.5, plot.valToPos(cell.lowMs, "y", true) - top + 0.5);
+    const { ctx, bbox } = plot;
+    const picture = pictureOf(samples, range, Math.round(bbox.width));
+    if (picture) {
+      const canvas = new OffscreenCanvas(picture.width, picture.height);
+      const pixels = new ImageData(pixelsOf(picture, isDark) as ImageDataArray, picture.width, picture.height);
+      canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+      ctx.imageSmoothingEnabled = false;
+      for (let row = 0; row < picture.height; row++) {
+        const top = plot.valToPos(bandStartMs(picture.lowest + row + 1), "y", true);
+        const bottom = plot.valToPos(bandStartMs(picture.lowest + row), "y", true);
+        ctx.drawImage(canvas, 0, row, picture.width, 1, bbox.left, top, bbox.width, bottom - top);
+      }
     }
   };
   const summary = (place: number) =>

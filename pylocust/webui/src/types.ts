@@ -14,6 +14,8 @@ export interface Entry {
   current_fail_per_sec: number;
   total_rps: number;
   total_fail_per_sec: number;
+  /** What never happened is left out; times in ms. */
+  phases: Record<string, { average: number; max: number }>;
   [percentile: `response_time_percentile_${string}`]: number;
 }
 

@@ -283,12 +283,43 @@ cload__session_call(PyObject *object, PyObject *method, bool is_redirecting, Py_
     return cload__call_run(self, &call, args, count, kwnames);
 }
 
+/* What Locust's verbs hand to request(): those of HttpSession always say what they know, those of FastHttpSession name
+ * only the bodies that their signature has. */
+static PyObject *
+verb_keywords(struct cload_session *self, const struct cload_call *call, Py_ssize_t most, PyObject *const *args,
+              Py_ssize_t count, PyObject *kwnames)
+{
+    struct cload_state *state = self->state;
+    PyObject *kwargs = cload__call_keywords(self, call, args, count, kwnames);
+    int err = kwargs == NULL ? -1 : 0;
+    if (err == 0 && (!self->is_fast || most > 1) && PyDict_SetDefault(kwargs, state->str_data, Py_None) == NULL) {
+        err = -1;
+    }
+    if (err == 0 && (!self->is_fast || most > 2) && PyDict_SetDefault(kwargs, state->str_json, Py_None) == NULL) {
+        err = -1;
+    }
+    bool is_told = false;
+    for (Py_ssize_t i = 0; kwnames != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
+        is_told |= PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, i), state->str_allow_redirects) == 0;
+    }
+    if (err == 0 && self->is_fast && !is_told) {
+        err = PyDict_DelItem(kwargs, state->str_allow_redirects);
+    }
+    if (err < 0) {
+        Py_CLEAR(kwargs);
+    }
+    return kwargs;
+}
+
 /* The class's own request() gets what the verb was given. */
 PyObject *
 cload__session_verb(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t most, PyObject *const *args,
                     Py_ssize_t count, PyObject *kwnames)
 {
     struct cload_session *self = (struct cload_session *)object;
+    if (cload__session_read_class(self) < 0) {
+        return NULL;
+    }
     if (!self->is_request_overridden && (self->dict == NULL || PyDict_GET_SIZE(self->dict) == 0 ||
                                          PyDict_Contains(self->dict, self->state->str_request) == 0)) {
         return cload__session_call(object, method, is_redirecting, most, args, count, kwnames);
@@ -297,7 +328,7 @@ cload__session_verb(PyObject *object, PyObject *method, bool is_redirecting, Py_
     if (cload__call_parse(self, &call, args, count, most, kwnames) < 0) {
         return NULL;
     }
-    PyObject *kwargs = cload__call_keywords(self, &call, args, count, kwnames);
+    PyObject *kwargs = verb_keywords(self, &call, most, args, count, kwnames);
     PyObject *request = kwargs == NULL ? NULL : PyObject_GetAttr(object, self->state->str_request);
     PyObject *positional = request == NULL ? NULL : PyTuple_Pack(2, call.method, call.url);
     PyObject *result = positional == NULL ? NULL : PyObject_Call(request, positional, kwargs);

@@ -47,9 +47,51 @@ cload__session_send_headers(struct cload_session *self)
     return err;
 }
 
+static bool
+is_true(PyObject *value)
+{
+    int truth = value == NULL ? 0 : PyObject_IsTrue(value);
+    if (truth < 0) {
+        PyErr_Clear();
+    }
+    return truth != 0;
+}
+
+static void
+judge(struct cload_session *self)
+{
+    self->is_general = self->is_mounted || self->is_class_general || self->is_auth_general ||
+                       is_true(self->slots[CLOAD_SESSION_stream]) || is_true(self->slots[CLOAD_SESSION_trust_env]);
+}
+
+int
+cload__session_read_class(struct cload_session *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    if (type->tp_version_tag == self->class_version) {
+        return 0;
+    }
+    PyObject *request = _PyType_Lookup(type, self->state->str_request);
+    self->is_request_overridden = request == NULL || !Py_IS_TYPE(request, &PyMethodDescr_Type);
+    if (!self->is_fast) {
+        PyObject *is_general = cload__call_helper(self->state, "is_class_general", (PyObject *)type, NULL, NULL);
+        if (is_general == NULL) {
+            return -1;
+        }
+        self->is_class_general = is_general == Py_True;
+        Py_DECREF(is_general);
+        judge(self);
+    }
+    self->class_version = type->tp_version_tag;
+    return 0;
+}
+
 int
 cload__session_is_general(struct cload_session *self)
 {
+    if (cload__session_read_class(self) < 0) {
+        return -1;
+    }
     if (self->is_general) {
         return 1;
     }
@@ -144,16 +186,6 @@ session_apply_auth(struct cload_session *self, PyObject *auth)
     return 0;
 }
 
-static bool
-is_true(PyObject *value)
-{
-    int truth = value == NULL ? 0 : PyObject_IsTrue(value);
-    if (truth < 0) {
-        PyErr_Clear();
-    }
-    return truth != 0;
-}
-
 int
 cload__session_set_slot(PyObject *object, PyObject *value, void *closure)
 {
@@ -190,8 +222,7 @@ cload__session_set_slot(PyObject *object, PyObject *value, void *closure)
         self->is_mounted = true;
     }
     Py_XSETREF(self->slots[slot], kept);
-    self->is_general = self->is_mounted || self->is_auth_general || is_true(self->slots[CLOAD_SESSION_stream]) ||
-                       is_true(self->slots[CLOAD_SESSION_trust_env]);
+    judge(self);
     return 0;
 }
 

@@ -54,7 +54,9 @@ struct cload_session {
     PyObject *dict, *weakrefs;
     bool are_headers_changed;
     bool is_general;            /* a setting that only requests' own code can follow */
+    unsigned class_version;     /* of the class, when the next two were read */
     bool is_request_overridden; /* the class has a request() of its own: the verbs go through it */
+    bool is_class_general;      /* it, or requests.Session, has other methods than those the core stands for */
     bool is_mounted, is_auth_general;
     bool is_fast;        /* a FastHttpSession */
     int http_version;    /* 1, 2, 3: the highest that is spoken */
@@ -72,6 +74,8 @@ int cload__session_make_core(struct cload_session *self, PyObject *base_url);
 int cload__session_send_pairs(struct lc_session *core, PyObject *pairs);
 /* Brings the attribute `headers` to the core. */
 int cload__session_send_headers(struct cload_session *self);
+/* Reads again what the class overrides, if it or a base of it was changed since: tools replace methods of a class. */
+int cload__session_read_class(struct cload_session *self);
 /* Whether requests' own code must do the calls because of what the script did to the session: 1, 0 or -1. */
 int cload__session_is_general(struct cload_session *self);
 /* Frees what was replaced, once no call is in flight. */

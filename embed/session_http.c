@@ -94,17 +94,12 @@ session_init(PyObject *object, PyObject *args, PyObject *kwargs)
     if (setup == NULL) {
         return -1;
     }
-    /* (base_url without credentials, auth or None, response class, is request() overridden, is the class general) */
+    /* (base_url without credentials, auth or None, response class) */
     PyObject *plain_url, *auth, *response_class;
-    int is_overridden, is_general;
     int err = -1;
-    if (PyArg_ParseTuple(setup, "UOO!pp", &plain_url, &auth, &PyType_Type, &response_class, &is_overridden,
-                         &is_general) &&
+    if (PyArg_ParseTuple(setup, "UOO!", &plain_url, &auth, &PyType_Type, &response_class) &&
         cload__session_make_core(self, plain_url) == 0) {
         Py_XSETREF(self->response_class, (PyTypeObject *)Py_NewRef(response_class));
-        self->is_request_overridden = is_overridden;
-        self->is_mounted |= is_general;
-        self->is_general |= is_general;
         err = auth == Py_None ? 0 : cload__session_set_slot(object, auth, (void *)(intptr_t)CLOAD_SESSION_auth);
     }
     Py_DECREF(setup);

@@ -18,6 +18,27 @@ is_stop(struct cload_state *state)
            PyErr_ExceptionMatches(cload_greenlet_exit_type());
 }
 
+static void
+frame_read(struct cload_state *state, struct cload_frame *frame)
+{
+    PyObject *dict = ((struct cload_taskset *)frame->taskset)->dict;
+    frame->overrides = cload_taskset_overrides(state, frame->taskset);
+    frame->class_version = Py_TYPE(frame->taskset)->tp_version_tag;
+    frame->instance_size = dict == NULL ? 0 : PyDict_GET_SIZE(dict);
+}
+
+/* Hooks may be put on the class, a base of it, or the instance at any time; a type that is changed gets a new version.
+ */
+static void
+frame_refresh(struct cload_state *state, struct cload_frame *frame)
+{
+    PyObject *dict = ((struct cload_taskset *)frame->taskset)->dict;
+    if (Py_TYPE(frame->taskset)->tp_version_tag != frame->class_version ||
+        (dict == NULL ? 0 : PyDict_GET_SIZE(dict)) != frame->instance_size) {
+        frame_read(state, frame);
+    }
+}
+
 /* Takes `taskset`, also when it fails. */
 static int
 loop_push(struct cload_task_loop *loop, PyObject *taskset)
@@ -37,7 +58,9 @@ loop_push(struct cload_task_loop *loop, PyObject *taskset)
         loop->frames = frames;
         loop->capacity = capacity;
     }
-    loop->frames[loop->count++] = (struct cload_frame){taskset, cload_taskset_overrides(loop->state, taskset), false};
+    struct cload_frame *frame = &loop->frames[loop->count++];
+    *frame = (struct cload_frame){.taskset = taskset};
+    frame_read(loop->state, frame);
     return 0;
 }
 
@@ -80,6 +103,7 @@ frame_execute(struct cload_task_loop *loop)
     struct cload_state *state = loop->state;
     struct cload_frame *frame = &loop->frames[loop->count - 1];
     PyObject *taskset = frame->taskset;
+    frame_refresh(state, frame);
     unsigned overrides = frame->overrides;
     if (overrides & HAS_EXECUTE_NEXT) {
         struct cload_taskset *self = (struct cload_taskset *)taskset;
@@ -131,6 +155,7 @@ static int
 frame_stop(struct cload_task_loop *loop, bool may_stop)
 {
     struct cload_frame *frame = &loop->frames[loop->count - 1];
+    frame_refresh(loop->state, frame);
     if (!(frame->overrides & HAS_ON_STOP) || cload_call_hook(frame->taskset, loop->state->str_on_stop) == 0) {
         return 0;
     }
@@ -266,6 +291,11 @@ static int
 loop_wait(struct cload_task_loop *loop)
 {
     struct cload_frame *frame = &loop->frames[loop->count - 1];
+    if (loop->is_waiting_here) {
+        frame->overrides &= ~(unsigned)HAS_WAIT;
+    } else {
+        frame_refresh(loop->state, frame);
+    }
     if (frame->overrides & HAS_WAIT) {
         return cload_call_hook(frame->taskset, loop->state->str_wait);
     }
@@ -472,7 +502,7 @@ cload_loop_wait_here(struct cload_state *state, struct cload_user *user, PyObjec
     }
     int err = loop_push(&loop, Py_NewRef(taskset));
     if (err == 0) {
-        loop.frames[0].overrides &= ~(unsigned)HAS_WAIT;
+        loop.is_waiting_here = true;
         err = loop_wait(&loop);
     }
     cload_loop_fini(&loop);

@@ -18,6 +18,8 @@ struct cload_user;
 struct cload_frame {
     PyObject *taskset; /* owned */
     unsigned overrides;
+    unsigned class_version;   /* of its class, when they were read */
+    Py_ssize_t instance_size; /* and how many attributes it had */
     bool is_entered;
 };
 
@@ -34,6 +36,7 @@ struct cload_task_loop {
     uint32_t count, capacity;
     enum cload_phase phase;
     bool is_pooled;
+    bool is_waiting_here;  /* this is TaskSet.wait(): the set's own wait() is not called again */
     bool is_user_level;    /* on_start and on_stop of the user belong to this loop */
     uint64_t switch_count; /* the hub's, when this round began */
     int64_t wait_ns;       /* what LOOP_WAIT asks for; 0: let others run */

@@ -57,10 +57,13 @@ cload_taskset_overrides(struct cload_state *state, PyObject *taskset)
     unsigned overrides = class_overrides(state, Py_TYPE(taskset));
     PyObject *dict = ((struct cload_taskset *)taskset)->dict;
     if (dict != NULL && PyDict_GET_SIZE(dict) > 0) {
+        overrides |= PyDict_Contains(dict, state->str_run) > 0 ? HAS_RUN : 0;
         overrides |= PyDict_Contains(dict, state->str_wait) > 0 ? HAS_WAIT : 0;
         overrides |= PyDict_Contains(dict, state->str_wait_time) > 0 ? HAS_WAIT_TIME : 0;
         overrides |= PyDict_Contains(dict, state->str_get_next_task) > 0 ? HAS_PICK : 0;
+        overrides |= PyDict_Contains(dict, state->str_execute_next_task) > 0 ? HAS_EXECUTE_NEXT : 0;
         overrides |= PyDict_Contains(dict, state->str_execute_task) > 0 ? HAS_EXECUTE : 0;
+        overrides |= PyDict_Contains(dict, state->str_schedule_task) > 0 ? HAS_SCHEDULE : 0;
         overrides |= PyDict_Contains(dict, state->str_on_stop) > 0 ? HAS_ON_STOP : 0;
         overrides |= PyDict_Contains(dict, state->str_on_start) > 0 ? HAS_ON_START : 0;
     }

@@ -20,6 +20,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import timedelta
 from http.cookiejar import Cookie, CookieJar, CookiePolicy
+from types import FunctionType
 from typing import Any
 
 import _cload
@@ -324,23 +325,28 @@ def close_adapters(adapters: Any) -> None:
         adapter.close()
 
 
-#: methods of requests.Session a subclass may override, so that its calls go through requests' own code
-_GENERAL_HOOKS = (
+#: methods of requests.Session that the core stands for, beside those of HttpSession
+_SESSION_METHODS = (
     "send", "prepare_request", "merge_environment_settings", "get_adapter", "resolve_redirects", "rebuild_auth",
     "rebuild_method", "rebuild_proxies", "should_strip_auth", "get_redirect_target",
 )  # fmt: skip
-_class_setups: dict[type, tuple[type, bool, bool]] = {}
 
 
-def session_setup(session: Any, base_url: str) -> tuple[str, Any, type, bool, bool]:
-    """URL without credentials, the credentials, and what the class of the session overrides."""
-    cls = type(session)
-    setup = _class_setups.get(cls)
-    if setup is None:
-        base = cls._base_client()
-        is_request_overridden = cls.request is not base.request
-        is_general = any(getattr(cls, name) is not getattr(base, name) for name in _GENERAL_HOOKS)
-        setup = _class_setups[cls] = (base._response_class, is_request_overridden, is_general)
+def _is_own(function: Any, module: Any) -> bool:
+    """Whether a function is the module's, not one that was put in its place, as tools for tracing or mocking do."""
+    return type(function) is FunctionType and function.__globals__ is vars(module)
+
+
+def is_class_general(cls: type) -> bool:
+    """Whether a session class, or requests.Session itself, has methods that only requests' own code would call."""
+    methods = [getattr(cls, name) for name in _SESSION_METHODS]
+    if not all(_is_own(method, requests.sessions) for method in (*methods, requests.Session.request)):
+        return True
+    return not _is_own(requests.adapters.HTTPAdapter.send, requests.adapters)
+
+
+def session_setup(session: Any, base_url: str) -> tuple[str, Any, type]:
+    """URL without credentials, the credentials, and the class of responses."""
     auth = None
     if "@" in base_url:
         parts = urllib.parse.urlsplit(base_url)
@@ -348,7 +354,7 @@ def session_setup(session: Any, base_url: str) -> tuple[str, Any, type, bool, bo
             auth = HTTPBasicAuth(urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password))
             netloc = parts.netloc.rpartition("@")[2]
             base_url = urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
-    return (base_url, auth, *setup)
+    return base_url, auth, type(session)._base_client()._response_class
 
 
 # --- errors ---

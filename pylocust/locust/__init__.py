@@ -68,7 +68,20 @@ __all__ = (
 
 _LATE_NAMES = {"FastHttpUser": ".contrib.fasthttp", "run_single_user": ".debug"}
 _LATE_MODULES = frozenset(
-    ("argument_parser", "clients", "contrib", "debug", "dispatch", "env", "log", "rpc", "runners", "stats")
+    [
+        "argument_parser",
+        "clients",
+        "contrib",
+        "debug",
+        "dispatch",
+        "env",
+        "html",
+        "log",
+        "rpc",
+        "runners",
+        "stats",
+        "web",
+    ]
 )
 
 

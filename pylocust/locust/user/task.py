@@ -208,6 +208,10 @@ class TaskSet(_cload.TaskSet, metaclass=TaskSetMeta):
 class DefaultTaskSet(TaskSet):
     """Runs the tasks of the user class itself; they get the user as argument."""
 
+    # Its own, also where somebody replaces those of TaskSet.
+    get_next_task = _cload.TaskSet.get_next_task
+    execute_task = _cload.TaskSet.execute_task
+
 
 class _TaskHelpers:
     """What the task loop in C asks Python for; see embed/user.c."""

@@ -89,7 +89,7 @@ class User(_cload.User, metaclass=UserMeta):
     def start(self, group: Group) -> Greenlet[..., Any]:
         """Starts the user in a new greenlet of the group, and returns the greenlet."""
         self._group = group
-        if type(self).run is User.run:
+        if type(self).run is _cload.User.run and "run" not in vars(self):
             self._greenlet = _cload.UserGreenlet(self)
             group.add(self._greenlet)
             self._greenlet.start()

@@ -1,0 +1,558 @@
+"""Runners, shapes and environments in one process, as scripts use Locust as a library."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import time
+from typing import Any
+
+import gevent
+from kit import Kit, Records, kind_of
+from locust import LoadTestShape, TaskSet, User, constant, task
+from locust.env import Environment
+from locust.event import EventHook, Events
+from locust.exception import RescheduleTask, StopTest, StopUser
+from locust.runners import (
+    DistributedRunner,
+    LocalRunner,
+    MasterRunner,
+    Runner,
+    WorkerRunner,
+)
+from locust.stats import get_error_report_summary, stats_history, stats_printer
+
+
+class Idle(User):
+    wait_time = constant(30)
+
+    @task
+    def nothing(self) -> None: ...
+
+
+def shape_on_a_master(kit: Kit) -> Any:
+    """API-150: a ramp on a master holds up the ticks, so that stages in between are skipped."""
+    times: list[float] = []
+
+    class Steps(LoadTestShape):
+        def tick(self) -> Any:
+            times.append(self.get_run_time())
+            if self.get_run_time() < 1:
+                return 3, 1
+            return (4, 10) if self.get_run_time() < 4 else None
+
+    first = Environment(user_classes=[Idle], shape_class=Steps())
+    master = first.create_master_runner("127.0.0.1", 0)
+    second = Environment(user_classes=[Idle])
+    worker = second.create_worker_runner("127.0.0.1", master.server.port)
+    gevent.sleep(0.5)
+    master.start_shape()
+    gevent.sleep(2.8)
+    counts = [worker.user_count >= 3]
+    master.shape_greenlet.join()
+    counts += [master.state == "stopped", master.shape_greenlet is None]
+    assert times[0] < 0.3, times
+    assert times[1] > 1.7, times
+    worker.quit()
+    master.quit()
+    return counts
+
+
+def shape_of_every_form(kit: Kit) -> Any:
+    """API-145, API-146: lists and floats, None as the third value, users of a class by name in it; 0 users."""
+    results: Any = iter([[1, 10], (2.0, 10.5), (0, 10), (1, 10, None), (2, 10, [Idle]), None])
+
+    class Forms(LoadTestShape):
+        use_common_options = True
+
+        def tick(self) -> Any:
+            kit.note(self.get_current_user_count())
+            return next(results)
+
+    environment = kit.environment(Idle, shape_class=Forms())
+    runner = environment.create_local_runner()
+    assert environment.shape_class is not None
+    assert environment.shape_class.runner is runner
+    runner.start_shape()
+    runner.shape_greenlet.join()
+    return [kit.log, runner.state, Forms.use_common_options, Forms.abstract]
+
+
+def shape_with_its_own_clock(kit: Kit) -> Any:
+    """API-145: reset_time() starts the stages again."""
+
+    class Again(LoadTestShape):
+        resets = 0
+
+        def tick(self) -> Any:
+            if self.get_run_time() > 0.8:
+                self.resets += 1
+                if self.resets == 2:
+                    return None
+                self.reset_time()
+            kit.note(self.get_run_time() < 0.9)
+            return 1, 1
+
+    environment = kit.environment(Idle, shape_class=Again())
+    runner = environment.create_local_runner()
+    runner.start_shape()
+    runner.shape_greenlet.join()
+    return kit.log
+
+
+def shape_that_raises(kit: Kit) -> Any:
+    """API-149, API-148: an exception in tick() is a critical line in the log; the test is over."""
+
+    class Bad(LoadTestShape):
+        def tick(self) -> Any:
+            raise ValueError("no stage")
+
+    class Missing(LoadTestShape):
+        pass
+
+    environment = kit.environment(Idle, shape_class=Bad())
+    runner = environment.create_local_runner()
+    from locust import log
+
+    with Records() as records:
+        runner.start_shape()
+        gevent.sleep(0.3)
+    was_unhandled, log.unhandled_greenlet_exception = log.unhandled_greenlet_exception, False
+    levels = sorted({record.levelname for record in records.found if record.levelno > logging.WARNING})
+    runner.quit()
+    return [levels, was_unhandled, kind_of(Missing)]
+
+
+def starts_in_a_row(kit: Kit) -> Any:
+    """API-134, API-135: a start replaces the ramp in progress; a high rate only warns; less than one user a second."""
+    environment = kit.environment(Idle)
+    runner = environment.create_local_runner()
+    environment.events.test_start.add_listener(lambda **_: kit.note("test_start"))
+    environment.events.spawning_complete.add_listener(lambda user_count, **_: kit.note("complete", user_count))
+    runner.start(100, 1)
+    gevent.sleep(0.1)
+    states = [runner.state]
+    with Records() as records:
+        runner.start(3, 1000)
+        gevent.sleep(0.2)
+    states += [runner.state, runner.user_count, runner.target_user_count]
+    warned = [record.levelname for record in records.found if record.levelno >= logging.WARNING]
+    runner.start(0, 100)
+    gevent.sleep(0.2)
+    states += [runner.user_count, runner.state]
+    runner.start(2, 0.5)
+    gevent.sleep(0.2)
+    states += [runner.user_count, runner.state]
+    runner.stop()
+    states += [runner.state, runner.user_count]
+    runner.quit()
+    return [states, kit.log, warned]
+
+
+def start_of_some_classes(kit: Kit) -> Any:
+    """API-134: user_classes of start()."""
+
+    class Other(Idle):
+        pass
+
+    environment = kit.environment(Idle, Other)
+    runner = environment.create_local_runner()
+    runner.start(2, 10, user_classes=[Other])
+    gevent.sleep(0.2)
+    counts = [dict(runner.user_classes_count)]
+    runner.start(4, 10, user_classes=[Idle])
+    gevent.sleep(0.2)
+    counts.append(dict(runner.user_classes_count))
+    runner.quit()
+    return counts
+
+
+def quit_lets_the_caller_go_on(kit: Kit) -> Any:
+    """API-137, API-121: a script that waits for the runner's greenlet ends when somebody calls quit()."""
+    environment = kit.environment(Idle)
+    runner = environment.create_local_runner()
+    assert isinstance(runner, LocalRunner)
+    assert environment.runner is runner
+    runner.start(2, 10)
+    gevent.spawn_later(0.2, runner.quit)
+    with gevent.Timeout(5):
+        runner.greenlet.join()
+    runner.quit()
+    return [runner.state, runner.user_count, bool(runner.greenlet)]
+
+
+def library_with_printers(kit: Kit) -> Any:
+    """API-219, API-121: stats_printer, stats_history, and reading the statistics while users run."""
+    import locust.stats
+
+    class Caller(User):
+        wait_time = constant(0.02)
+
+        @task
+        def call(self) -> None:
+            self.environment.events.request.fire(
+                request_type="GET", name="/a", response_time=5, response_length=10, exception=None, context={}
+            )
+            self.environment.events.request.fire(
+                request_type="GET", name="/b", response_time=7, response_length=0, exception=ValueError("b"), context={}
+            )
+
+    environment = kit.environment(Caller)
+    runner = environment.create_local_runner()
+    interval, locust.stats.CONSOLE_STATS_INTERVAL_SEC = locust.stats.CONSOLE_STATS_INTERVAL_SEC, 0.1
+    with Records() as records:
+        logger = logging.getLogger("locust.stats_logger")
+        logger.addHandler(records)
+        level = logger.level
+        logger.setLevel(logging.INFO)
+        printer = gevent.spawn(stats_printer(environment.stats))
+        history = gevent.spawn(stats_history, runner)
+        runner.start(2, 10)
+        gevent.sleep(0.5)
+        runner.quit()
+        printer.kill()
+        history.kill()
+        logger.removeHandler(records)
+        logger.setLevel(level)
+    locust.stats.CONSOLE_STATS_INTERVAL_SEC = interval
+    text = "\n".join(record.getMessage() for record in records.found)
+    total = environment.stats.total
+    assert total.num_requests >= 10
+    assert total.num_failures * 2 == total.num_requests
+    return [
+        all(word in text for word in ("GET", "/a", "/b", "Aggregated")),
+        any("ValueError" in line for line in get_error_report_summary(environment.stats)),
+        environment.stats.get("/a", "GET").avg_content_length,
+        environment.stats.get("/b", "GET").fail_ratio,
+        total.max_response_time,
+    ]
+
+
+def kinds_of_runners(kit: Kit) -> Any:
+    """API-131, API-132, API-133, API-143: what scripts ask runners for."""
+    first = Environment(user_classes=[Idle])
+    master = first.create_master_runner("127.0.0.1", 0)
+    second = Environment(user_classes=[Idle])
+    worker = second.create_worker_runner("127.0.0.1", master.server.port)
+    local = Environment(user_classes=[Idle]).create_local_runner()
+    names = (
+        "environment user_greenlets greenlet state spawning_greenlet shape_greenlet shape_last_tick current_cpu_usage"
+        " cpu_warning_emitted worker_cpu_warning_emitted current_memory_usage exceptions target_user_classes_count"
+        " target_user_count custom_messages connection_broken final_user_classes_count user_classes"
+        " user_classes_by_name stats errors user_count user_classes_count"
+    )
+    missing = [
+        [type(runner).__name__, name] for runner in (master, worker, local) for name in names.split()
+        if not hasattr(runner, name)
+    ]  # fmt: skip
+    gevent.sleep(0.5)
+    kinds = [
+        [isinstance(runner, kind) for kind in (Runner, LocalRunner, DistributedRunner, MasterRunner, WorkerRunner)]
+        for runner in (master, worker, local)
+    ]
+    facts = [
+        worker.worker_state, worker.connected, worker.worker_index, worker.master_host,
+        worker.master_port == master.server.port, kind_of(worker.start, 1, 1), local.worker_index, local.worker_count,
+        sorted(local.user_classes_by_name), local.errors == {}, local.stats is local.environment.stats,
+    ]  # fmt: skip
+    worker.quit()
+    master.quit()
+    local.quit()
+    return [missing, kinds, facts]
+
+
+def messages_of_all_kinds(kit: Kit) -> Any:
+    """API-140, API-141: data of any type, both ways, to one worker and to all; concurrent listeners may block."""
+    first = Environment(user_classes=[Idle])
+    master = first.create_master_runner("127.0.0.1", 0)
+    second = Environment(user_classes=[Idle])
+    worker = second.create_worker_runner("127.0.0.1", master.server.port)
+    got: list[Any] = []
+    values: list[Any] = [None, 5, "text", b"bytes", [1, {"a": [2.5, True]}], {"k": None}]
+
+    def on_down(environment: Any, msg: Any, **_: Any) -> None:
+        got.append(["down", repr(msg.data), environment is second])
+        environment.runner.send_message("up", msg.data)
+
+    def on_up(environment: Any, msg: Any, **_: Any) -> None:
+        got.append(["up", repr(msg.data), msg.node_id == worker.client_id])
+
+    def on_slow(environment: Any, msg: Any, **_: Any) -> None:
+        gevent.sleep(0.3)
+        got.append(["slow", msg.data])
+
+    worker.register_message("down", on_down)
+    worker.register_message("slow", on_slow, concurrent=True)
+    master.register_message("up", on_up)
+    gevent.sleep(0.5)
+    master.send_message("slow", 1, worker.client_id)
+    for value in values:
+        master.send_message("down", value)
+    gevent.sleep(0.6)
+    with Records() as records:
+        master.send_message("nobody", 1)
+        gevent.sleep(0.2)
+    warned = [record.levelname for record in records.found if record.levelno >= logging.WARNING]
+    worker.quit()
+    master.quit()
+    return [sorted(got, key=repr), warned[:1], kind_of(master.register_message, "up", on_up)]
+
+
+def exceptions_of_tasks(kit: Kit) -> Any:
+    """API-89, API-144, API-60, EVT-16: counted by traceback; the text shows the script's lines."""
+
+    class Caller(User):
+        wait_time = constant(0)
+        rounds = 0
+
+        def helper(self) -> None:
+            raise KeyError("deep")
+
+        @task
+        def call(self) -> None:
+            type(self).rounds += 1
+            if self.rounds > 6:
+                raise StopUser
+            if self.rounds % 2:
+                self.helper()
+            raise ValueError(f"number {self.rounds}")
+
+    environment = kit.run(Caller)
+    rows = sorted(environment.runner.exceptions.values(), key=lambda row: str(row["msg"]))
+    texts = [row["traceback"] for row in rows]
+    assert all("runs.py" in text for text in texts)
+    assert "helper" in texts[0]
+    return [[[row["count"], str(row["msg"]), sorted(row["nodes"])] for row in rows], sorted(set(kit.log))]
+
+
+def constructor_that_stops(kit: Kit) -> Any:
+    """API-86, API-26, API-27, EVT-25, EVT-26: StopTest in a constructor ends the test, anything else the ramp."""
+
+    def life(error: Exception) -> Any:
+        class Caller(Idle):
+            def __init__(self, environment: Environment) -> None:
+                super().__init__(environment)
+                raise error
+
+        environment = kit.environment(Caller)
+        for name in ("test_start", "test_stopping", "test_stop", "spawning_complete"):
+            getattr(environment.events, name).add_listener(lambda name=name, **_: kit.note(name))
+        runner = environment.create_local_runner()
+        runner.start(1, 1)
+        gevent.sleep(0.3)
+        state = runner.state
+        with contextlib.redirect_stderr(io.StringIO()):
+            runner.quit()
+        found, kit.log[:] = list(kit.log), []
+        return [state, found]
+
+    from locust import log
+
+    results = [life(StopTest("no host")), life(ValueError("no"))]
+    log.unhandled_greenlet_exception = False
+    return results
+
+
+def users_that_go_away(kit: Kit) -> Any:
+    """API-81, API-84, API-85: nobody replaces a user that ended; the test goes on without users."""
+
+    class Leaver(User):
+        wait_time = constant(0)
+
+        @task
+        def call(self) -> None:
+            raise StopUser
+
+    class Quitter(Leaver):
+        @task
+        def other(self) -> None:
+            raise StopTest
+
+    class Broken(Leaver):
+        def on_start(self) -> None:
+            raise ValueError("no")
+
+    environment = kit.environment(Leaver, Quitter, Broken)
+    runner = environment.create_local_runner()
+    runner.start(6, 10)
+    gevent.sleep(0.3)
+    facts = [runner.user_count, runner.state, dict(runner.user_classes_count)]
+    runner.start(7, 10)
+    gevent.sleep(0.3)
+    facts += [runner.user_count, runner.state]
+    runner.quit()
+    return [facts, len(kit.log)]
+
+
+def events_of_ones_own(kit: Kit) -> Any:
+    """EVT-1, EVT-3, EVT-7, EVT-8: hooks added to events, and an Events class of one's own for an Environment."""
+
+    class Mine(Events):
+        bought: EventHook
+
+    own = Mine()
+    own.bought.add_listener(lambda item, **more: kit.note("bought", item, sorted(more)))
+    own.bought.fire(item="tea", price=3)
+    environment = Environment()
+    environment.events.sold = EventHook()  # type: ignore[attr-defined]
+
+    @environment.events.sold.add_listener  # type: ignore[attr-defined]
+    def sold(**keywords: Any) -> None:
+        kit.note("sold", sorted(keywords))
+
+    environment.events.sold.fire()  # type: ignore[attr-defined]
+    return [kit.log, sold.__name__, hasattr(own, "request"), kind_of(environment.events.sold.fire, 1)]  # type: ignore[attr-defined]
+
+
+def request_event_by_hand(kit: Kit) -> Any:
+    """EVT-15, EVT-6: what may be left out, what may be more, and what the statistics make of it."""
+    environment = Environment()
+    environment.create_local_runner()
+    fire = environment.events.request.fire
+    environment.events.request.add_listener(lambda **keywords: kit.note(sorted(keywords)))
+    fire(request_type="T", name="few", response_time=1.5, response_length=2)
+    fire(request_type="T", name="more", response_time=0, response_length=0, exception=None, own=5, context=None)
+    fire(request_type="T", name="none", response_time=None, response_length=0, exception="text")
+    fire(request_type="T", name="error", response_time=12345.678, response_length=7, exception=ValueError("v"))
+    fire(request_type="", name="", response_time=1, response_length=0)
+    wrong = [
+        kind_of(fire, request_type="T", name="late"),
+        kind_of(fire, request_type="T", name="length", response_time=1, response_length=None),
+    ]
+    with environment.events.request.measure("M", "swallowed") as meta:
+        meta["response_length"] = 9
+        raise RescheduleTask
+    entries = {
+        f"{entry.method} {entry.name}": [
+            entry.num_requests,
+            entry.num_failures,
+            entry.num_none_requests,
+            entry.total_content_length,
+            entry.max_response_time > 1000,
+        ]
+        for entry in environment.stats.entries.values()
+    }
+    errors = sorted([error.method, error.name, error.occurrences] for error in environment.stats.errors.values())
+    return [kit.log, entries, errors, wrong]
+
+
+def listeners_that_fail(kit: Kit) -> Any:
+    """EVT-4, EVT-5: of each kind of event; the test goes on, and a request is counted though its listener failed."""
+    from locust import log
+
+    class Caller(User):
+        wait_time = constant(0)
+        rounds = 0
+
+        @task
+        def call(self) -> None:
+            self.rounds += 1
+            kit.note("round", self.rounds)
+            if self.rounds == 4:
+                raise StopUser
+            self.environment.events.request.fire(
+                request_type="T", name="n", response_time=1, response_length=0, exception=None, context={}
+            )
+            kit.note("after", self.rounds)
+
+    environment = kit.environment(Caller)
+
+    def failing(**_: Any) -> None:
+        raise ValueError("listener")
+
+    def steering(**_: Any) -> None:
+        if kit.log.count("round 3"):
+            raise RescheduleTask
+
+    for name in ("test_start", "spawning_complete", "request", "test_stopping", "test_stop"):
+        getattr(environment.events, name).add_listener(failing)
+    environment.events.request.add_listener(steering)
+    runner = environment.create_local_runner()
+    runner.start(1, 1)
+    gevent.sleep(0.3)
+    runner.quit()
+    flag, log.unhandled_greenlet_exception = log.unhandled_greenlet_exception, False
+    return [kit.log, flag, environment.stats.total.num_requests]
+
+
+def fixed_counts_and_weights(kit: Kit) -> Any:
+    """API-18, API-19: fixed counts first, the rest by weight, floats too."""
+
+    class Fixed(Idle):
+        fixed_count = 2
+
+    class Light(Idle):
+        weight = 0.5
+
+    class Heavy(Idle):
+        weight = 1.5
+
+    class Never(Idle):
+        weight = 0
+
+    environment = kit.environment(Fixed, Light, Heavy, Never)
+    runner = environment.create_local_runner()
+    counts = []
+    for users in (1, 3, 10):
+        runner.start(users, 100)
+        gevent.sleep(0.3)
+        counts.append(sorted(runner.user_classes_count.items()))
+    runner.quit()
+    return counts
+
+
+def stop_timeout_can_change(kit: Kit) -> Any:
+    """API-114, API-94: environment.stop_timeout is read when the test is stopped."""
+
+    class Caller(User):
+        wait_time = constant(0)
+
+        @task
+        def call(self) -> None:
+            gevent.sleep(0.4)
+            kit.note("finished")
+
+        def on_stop(self) -> None:
+            kit.note("on_stop")
+
+    environment = kit.environment(Caller)
+    runner = environment.create_local_runner()
+    runner.start(1, 1)
+    gevent.sleep(0.1)
+    environment.stop_timeout = 3
+    begin = time.monotonic()
+    runner.quit()
+    assert time.monotonic() - begin < 2.5
+    return kit.log
+
+
+def classes_made_while_running(kit: Kit) -> Any:
+    """API-127, API-125, API-128: attributes of classes changed while they run reach running users."""
+
+    class Caller(User):
+        wait_time = constant(0.01)
+        host = "http://first"
+
+        @task
+        def call(self) -> None:
+            kit.note(self.host)
+
+    environment = kit.environment(Caller, available_user_classes={"Caller": Caller},
+                                  available_user_tasks={"Caller": list(Caller.tasks)})  # fmt: skip
+    runner = environment.create_local_runner()
+    runner.start(1, 1)
+    gevent.sleep(0.1)
+    environment.update_user_class({"user_class_name": "Caller", "host": "http://second", "weight": 3})
+    gevent.sleep(0.1)
+
+    class Other(TaskSet):
+        @task
+        def call(self) -> None:
+            kit.note("set")
+            raise StopUser
+
+    Caller.tasks = [Other]
+    gevent.sleep(0.1)
+    runner.quit()
+    return [list(dict.fromkeys(kit.log)), environment.user_classes_by_name == {"Caller": Caller}, Caller.weight]

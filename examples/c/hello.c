@@ -2,6 +2,10 @@
  *
  *     hello http://127.0.0.1:8080 -u 100 -r 50 -t 10
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem() */
+#endif
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "locustcore/http.h"
@@ -62,15 +61,6 @@ on_end(struct lc_timer *timer)
 {
     struct bench *bench = (struct bench *)((char *)timer - offsetof(struct bench, timer));
     lc_loop_stop(bench->loop);
-}
-
-static double
-cpu_s(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 int

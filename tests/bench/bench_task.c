@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <locustcore.h>
+
+#include "cpu.h"
 
 static const char *url;
 static unsigned long iterations;
@@ -31,15 +32,6 @@ on_state(struct lc_runner *runner, enum lc_runner_state state, void *arg)
     if (state == LCORE_RUNNER_STOPPED) {
         lc_loop_stop(arg);
     }
-}
-
-static double
-cpu_s(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 int

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "locustcore/http.h"
 
+#include "cpu.h"
+
 struct bench {
     struct lc_loop *loop;
     struct lc_timer timer;

@@ -254,12 +254,11 @@ def _slow_table(slow: list[Slow], width: int, style: Style) -> list[str]:
 class Sampler:
     """Takes a snapshot of an environment now and then."""
 
-    def __init__(self, environment: Any, title: str, run_time: float | None) -> None:
+    def __init__(self, environment: Any, watch: GeneratorWatch, title: str, run_time: float | None) -> None:
         self._environment = environment
         self._title = title
         self._run_time = run_time
-        self._watch = GeneratorWatch()
-        self._watching = gevent.spawn(self._watch.run)
+        self._watch = watch
         self._began: float | None = None
         self._at = time.monotonic()
         self._counts = (0, 0)
@@ -270,9 +269,6 @@ class Sampler:
         self._times: dict[float, deque[float]] = {}
         self._slowest: list[Any] = []
         self._ranked_again = 0.0
-
-    def close(self) -> None:
-        self._watching.kill(block=False)
 
     def state(self) -> str:
         """The runner's."""
@@ -350,7 +346,7 @@ class Sampler:
     def _generator(self, report: dict[str, float], master: Any) -> tuple[str, bool]:
         lag = report["lag_ms"]
         text = f"{report['cpu_usage']:.0f} % CPU, {report['memory_usage'] / 2**20:,.0f} MiB, late by {lag:.0f} ms"
-        is_late = report["cpu_usage"] > 90 or lag > 100
+        is_late = report["cpu_usage"] > GeneratorWatch.BUSY_CPU or lag > GeneratorWatch.BUSY_LAG_MS
         if master is not None:
             nodes = list(master.clients.values())
             missing = [node for node in nodes if node.state == "missing"]
@@ -358,7 +354,7 @@ class Sampler:
             text += f"; {len(nodes) - len(missing)} workers, the busiest {busiest:.0f} % CPU"
             if missing:
                 text += f", {len(missing)} missing"
-            is_late = is_late or bool(missing) or busiest > 90
+            is_late = is_late or bool(missing) or busiest > GeneratorWatch.BUSY_CPU
         return text, is_late
 
     def _slow(self, stats: Any, now: float, room: int) -> list[Slow]:
@@ -404,11 +400,18 @@ def is_wanted(output: TextIO | None = None) -> bool:
 class LiveScreen:
     """Draws the state of a test until it is closed. Other output scrolls above."""
 
-    def __init__(self, environment: Any, title: str, run_time: float | None, has_keys: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        watch: GeneratorWatch,
+        title: str,
+        run_time: float | None,
+        has_keys: Callable[[], bool],
+    ) -> None:
         """``run_time``: seconds from the first user to the end, if that is known."""
         self._region = Region(sys.stdout)
         self._style = Style.of(self._region.can_encode)
-        self._sampler = Sampler(environment, title, run_time)
+        self._sampler = Sampler(environment, watch, title, run_time)
         self._has_keys = has_keys
         self._redirection = Redirection(self._region, sys.stdout)
         self._snapshot = Snapshot()
@@ -420,7 +423,6 @@ class LiveScreen:
         drawing, self._drawing = self._drawing, None
         if drawing is None:
             return
-        self._sampler.close()
         drawing.kill(block=False)
         self._region.close()
         self._redirection.end()

@@ -101,18 +101,34 @@ def _joined_reasons(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, 
     return tuple(itertools.chain.from_iterable(sorted(counts.items())))
 
 
-def thinned(samples: list[Sample]) -> list[Sample]:
-    """Merges old neighbours of the same test, the coarser the longer all of it took."""
-    old, fresh = samples[:-FRESH_SAMPLES], samples[-FRESH_SAMPLES:]
-    limit = 2 * sum(sample.span for sample in samples) / FRESH_SAMPLES
+def _joined(samples: list[Sample], longest: float) -> list[Sample]:
+    """With neighbours of the same test merged as long as they tell of so many seconds at most."""
     kept: list[Sample] = []
-    for sample in old:
-        if kept and kept[-1].run == sample.run and kept[-1].span + sample.span <= limit:
+    for sample in samples:
+        if kept and kept[-1].run == sample.run and kept[-1].span + sample.span <= longest:
             kept[-1] = merged(kept[-1], sample)
         else:
             kept.append(sample)
+    return kept
+
+
+def _seconds(samples: list[Sample]) -> float:
+    return sum(sample.span for sample in samples)
+
+
+def thinned(samples: list[Sample]) -> list[Sample]:
+    """Merges old neighbours of the same test, the coarser the longer all of it took."""
+    old, fresh = samples[:-FRESH_SAMPLES], samples[-FRESH_SAMPLES:]
+    kept = _joined(old, 2 * _seconds(samples) / FRESH_SAMPLES)
     # Many short tests: the oldest go.
     return (kept + fresh)[-MAX_SAMPLES + 1 :]
+
+
+def condensed(samples: list[Sample], most: int) -> list[Sample]:
+    """Merges neighbours everywhere until there are so many at most; of many short tests, the latest."""
+    if len(samples) <= most:
+        return samples
+    return _joined(samples, 2 * _seconds(samples) / most)[-most:]
 
 
 def reason_of(text: str) -> str:
@@ -282,6 +298,20 @@ class Timeline:
             self.samples = thinned(self.samples)
             self._json = [_as_json(one) for one in self.samples]
             self.generation += 1
+
+    def to_report(self) -> dict[str, Any]:
+        """The last test, merged to as many samples as a page has room for, in the form that to_json() has."""
+        own = [sample for sample in self.samples if sample.run == self.run_count]
+        begin = own[0].time - own[0].span - 1 if own else 0.0
+        return {
+            "generation": 0,
+            "first": 0,
+            "columns": COLUMNS,
+            "percentiles": stats.PERCENTILES_TO_CHART,
+            "reasons": self.reasons,
+            "marks": [mark for mark in self.marks if mark["time"] >= begin and mark["kind"] != "start"],
+            "samples": condensed(own, FRESH_SAMPLES),
+        }
 
     def to_json(self, generation: int, since: int) -> str:
         """All samples from number ``since`` on, or all, if the reader knows those of another generation."""

@@ -16,6 +16,7 @@ from .user.task import TaskSet, filter_tasks_by_tags
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from ._timeline import Timeline
     from .stats import StatsCSV
     from .user.users import User
     from .web import WebUI
@@ -52,6 +53,8 @@ class Environment:
         self.stats = RequestStats()
         self.runner: Runner | None = None
         self.web_ui: WebUI | None = None
+        # What reports draw their charts from, if somebody takes samples.
+        self._timeline: Timeline | None = None
         # Set this and the process ends with it.
         self.process_exit_code: int | None = None
         # Lines logged by workers, by worker.

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from cload import __version__ as own_version
+from cload._report import packed
 
 from . import __version__, argument_parser, stats
 from .runners import STATE_STOPPED, STATE_STOPPING, MasterRunner
@@ -28,6 +30,9 @@ NO_PAGES = "The pages of the web application have not been built. In a checkout,
 
 # A report stays small however long the run was: so many samples are as many as a chart has room for.
 MAX_SAMPLES = 500
+
+MAX_DISTRIBUTIONS = 50
+_MARKED_PERCENTILES = (0.5, 0.95, 0.99)
 
 # Where in a file name which option goes.
 _PLACEHOLDERS = {"{u}": "num_users", "{r}": "spawn_rate", "{t}": "run_time"}
@@ -114,6 +119,21 @@ def thinned(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return samples
 
 
+def _bands_of_most_requested(numbers: stats.RequestStats) -> list[dict[str, Any]]:
+    """How the times of all requests, and of those with the most requested names, were spread."""
+    names = sorted(numbers.entries.values(), key=lambda entry: -entry.num_requests)[:MAX_DISTRIBUTIONS]
+    return [
+        {
+            "name": entry.name,
+            "method": entry.method or "",
+            "bands": entry._bands(),
+            "times": {str(part): entry.get_exact_response_time_percentile(part) for part in _MARKED_PERCENTILES},
+        }
+        for entry in [numbers.total, *names]
+        if entry.num_requests
+    ]
+
+
 def get_html_report(environment: Environment, show_download_link: bool = True, theme: str = "") -> str:
     """The report as it stands now."""
     runner = environment.runner
@@ -152,11 +172,19 @@ def get_html_report(environment: Environment, show_download_link: bool = True, t
         "percentiles_to_chart": stats.PERCENTILES_TO_CHART,
         "show_download_link": show_download_link,
     }
+    extras = {
+        "options": options_of_run(environment),
+        "version": __version__,
+        "made_by": own_version,
+        "bands": _bands_of_most_requested(numbers),
+        "timeline": environment._timeline.to_report() if environment._timeline else None,
+    }
     return render_template_from(
         "report.html",
         template_args=template_args,
-        report_extras={"options": options_of_run(environment), "version": __version__},
-        theme="dark" if theme == "dark" else "light",
+        report_extras=extras,
+        packed=packed(template_args, extras),
+        theme=theme if theme in ("dark", "light") else "",
     )
 
 

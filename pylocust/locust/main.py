@@ -36,6 +36,7 @@ from .shape import LoadTestShape
 from .user.inspectuser import common_host, print_task_ratio, print_task_ratio_json
 from .user.users import HttpUser, User
 from .util.load_locustfile import load_locustfile, load_locustfile_pytest
+from .util.process import GeneratorWatch
 from .util.url import is_url
 
 try:
@@ -227,6 +228,7 @@ class TestRun:
         self.keys: KeyListener | None = None
         self._suspending: Any = None
         self._log_failure = greenlet_exception_logger(logger)
+        self._watch: GeneratorWatch | None = None
 
     def _make_csv_writer(self) -> Any:
         prefix = self.options.csv_prefix
@@ -288,6 +290,7 @@ class TestRun:
             self._show_progress()
             if not options.worker:
                 self._spawn(stats.stats_history, self.runner)
+                self._sample_for_report()
             if options.csv_prefix:
                 self._spawn(self.csv_writer.stats_writer)
             main_greenlet = self.runner.greenlet
@@ -306,6 +309,20 @@ class TestRun:
         self._write_report()
         self.shutdown()
 
+    def _start_watch(self) -> GeneratorWatch:
+        watch = GeneratorWatch()
+        self.helpers.append(self._spawn(watch.run))
+        return watch
+
+    def _sample_for_report(self) -> None:
+        """The web application does it where there is one."""
+        if self.options.html_file and not self.environment.web_ui:
+            from ._timeline import Timeline
+
+            self._watch = self._watch or self._start_watch()
+            self.environment._timeline = Timeline(self.environment, self._watch)
+            self.helpers.append(self._spawn(self.environment._timeline.run))
+
     def _show_progress(self) -> None:
         """A live screen where there is a terminal for it, or else tables, as Locust's, now and then."""
         options = self.options
@@ -315,11 +332,12 @@ class TestRun:
             from cload import live
 
             if live.is_wanted():
+                self._watch = self._watch or self._start_watch()
                 parts = ("cload", options.profile, common_host(self.environment) or self.environment.locustfile)
                 title = "  ".join(part for part in parts if part)
                 # A shape decides by itself when it ends.
                 run_time = None if self.environment.shape_class else options.run_time
-                self.screen = live.LiveScreen(self.environment, title, run_time, self._has_keys)
+                self.screen = live.LiveScreen(self.environment, self._watch, title, run_time, self._has_keys)
                 return
         self.helpers.append(self._spawn(stats.stats_printer(self.runner.stats)))
 

@@ -180,7 +180,7 @@ class WebUI:
         self.greenlet = None
         self.server = None
         self._watch = GeneratorWatch()
-        self._timeline = Timeline(environment, self._watch)
+        self._timeline = environment._timeline = Timeline(environment, self._watch)
         self._swarm_greenlet: gevent.Greenlet[..., Any] | None = None
         self._run_time_greenlet: gevent.Greenlet[..., Any] | None = None
         self._tables: dict[str, Callable[[], str]] = {}

@@ -9,12 +9,21 @@ const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, "dist");
 const staging = join(root, "node_modules", ".report");
 
-async function bundle(entry, outDir, names) {
+// The report is one file for each run: what it is drawn with is small.
+const SMALL = {
+  "react/jsx-runtime": "preact/jsx-runtime",
+  "react-dom/client": "preact/compat/client",
+  "react-dom": "preact/compat",
+  react: "preact/compat",
+};
+
+async function bundle(entry, outDir, names, alias = {}) {
   await build({
     root,
     configFile: false,
     logLevel: "warn",
     base: "./",
+    resolve: { alias },
     define: { "process.env.NODE_ENV": '"production"' },
     build: {
       outDir,
@@ -60,7 +69,7 @@ function page(title, global, variable, script, style) {
 
 await rm(dist, { recursive: true, force: true });
 await bundle("main.tsx", join(dist, "assets"), "app-[hash]");
-await bundle("report.tsx", staging, "report");
+await bundle("report.tsx", staging, "report", SMALL);
 const assets = await readdir(join(dist, "assets"));
 const script = assets.find((name) => name.endsWith(".js"));
 const style = assets.find((name) => name.endsWith(".css"));
@@ -84,9 +93,13 @@ await writeFile(
     <div id="root"></div>
     <noscript>This report needs JavaScript.</noscript>
     <script>
-      window.theme = {{ theme|tojson }}
+      window.theme = {{ theme|tojson }} || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")
+{%- if packed %}
+      window.reportData = {{ packed|tojson }}
+{%- else %}
       window.templateArgs = {{ template_args|tojson }}
       window.reportExtras = {{ report_extras|tojson }}
+{%- endif %}
     </script>
     <script>{% raw %}${code}{% endraw %}</script>
   </body>

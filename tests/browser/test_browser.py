@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +152,45 @@ def test_login_page(page: Page, host: str, tmp_path: Path) -> None:
             if password == "wrong":
                 expect(page.get_by_role("alert")).to_contain_text("Wrong <b>password</b>")
         expect(page.get_by_role("heading", name="Start a test")).to_be_visible()
+
+
+def test_a_report_of_many_names(page: Page, tmp_path: Path) -> None:
+    """REP-50 to REP-52: from a file, without a server; compressed, and drawn quickly all the same."""
+    code = """
+import sys, cload
+from locust import User, task
+from locust.env import Environment
+from locust.html import write_html_report
+class Visitor(User):
+    @task
+    def look(self): pass
+environment = Environment(user_classes=[Visitor], locustfile="mine.py")
+environment.create_local_runner()
+for number in range(3000):
+    environment.stats.log_request("GET", f"/page/{number}", 1 + number % 500, 10)
+environment.stats.log_error("GET", "/page/7", "</script><img src=x onerror='window.hurt = 1'>")
+write_html_report(environment, sys.argv[1])
+"""
+    path = tmp_path / "report.html"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)
+    assert "window.reportData" in path.read_text()
+    page.goto(f"file://{path}")
+    expect(page.get_by_role("heading", name="Load test report")).to_be_visible()
+    for heading in (
+        "Charts",
+        "Distribution of response times",
+        "Request statistics",
+        "Failures statistics",
+        "Final ratio",
+    ):
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    page.get_by_label("Filter Requests").fill("/page/2999")
+    region = page.get_by_role("region", name="Requests")
+    expect(region.locator("tbody tr")).to_have_count(1)
+    expect(page.get_by_text("1 of 3000 rows").first).to_be_visible()
+    page.get_by_role("combobox", name="Times of").select_option(index=1)
+    expect(page.locator("svg.bars .band").first).to_be_attached()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    assert "dark" not in (page.locator("html").get_attribute("class") or "")

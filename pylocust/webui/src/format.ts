@@ -33,7 +33,12 @@ export function percentile(part: number): string {
 }
 
 export function moment(seconds: number | null): string {
-  return seconds === null ? "" : new Date(1000 * seconds).toLocaleString();
+  if (seconds === null) {
+    return "";
+  }
+  const date = new Date(1000 * seconds);
+  const two = (number: number) => String(number).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
 /** A moment of the day, in the reader's time zone. */

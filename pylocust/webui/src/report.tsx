@@ -1,15 +1,22 @@
-import { StrictMode, useEffect, useMemo, useState } from "react";
+import { type ReactNode, StrictMode, useEffect, useState } from "react";
+import { flushSync } from "react-dom";
 import { createRoot } from "react-dom/client";
-import { percent, percentile, short, whole } from "./format";
+import { load } from "./data";
+import { Distribution, timeText } from "./distribution";
+import { moment, percent, percentile, short, whole } from "./format";
 import { Exceptions, Failures, Requests, TaskRatios } from "./sections";
 import "./styles.css";
 import { type Column, DataTable } from "./table";
 import { TimeCharts } from "./timecharts";
-import { ofHistory } from "./timeline";
-import type { ReportArgs } from "./types";
+import { absorb, EMPTY, ofHistory } from "./timeline";
+import type { Entry, ReportArgs } from "./types";
 
-const args = window.templateArgs as ReportArgs;
-const extras = window.reportExtras ?? { options: {}, version: "" };
+const [args, extras] = load();
+// Locust's history where nobody took more samples.
+const timeline = extras.timeline?.samples.length ? absorb(EMPTY, extras.timeline) : ofHistory(args.history, args.percentiles_to_chart);
+const NONE: number[] = [];
+// All times are those of who reads.
+const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(Date.parse(args.end_time)).find(({ type }) => type === "timeZoneName")?.value ?? "";
 
 type Times = ReportArgs["response_time_statistics"][number];
 
@@ -19,7 +26,7 @@ function timeColumns(): Column<Times>[] {
     .sort((one, other) => Number(one) - Number(other));
   return [
     { key: "method", title: "Type", value: (row) => row.method },
-    { key: "name", title: "Name", value: (row) => row.name },
+    { key: "name", title: "Name", value: (row) => row.name, isWide: true },
     ...parts.map((part) => ({
       key: part,
       title: `${percentile(Number(part))} (ms)`,
@@ -29,24 +36,168 @@ function timeColumns(): Column<Times>[] {
   ];
 }
 
+/** From the moment before the page is printed until it is shown again, colours are those of paper. */
+function usePaper(): boolean {
+  const [isPrinting, setPrinting] = useState(false);
+  useEffect(() => {
+    const begin = () => {
+      // Paper cannot be opened.
+      for (const details of document.querySelectorAll<HTMLDetailsElement>(".exceptions details")) {
+        details.open = true;
+      }
+      flushSync(() => setPrinting(true));
+    };
+    const end = () => setPrinting(false);
+    addEventListener("beforeprint", begin);
+    addEventListener("afterprint", end);
+    return () => {
+      removeEventListener("beforeprint", begin);
+      removeEventListener("afterprint", end);
+    };
+  }, []);
+  return isPrinting;
+}
+
+const TIME_COLUMNS = timeColumns();
+const TIME_ROWS = args.response_time_statistics.slice(0, -1);
+const timesKey = (row: Times) => `${row.method} ${row.name}`;
+
+function Tile({ title, value, note, quality }: { title: string; value: string; note?: string; quality?: string }) {
+  return (
+    <div>
+      <dt>{title}</dt>
+      <dd className={quality}>{value}</dd>
+      {note && <dd className="note">{note}</dd>}
+    </div>
+  );
+}
+
+function Tiles({ total }: { total: Entry }) {
+  const all = extras.bands[0]?.name === total.name ? extras.bands[0].times : undefined;
+  const rounded = args.response_time_statistics.at(-1) ?? {};
+  // Exact where the run was measured here; as Locust rounds them where it was not.
+  const time = (part: string) => timeText(all?.[part] ?? Number((rounded as Record<string, unknown>)[part] ?? 0));
+  const peak = Math.max(0, ...timeline.samples.map((sample) => sample.users));
+  const busiest = Math.max(0, ...timeline.samples.map((sample) => sample.rps));
+  const isGood = total.num_failures === 0;
+  return (
+    <dl className="tiles">
+      <Tile title="Requests" value={whole(total.num_requests)} note={`${args.requests_statistics.length - 1} names`} />
+      <Tile
+        title="Failed"
+        value={percent(total.num_requests > 0 ? total.num_failures / total.num_requests : 0)}
+        note={`${whole(total.num_failures)} requests`}
+        quality={isGood ? "good" : "bad"}
+      />
+      <Tile title="Requests/s" value={short(total.total_rps)} note={busiest > 0 ? `at most ${short(busiest)}` : undefined} />
+      <Tile title="Users" value={whole(peak)} note="at most" />
+      <Tile title="Median time" value={time("0.5")} note={`average ${timeText(total.avg_response_time)}`} />
+      <Tile title="95 % within" value={time("0.95")} />
+      <Tile title="99 % within" value={time("0.99")} note={`slowest ${timeText(total.max_response_time)}`} />
+    </dl>
+  );
+}
+
+function LeftOut({ table, order }: { table: keyof NonNullable<typeof extras.left_out>; order: string }) {
+  const count = extras.left_out?.[table];
+  return count ? (
+    <p className="notice">
+      {whole(count)} more rows are not in this report, to keep it small: these are the {order}. The CSV files have all.
+    </p>
+  ) : null;
+}
+
+interface Part {
+  id: string;
+  title: string;
+  content: ReactNode;
+}
+
+function partsOf(isDark: boolean): Part[] {
+  const times = args.response_time_statistics;
+  const options = Object.entries(extras.options);
+  const parts: (Part | false)[] = [
+    { id: "charts", title: "Charts", content: <TimeCharts timeline={timeline} isDark={isDark} /> },
+    extras.bands.length > 0 && { id: "distribution", title: "Distribution of response times", content: <Distribution all={extras.bands} /> },
+    {
+      id: "requests",
+      title: "Request statistics",
+      content: (
+        <>
+          <LeftOut table="requests_statistics" order="most requested names" />
+          <Requests entries={args.requests_statistics} percentiles={NONE} isCurrent={false} />
+        </>
+      ),
+    },
+    {
+      id: "times",
+      title: "Response time statistics",
+      content: (
+        <DataTable
+          label="Response times"
+          columns={TIME_COLUMNS}
+          rows={TIME_ROWS}
+          total={times.at(-1)}
+          rowKey={timesKey}
+          empty="No request was made."
+        />
+      ),
+    },
+    {
+      id: "failures",
+      title: "Failures statistics",
+      content: (
+        <>
+          <LeftOut table="failures_statistics" order="most frequent failures" />
+          <Failures rows={args.failures_statistics} />
+        </>
+      ),
+    },
+    args.exceptions_statistics.length > 0 && {
+      id: "exceptions",
+      title: "Exceptions statistics",
+      content: (
+        <>
+          <LeftOut table="exceptions_statistics" order="most frequent exceptions" />
+          <Exceptions rows={args.exceptions_statistics} />
+        </>
+      ),
+    },
+    { id: "ratio", title: "Final ratio", content: <TaskRatios ratios={args.tasks} /> },
+    options.length > 0 && {
+      id: "options",
+      title: "Options of the run",
+      content: (
+        <dl className="facts">
+          {options.map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+      ),
+    },
+  ];
+  return parts.filter((part): part is Part => part !== false);
+}
+
 function Report() {
-  const [isDark, setDark] = useState(window.theme === "dark");
+  const [isChosenDark, setDark] = useState(window.theme === "dark");
+  const isDark = isChosenDark && !usePaper();
   useEffect(() => {
     document.documentElement.classList.toggle("dark", isDark);
   }, [isDark]);
-  const timeline = useMemo(() => ofHistory(args.history, args.percentiles_to_chart), []);
-  const columns = useMemo(timeColumns, []);
   const total = args.requests_statistics.at(-1);
-  const times = args.response_time_statistics;
-  const options = Object.entries(extras.options);
-  const failed = total && total.num_requests > 0 ? total.num_failures / total.num_requests : 0;
+  const parts = partsOf(isDark);
+  const trouble = timeline.samples.reduce((sum, sample) => sum + sample.bad_seconds, 0);
   return (
     <main className="page report">
       <header className="top">
         <h1>Load test report{args.profile && ` – ${args.profile}`}</h1>
         <div className="buttons">
           {args.show_download_link && <a href={`?download=1&theme=${isDark ? "dark" : "light"}`}>Download this report</a>}
-          <button type="button" className="plain" onClick={() => setDark(!isDark)}>
+          <button type="button" className="plain" onClick={() => setDark(!isChosenDark)}>
             {isDark ? "Light" : "Dark"}
           </button>
           <button type="button" className="plain" onClick={() => window.print()}>
@@ -54,7 +205,7 @@ function Report() {
           </button>
         </div>
       </header>
-      <dl className="facts" style={{ marginTop: "1rem" }}>
+      <dl className="facts head">
         <div>
           <dt>Target</dt>
           <dd>{args.host}</dd>
@@ -62,7 +213,7 @@ function Report() {
         <div>
           <dt>During</dt>
           <dd>
-            {args.start_time} – {args.end_time} ({args.duration})
+            {moment(Date.parse(args.start_time) / 1000)} – {moment(Date.parse(args.end_time) / 1000)} {ZONE} ({args.duration})
           </dd>
         </div>
         <div>
@@ -70,72 +221,28 @@ function Report() {
           <dd>{args.locustfile}</dd>
         </div>
       </dl>
-      {total && (
-        <dl className="tiles">
-          <div>
-            <dt>Requests</dt>
-            <dd>{whole(total.num_requests)}</dd>
-          </div>
-          <div>
-            <dt>Failed</dt>
-            <dd className={failed > 0 ? "bad" : "good"}>{percent(failed)}</dd>
-          </div>
-          <div>
-            <dt>Requests/s</dt>
-            <dd>{short(total.total_rps)}</dd>
-          </div>
-          <div>
-            <dt>Median</dt>
-            <dd>{whole(total.median_response_time)} ms</dd>
-          </div>
-          <div>
-            <dt>95 %</dt>
-            <dd>{whole(Number(times.at(-1)?.["0.95"] ?? 0))} ms</dd>
-          </div>
-          <div>
-            <dt>Slowest</dt>
-            <dd>{whole(total.max_response_time)} ms</dd>
-          </div>
-        </dl>
+      {total && <Tiles total={total} />}
+      {trouble > 0 && (
+        <p className="notice">
+          For {whole(trouble)} {trouble === 1 ? "second" : "seconds"} of the test the generator itself was too busy, so that rates may be what it could send
+          and not what the target could take. The charts show when.
+        </p>
       )}
-      <h2>Charts</h2>
-      <TimeCharts timeline={timeline} isDark={isDark} />
-      <h2>Request statistics</h2>
-      <Requests entries={args.requests_statistics} percentiles={[]} isCurrent={false} />
-      <h2>Response time statistics</h2>
-      <DataTable
-        label="Response times"
-        columns={columns}
-        rows={times.slice(0, -1)}
-        total={times.at(-1)}
-        rowKey={(row) => `${row.method} ${row.name}`}
-        empty="No request was made."
-      />
-      <h2>Failures</h2>
-      <Failures rows={args.failures_statistics} />
-      {args.exceptions_statistics.length > 0 && (
-        <>
-          <h2>Exceptions</h2>
-          <Exceptions rows={args.exceptions_statistics} />
-        </>
-      )}
-      <h2>Final ratio</h2>
-      <TaskRatios ratios={args.tasks} />
-      {options.length > 0 && (
-        <>
-          <h2>Options of the run</h2>
-          <dl className="facts">
-            {options.map(([name, value]) => (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-          </dl>
-        </>
-      )}
-      <footer className="hint" style={{ marginTop: "2rem" }}>
-        Made by cload; statistics as in Locust {extras.version}. Percentiles are approximated.
+      <nav className="contents" aria-label="Contents">
+        {parts.map(({ id, title }) => (
+          <a key={id} href={`#${id}`}>
+            {title}
+          </a>
+        ))}
+      </nav>
+      {parts.map(({ id, title, content }) => (
+        <section key={id} id={id} aria-labelledby={`${id}-title`}>
+          <h2 id={`${id}-title`}>{title}</h2>
+          {content}
+        </section>
+      ))}
+      <footer className="hint">
+        Made by cload {extras.made_by}; statistics as in Locust {extras.version}: the times in tables are rounded to two digits, those in the summary are not.
       </footer>
     </main>
   );

@@ -1,5 +1,7 @@
 // What the server's pages and endpoints give; the names are those of the JSON.
 
+import type { TimelineAnswer } from "./timeline";
+
 export interface Entry {
   method: string;
   name: string;
@@ -168,11 +170,31 @@ export interface ReportArgs {
   show_download_link: boolean;
 }
 
+/** Requests by bands of their time (heat.ts), and exact percentiles. */
+export interface Bands {
+  name: string;
+  method: string;
+  bands: number[];
+  times: Record<string, number>;
+}
+
+export interface ReportExtras {
+  options: Record<string, string>;
+  version: string;
+  made_by: string;
+  /** All requests first. */
+  bands: Bands[];
+  timeline: TimelineAnswer | null;
+  /** Rows that a report of so many has no room for. */
+  left_out?: Partial<Record<"requests_statistics" | "failures_statistics" | "exceptions_statistics", number>>;
+}
+
 declare global {
   interface Window {
+    reportData?: string;
     templateArgs?: unknown;
     authArgs?: LoginArgs;
-    reportExtras?: { options: Record<string, string>; version: string };
+    reportExtras?: ReportExtras;
     theme?: string;
   }
 }

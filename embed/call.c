@@ -61,11 +61,12 @@ call_wait(struct cload_waiter *waiter, struct lc_exchange *exchange)
 {
     int err = cload_waiter_wait(waiter);
     struct lc_response *response = waiter->value;
+    bool is_left = waiter->hub->is_left;
     cload_waiter_free(waiter);
     if (err < 0) {
         if (response != NULL) {
             lc_response_free(response);
-        } else {
+        } else if (!is_left) {
             lc_exchange_cancel(exchange);
         }
         return NULL;
@@ -169,8 +170,15 @@ call_general(struct cload_session *self, const struct cload_call *call, PyObject
 {
     PyObject *kwargs = cload__call_keywords(self, call, args, count, kwnames);
     PyObject *result = NULL;
-    if (call->is_plain) {
+    if (call->is_plain && cload_hub_get(self->state) != NULL) {
         PyErr_SetString(PyExc_ValueError, "the request cannot be sent as it is");
+    } else if (kwargs != NULL && call->is_plain) {
+        /* On another thread requests' own code does it. */
+        PyObject *function = PyObject_GetAttrString((PyObject *)self, "_request_with_requests");
+        PyObject *positional = function == NULL ? NULL : PyTuple_Pack(2, call->method, call->url);
+        result = positional == NULL ? NULL : PyObject_Call(function, positional, kwargs);
+        Py_XDECREF(positional);
+        Py_XDECREF(function);
     } else if (kwargs != NULL && self->is_fast) {
         result = PyObject_CallMethod((PyObject *)self, "_request_general", "OOO", call->method, call->url, kwargs);
     } else if (kwargs != NULL) {
@@ -190,15 +198,15 @@ call_begin(struct cload_session *self, struct cload_call *call, struct cload_wai
 {
     int64_t start_ns = lc_clock_monotonic_ns();
     if (self->core == NULL || self->response_class == NULL) {
-        if (self->is_general && self->response_class != NULL) {
-            return 1;
-        }
         PyErr_SetString(PyExc_RuntimeError, "HttpSession.__init__() has not been called");
         return -1;
     }
     struct cload_hub *hub = cload_hub_get(self->state);
     if (hub == NULL) {
         return PyErr_Occurred() ? -1 : 1;
+    }
+    if (hub != self->hub && cload__session_rehome(self) < 0) {
+        return -1;
     }
     int is_general = call->is_general ? 1 : call->is_plain ? 0 : cload__session_is_general(self);
     if (is_general != 0) {

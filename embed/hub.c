@@ -47,7 +47,7 @@ hub_arm_timer(struct cload_hub *hub, bool is_at_once)
 static int
 hub_reference(struct cload_hub *hub, bool is_referenced)
 {
-    if (hub->is_referenced != is_referenced) {
+    if (hub->is_referenced != is_referenced && !hub->is_left) {
         if (PyObject_SetAttrString(hub->io, "ref", is_referenced ? Py_True : Py_False) < 0) {
             return -1;
         }
@@ -111,7 +111,7 @@ hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
     int64_t until_ns = 0;
     bool is_cut = false;
     for (;;) {
-        int event_count = lc_loop_poll(hub->loop);
+        int event_count = hub->is_left ? 0 : lc_loop_poll(hub->loop);
         int run_count = hub_run_ready(hub, BATCH_COUNT);
         if (event_count == 0 && run_count == 0) {
             break;
@@ -126,6 +126,9 @@ hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
         }
     }
     hub->is_polling = false;
+    if (hub->is_left) {
+        return is_cut && hub_queue_callback(hub) < 0 ? NULL : Py_NewRef(Py_None);
+    }
     /* By a timer and not by run_callback(): gevent runs callbacks 50 at a time before it looks at anything else. */
     if (hub_arm_timer(hub, is_cut) < 0 || hub_reference(hub, hub->waiting_count > 0) < 0) {
         return NULL;
@@ -149,6 +152,58 @@ hub_on_timer(PyObject *self, PyObject *args)
 
 static PyMethodDef hub_on_timer_def = {"cload_timer", hub_on_timer, METH_VARARGS, NULL};
 
+/* In a forked child. It shares the parent's epoll set and connections, so all of them are left alone: the child gets a
+ * hub of its own on the next use, sessions move there (call.c), and the parent's users go on in the parent only. */
+static PyObject *
+hub_leave(PyObject *capsule, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_state *state = PyCapsule_GetPointer(capsule, "cload.state");
+    struct cload_hub *hub = state == NULL ? NULL : state->hub;
+    if (hub == NULL) {
+        return state == NULL ? NULL : Py_NewRef(Py_None);
+    }
+    state->hub = NULL;
+    hub->is_left = true;
+    while (lc_list_pop(&hub->ready) != NULL) {
+    }
+    PyObject *const watchers[] = {hub->io, hub->timer};
+    for (size_t i = 0; i < 2; i++) {
+        PyObject *closed = watchers[i] == NULL ? Py_NewRef(Py_None) : PyObject_CallMethod(watchers[i], "close", NULL);
+        if (closed == NULL) {
+            return NULL;
+        }
+        Py_DECREF(closed);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef hub_leave_def = {"cload_after_fork", hub_leave, METH_NOARGS, NULL};
+
+/* Has every child that Python code forks leave the parent's hub. Once for a process and all its children. */
+static int
+hub_watch_forks(struct cload_state *state)
+{
+    if (state->is_watching_forks) {
+        return 0;
+    }
+    PyObject *capsule = PyCapsule_New(state, "cload.state", NULL);
+    PyObject *function = capsule == NULL ? NULL : PyCFunction_New(&hub_leave_def, capsule);
+    PyObject *os = function == NULL ? NULL : PyImport_ImportModule("os");
+    PyObject *method = os == NULL ? NULL : PyObject_GetAttrString(os, "register_at_fork");
+    PyObject *none = PyTuple_New(0);
+    PyObject *kwargs = method == NULL ? NULL : Py_BuildValue("{sO}", "after_in_child", function);
+    PyObject *result = kwargs == NULL || none == NULL ? NULL : PyObject_Call(method, none, kwargs);
+    state->is_watching_forks = result != NULL;
+    Py_XDECREF(result);
+    Py_XDECREF(kwargs);
+    Py_XDECREF(none);
+    Py_XDECREF(method);
+    Py_XDECREF(os);
+    Py_XDECREF(function);
+    Py_XDECREF(capsule);
+    return state->is_watching_forks ? 0 : -1;
+}
+
 static void
 hub_free(PyObject *capsule)
 {
@@ -165,7 +220,7 @@ static struct cload_hub *
 hub_make(struct cload_state *state)
 {
     PyGreenlet_Import();
-    if (_PyGreenlet_API == NULL) {
+    if (_PyGreenlet_API == NULL || hub_watch_forks(state) < 0) {
         return NULL;
     }
     struct cload_hub *hub = lc__calloc(1, sizeof(*hub));
@@ -238,13 +293,19 @@ fail:
 }
 
 struct cload_hub *
-cload_hub_get(struct cload_state *state)
+cload_hub_any(struct cload_state *state)
 {
     if (state->hub == NULL) {
         state->hub = hub_make(state);
-        return state->hub;
     }
-    return state->hub->thread == PyThread_get_thread_ident() ? state->hub : NULL;
+    return state->hub;
+}
+
+struct cload_hub *
+cload_hub_get(struct cload_state *state)
+{
+    struct cload_hub *hub = cload_hub_any(state);
+    return hub != NULL && hub->thread == PyThread_get_thread_ident() ? hub : NULL;
 }
 
 int
@@ -279,7 +340,7 @@ cload_hub_put(struct cload_hub *hub, struct cload_ready *ready)
 int
 cload_hub_kick(struct cload_hub *hub)
 {
-    return hub->is_polling ? 0 : hub_queue_callback(hub);
+    return hub->is_polling || hub->is_left ? 0 : hub_queue_callback(hub);
 }
 
 struct cload_waiter *
@@ -473,26 +534,7 @@ waiting_count(PyObject *module, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSize_t(state->hub == NULL ? 0 : state->hub->waiting_count);
 }
 
-/* A forked child shares the parent's epoll set: it gets a hub of its own, and the old one is left alone. */
-static PyObject *
-forget_hub(PyObject *module, PyObject *Py_UNUSED(ignored))
-{
-    struct cload_state *state = cload_state_of_module(module);
-    struct cload_hub *hub = state->hub;
-    state->hub = NULL;
-    PyObject *const watchers[] = {hub == NULL ? NULL : hub->io, hub == NULL ? NULL : hub->timer};
-    for (size_t i = 0; i < 2; i++) {
-        PyObject *closed = watchers[i] == NULL ? Py_NewRef(Py_None) : PyObject_CallMethod(watchers[i], "close", NULL);
-        if (closed == NULL) {
-            return NULL;
-        }
-        Py_DECREF(closed);
-    }
-    Py_RETURN_NONE;
-}
-
 static PyMethodDef hub_methods[] = {
-    {"forget_hub", forget_hub, METH_NOARGS, PyDoc_STR("forget_hub()\n\nTo be called in a child after a fork.")},
     {"waiting_count", waiting_count, METH_NOARGS,
      PyDoc_STR("waiting_count() -> int\n\nHow many greenlets and users wait for the core's loop.")},
     {NULL, NULL, 0, NULL},

@@ -33,6 +33,7 @@ struct cload_hub {
     bool is_referenced;      /* the io watcher keeps gevent's loop alive */
     bool is_callback_queued; /* run_callback() was asked for */
     bool is_polling;         /* a batch is under way */
+    bool is_left;            /* the parent's, seen from a forked child: its descriptors are not to be touched */
     uint64_t switch_count;   /* grows when a greenlet is parked */
     struct lc_list idle_workers;
     size_t idle_count, busy_count, busy_peak; /* pooled greenlets; the most at once since the last trim */
@@ -44,6 +45,8 @@ struct cload_hub {
 /* The hub of this thread, made on first use. NULL without an exception when it belongs to another thread; NULL with an
  * exception when it could not be made. */
 struct cload_hub *cload_hub_get(struct cload_state *state);
+/* The same, whatever the thread: for those who wait for nothing. NULL with an exception. */
+struct cload_hub *cload_hub_any(struct cload_state *state);
 
 /* Says that something waits (or no longer does) for the loop, so that gevent's loop stays alive. */
 int cload_hub_retain(struct cload_hub *hub);

@@ -115,7 +115,7 @@ cload__session_is_general(struct cload_session *self)
 void
 cload__session_free_retired(struct cload_session *self)
 {
-    while (self->retired != NULL) {
+    while (self->retired != NULL && !self->hub->is_left) {
         struct cload_retired *retired = self->retired;
         self->retired = retired->next;
         lc_session_free(retired->core);
@@ -123,11 +123,25 @@ cload__session_free_retired(struct cload_session *self)
     }
 }
 
+/* In a forked child: the parent's connections are not even closed, which over TLS would be told to the server. */
+static void
+session_leave(struct cload_session *self)
+{
+    self->core = NULL;
+    self->retired = NULL;
+}
+
+int
+cload__session_rehome(struct cload_session *self)
+{
+    return cload__session_set_base_url((PyObject *)self, self->base_url, NULL);
+}
+
 PyObject *
 cload__session_close(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     struct cload_session *self = (struct cload_session *)object;
-    if (self->core != NULL) {
+    if (self->core != NULL && !self->hub->is_left) {
         lc_session_close_idle(self->core);
     }
     if (self->slots[CLOAD_SESSION_adapters] != NULL) {
@@ -270,17 +284,9 @@ cload__session_make_core(struct cload_session *self, PyObject *base_url)
         PyErr_SetString(PyExc_TypeError, "base_url must be a str");
         return -1;
     }
-    self->hub = cload_hub_get(self->state);
-    if (self->hub == NULL) {
-        if (!PyErr_Occurred() && !self->is_fast) {
-            /* A session of another thread: requests' own code serves it. */
-            self->is_general = self->is_mounted = true;
-            Py_XSETREF(self->base_url, Py_NewRef(base_url));
-            return 0;
-        }
-        if (!PyErr_Occurred()) {
-            PyErr_SetString(PyExc_RuntimeError, "a FastHttpSession belongs to the thread the users run in");
-        }
+    /* A session that another thread makes is like any other, only calls from there go through requests' own code. */
+    struct cload_hub *hub = cload_hub_any(self->state);
+    if (hub == NULL) {
         return -1;
     }
     PyObject *tls_owner = NULL, *headers = NULL;
@@ -291,7 +297,7 @@ cload__session_make_core(struct cload_session *self, PyObject *base_url)
         options.version = (enum lc_http_version)(self->http_version - 1);
         options.tls = tls_owner == NULL ? options.tls : PyCapsule_GetPointer(tls_owner, "cload.tls");
         struct lc_error error = {0};
-        core = lc_session_new(self->hub->http, &options, &error);
+        core = lc_session_new(hub->http, &options, &error);
         if (core == NULL) {
             cload_raise(error.code, &error);
         }
@@ -303,6 +309,9 @@ cload__session_make_core(struct cload_session *self, PyObject *base_url)
     if (headers != NULL && cload__session_send_pairs(core, headers) < 0) {
         lc_session_free(core);
         return -1;
+    }
+    if (self->hub != NULL && self->hub->is_left) {
+        session_leave(self);
     }
     if (self->flight_count > 0 && self->core != NULL && (retired = lc__alloc(sizeof(*retired))) == NULL) {
         PyErr_NoMemory();
@@ -316,6 +325,7 @@ cload__session_make_core(struct cload_session *self, PyObject *base_url)
         lc_session_free(self->core);
     }
     self->core = core;
+    self->hub = hub;
     self->are_headers_changed = self->slots[CLOAD_SESSION_headers] != NULL;
     struct lc_url url;
     bool is_parsed = lc_url_parse(options.base_url, &url, NULL) == 0 && url.fragment.data == NULL;
@@ -411,11 +421,12 @@ cload__session_dealloc(PyObject *object)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(object);
     }
-    cload__session_free_retired(self);
-    if (self->core != NULL) {
-        lc_session_free(self->core);
-        self->core = NULL;
+    if (self->hub != NULL && self->hub->is_left) {
+        session_leave(self);
     }
+    cload__session_free_retired(self);
+    lc_session_free(self->core);
+    self->core = NULL;
     cload__session_clear(object);
     type->tp_free(object);
     Py_DECREF(type);

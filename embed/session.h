@@ -78,6 +78,9 @@ int cload__session_send_headers(struct cload_session *self);
 int cload__session_read_class(struct cload_session *self);
 /* Whether requests' own code must do the calls because of what the script did to the session: 1, 0 or -1. */
 int cload__session_is_general(struct cload_session *self);
+/* Moves a session to the hub of the process, which is another one after a fork; cookies and settings go with it, the
+ * parent's connections stay the parent's. -1 with an exception. */
+int cload__session_rehome(struct cload_session *self);
 /* Frees what was replaced, once no call is in flight. */
 void cload__session_free_retired(struct cload_session *self);
 /* The settings of a FastHttpSession; `options` borrows from self->options, `headers` is borrowed. */

@@ -71,8 +71,9 @@ cload__fast_options(struct cload_session *self, struct lc_session_options *optio
     double connect_timeout, read_timeout;
     int is_general;
     if (!PyArg_ParseTuple(self->options, "OddziO!iiSO!O!O!p", &tls, &connect_timeout, &read_timeout, &options->proxy,
-                          &self->http_version, &PyList_Type, headers, &self->max_redirects, &self->max_retries, &statuses, &PyType_Type,
-                          &response_class, &PyType_Type, &error_class, &PyType_Type, &catching_class, &is_general)) {
+                          &self->http_version, &PyList_Type, headers, &self->max_redirects, &self->max_retries,
+                          &statuses, &PyType_Type, &response_class, &PyType_Type, &error_class, &PyType_Type,
+                          &catching_class, &is_general)) {
         return -1;
     }
     options->tls = PyCapsule_GetPointer(tls, "cload.tls");

@@ -109,6 +109,7 @@ struct cload_entry_cache;
 
 struct cload_state {
     struct cload_hub *hub; /* NULL until the first use; belongs to the thread that made it */
+    bool is_watching_forks;
 
 #define CLOAD_TYPE_FIELD(name) PyTypeObject *name;
     CLOAD_TYPE_LIST(CLOAD_TYPE_FIELD)

@@ -96,6 +96,17 @@ cload_loop_fini(struct cload_task_loop *loop)
 
 /* --- one round of a frame --- */
 
+/* -1 with StopUser when the user shall stop: it was asked to, or a task kept the exception it was killed with. */
+static int
+check_stopping(struct cload_task_loop *loop)
+{
+    if (loop->is_killed || loop->user->run_state == USER_STOPPING) {
+        PyErr_SetNone(loop->state->exc_stop_user);
+        return -1;
+    }
+    return 0;
+}
+
 /* Runs the next task of the top frame. 0: done, 1: a frame was pushed, -1: exception. */
 static int
 frame_execute(struct cload_task_loop *loop)
@@ -117,8 +128,7 @@ frame_execute(struct cload_task_loop *loop)
             }
             Py_DECREF(scheduled);
         }
-        if (loop->user->run_state == USER_STOPPING) {
-            PyErr_SetNone(state->exc_stop_user);
+        if (check_stopping(loop) < 0) {
             return -1;
         }
         return cload_call_hook(taskset, state->str_execute_next_task);
@@ -129,8 +139,8 @@ frame_execute(struct cload_task_loop *loop)
     }
     int done = -1;
     PyObject *nested = NULL;
-    if (loop->user->run_state == USER_STOPPING) {
-        PyErr_SetNone(state->exc_stop_user);
+    if (check_stopping(loop) < 0) {
+        done = -1;
     } else if (overrides & HAS_EXECUTE) {
         PyObject *result = PyObject_CallMethodOneArg(taskset, state->str_execute_task, task);
         done = result == NULL ? -1 : 0;
@@ -267,17 +277,6 @@ sleep_here(struct cload_hub *hub, int64_t ns)
     return cload_hub_sleep(hub, ns);
 }
 
-/* Before a wait: -1 with StopUser when the user shall stop. */
-static int
-check_stopping(struct cload_task_loop *loop)
-{
-    if (loop->user->run_state == USER_STOPPING) {
-        PyErr_SetNone(loop->state->exc_stop_user);
-        return -1;
-    }
-    return 0;
-}
-
 static bool
 has_wait_time(struct cload_task_loop *loop)
 {
@@ -317,7 +316,10 @@ loop_wait(struct cload_task_loop *loop)
     }
     /* Nothing to wait for, and others had their turn while this user waited for an answer. */
     bool has_yielded = loop->hub != NULL && loop->switch_count != loop->hub->switch_count;
-    if (loop->wait_ns == 0 && has_yielded && check_stopping(loop) == 0) {
+    if (loop->wait_ns == 0 && has_yielded) {
+        if (check_stopping(loop) < 0) {
+            return -1;
+        }
         loop->switch_count = loop->hub->switch_count;
         loop->user->run_state = USER_RUNNING;
         return 0;

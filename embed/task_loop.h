@@ -37,6 +37,7 @@ struct cload_task_loop {
     enum cload_phase phase;
     bool is_pooled;
     bool is_waiting_here;  /* this is TaskSet.wait(): the set's own wait() is not called again */
+    bool is_killed;        /* whoever waits for the end of the user need not ask twice */
     bool is_user_level;    /* on_start and on_stop of the user belong to this loop */
     uint64_t switch_count; /* the hub's, when this round began */
     int64_t wait_ns;       /* what LOOP_WAIT asks for; 0: let others run */

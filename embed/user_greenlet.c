@@ -61,6 +61,10 @@ cload_user_park(struct cload_user_greenlet *self)
     struct cload_hub *hub = self->loop.hub;
     self->is_running = false;
     self->ready.fn = user_resume;
+    if (hub->is_left) {
+        /* A task forked: in the child its user ends here. */
+        return;
+    }
     if (self->loop.wait_ns == 0 || self->loop.thrown != NULL) {
         cload_hub_put(hub, &self->ready);
     } else if (lc_timer_start(hub->loop, &self->timer, lc_clock_monotonic_ns() + self->loop.wait_ns,
@@ -216,6 +220,7 @@ greenlet_kill(PyObject *object, PyObject *args, PyObject *kwargs)
         cload_user_finish(self, false);
         Py_RETURN_NONE;
     }
+    self->loop.is_killed |= PyErr_GivenExceptionMatches(instance, cload_greenlet_exit_type());
     Py_XSETREF(self->loop.thrown, instance);
     cload_hub_put(self->loop.hub, &self->kill_ready);
     if (is_blocking) {

@@ -14,6 +14,7 @@
 struct wire_object {
     PyObject_HEAD
     struct cload_session *session; /* keeps the core's session; NULL: closed */
+    struct cload_hub *hub;
     struct lc_wire *wire;
     struct cload_waiter *waiter; /* of whoever waits for it */
 };
@@ -46,7 +47,7 @@ wait_for(struct wire_object *self, int64_t timeout_ns)
         PyErr_SetString(PyExc_RuntimeError, "another greenlet is already waiting for this connection");
         return -1;
     }
-    struct cload_hub *hub = self->session->hub;
+    struct cload_hub *hub = self->hub;
     struct cload_waiter *waiter = cload_waiter_new(hub);
     if (waiter == NULL) {
         return -1;
@@ -104,7 +105,12 @@ let_go(struct wire_object *self, bool is_clean)
         self->waiter->value = &is_woken;
         cload_waiter_wake(self->waiter);
     }
-    if (PyThread_get_thread_ident() == session->hub->thread) {
+    if (self->hub->is_left) {
+        /* The parent's, in a forked child. */
+        Py_DECREF(session);
+        return;
+    }
+    if (PyThread_get_thread_ident() == self->hub->thread) {
         finish_closing(wire, session, is_clean);
         return;
     }
@@ -112,7 +118,7 @@ let_go(struct wire_object *self, bool is_clean)
     struct closing *closing = PyMem_Malloc(sizeof(*closing));
     if (closing != NULL) {
         *closing = (struct closing){wire, session};
-        if (lc_loop_call(session->hub->loop, close_on_hub, closing) < 0) {
+        if (lc_loop_call(self->hub->loop, close_on_hub, closing) < 0) {
             PyMem_Free(closing);
         }
     }
@@ -159,8 +165,12 @@ cload__session_open_wire(PyObject *object, PyObject *args)
         return NULL;
     }
     request.connect_timeout_ns = request.connect_timeout_ns == 0 ? -1 : request.connect_timeout_ns;
-    if (session->core == NULL || PyThread_get_thread_ident() != session->hub->thread) {
-        Py_RETURN_NONE;
+    struct cload_hub *hub = session->core == NULL ? NULL : cload_hub_get(session->state);
+    if (hub == NULL) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    }
+    if (hub != session->hub && cload__session_rehome(session) < 0) {
+        return NULL;
     }
     PyTypeObject *type = session->state->wire_type;
     struct wire_object *self = (struct wire_object *)type->tp_alloc(type, 0);
@@ -174,6 +184,7 @@ cload__session_open_wire(PyObject *object, PyObject *args)
         return cload_raise(err, &error);
     }
     self->session = (struct cload_session *)Py_NewRef(object);
+    self->hub = hub;
     session->flight_count++;
     if (wait_for(self, 0) < 0) {
         Py_DECREF(self);
@@ -191,12 +202,12 @@ cload__session_open_wire(PyObject *object, PyObject *args)
 static int
 check(const struct wire_object *self)
 {
-    if (self->wire == NULL) {
+    if (self->wire == NULL || self->hub->is_left) {
         errno = EBADF;
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    if (PyThread_get_thread_ident() != self->session->hub->thread) {
+    if (PyThread_get_thread_ident() != self->hub->thread) {
         PyErr_SetString(PyExc_RuntimeError, "this connection belongs to the thread the users run in");
         return -1;
     }

@@ -18,12 +18,15 @@ from typing import Any, cast
 import requests.adapters
 import urllib3.connection
 import urllib3.connectionpool
+from gevent.monkey import get_original
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from . import _client
 
 _BUFFER_SIZE = 16384
+# The standard library's, which monkey patching makes one of greenlets.
+_ThreadLocal: Any = get_original("_thread", "_local")
 
 
 class Socket:
@@ -194,11 +197,34 @@ class SessionAdapter(HTTPAdapter):
     def __init__(self, session: Any = None, **kwargs: Any) -> None:
         # Of a copy that was pickled no session is known: it makes connections as every HTTPAdapter does.
         self._session = session
+        self._own = _ThreadLocal()
         super().__init__(**kwargs)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._session = None
+        self._own = _ThreadLocal()
         super().__setstate__(state)
+
+    # gevent's sockets belong to the thread that opened them, so each thread of the operating system has its own pools.
+    @property
+    def poolmanager(self) -> Any:
+        if not hasattr(self._own, "poolmanager"):
+            self.init_poolmanager(self._pool_connections, self._pool_maxsize, block=self._pool_block)
+        return self._own.poolmanager
+
+    @poolmanager.setter
+    def poolmanager(self, manager: Any) -> None:
+        self._own.poolmanager = manager
+
+    @property
+    def proxy_manager(self) -> Any:
+        if not hasattr(self._own, "proxy_manager"):
+            self._own.proxy_manager = {}
+        return self._own.proxy_manager
+
+    @proxy_manager.setter
+    def proxy_manager(self, managers: Any) -> None:
+        self._own.proxy_manager = managers
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

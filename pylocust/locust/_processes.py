@@ -42,7 +42,6 @@ def _fork() -> int:
     if pid == 0:
         # What the parent's loop watches is not this process's business.
         gevent.reinit()
-        _cload.forget_hub()
         atexit._clear()
         from .rpc import zmqrpc
 

@@ -20,7 +20,7 @@ from gevent.pool import Group
 
 from .exception import StopTest
 from .log import greenlet_exception_logger
-from .user.task import LOCUST_STATE_STOPPING
+from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from .user.users import User
 from .util.process import CpuMeter, resident_bytes
 
@@ -89,10 +89,10 @@ def _is_current(greenlet: Any) -> bool:
     return gevent.getcurrent() is getattr(greenlet, "carrier", greenlet)
 
 
-def _end_soon(user: User | None) -> None:
+def _end_soon(greenlet: Any) -> None:
     """Kills a user when its greenlet next lets others run."""
-    if user is not None:
-        user.group.killone(user.greenlet, block=False)
+    if greenlet is not None:
+        greenlet.kill(block=False)
 
 
 def _format_user_classes_count_for_log(user_classes_count: dict[str, int]) -> str:
@@ -182,17 +182,18 @@ class Runner:
     def user_classes_count(self) -> dict[str, int]:
         """Users that are running now, by the name of their class."""
         counts = {user_class.__name__: 0 for user_class in self.user_classes}
-        for user in self._running_users():
+        for _, user in self._running_users():
             name = type(user).__name__
             counts[name] = counts.get(name, 0) + 1
         return counts
 
-    def _running_users(self) -> Iterator[User]:
+    def _running_users(self) -> Iterator[tuple[Any, User]]:
+        """Greenlets and users. The group knows them, whatever a task did to the attributes of its user."""
         for greenlet in list(self.user_greenlets):
             # gevent forgets the arguments of a greenlet that is done
             arguments = getattr(greenlet, "args", None)
             if arguments:
-                yield arguments[0]
+                yield greenlet, arguments[0]
 
     def update_state(self, new_state: str) -> None:
         """Goes to a state."""
@@ -249,21 +250,24 @@ class Runner:
         """Stops so many users of the named classes, and returns when they have ended."""
         _end_soon(self._stop_others(user_classes_stop_count))
 
-    def _stop_others(self, counts: dict[str, int]) -> User | None:
-        """Stops users, except the one whose task called this, which is returned: it cannot wait for its own end."""
+    def _stop_others(self, counts: dict[str, int]) -> Any:
+        """Stops users, except the one whose task called this: it cannot wait for its own end, so its greenlet is
+        returned."""
         timeout = self.environment.stop_timeout
         caller = None
         ending: list[Any] = []
-        for user in self._choose_users(counts):
-            if _is_current(user.greenlet):
-                caller = user
+        for greenlet, user in self._choose_users(counts):
+            if _is_current(greenlet):
+                caller = greenlet
                 continue
             if user._state != LOCUST_STATE_STOPPING or not timeout:
-                if type(user).stop is User.stop:
-                    user._ask_to_stop(force=not timeout)
-                else:
+                if type(user).stop is not User.stop:
                     ending.append(gevent.spawn(user.stop, force=not timeout))
-            ending.append(user.greenlet)
+                elif timeout and user._state == LOCUST_STATE_RUNNING:
+                    user._state = LOCUST_STATE_STOPPING
+                else:
+                    greenlet.kill(block=False)
+            ending.append(greenlet)
         late = set(ending).difference(gevent.joinall(ending, timeout=timeout or None))
         if late:
             logger.info("Some users are still in a task after %s seconds, and are stopped now", timeout)
@@ -273,14 +277,14 @@ class Runner:
         logger.debug("%d users were stopped, %d run", sum(counts.values()), self.user_count)
         return caller
 
-    def _choose_users(self, counts: dict[str, int]) -> list[User]:
+    def _choose_users(self, counts: dict[str, int]) -> list[tuple[Any, User]]:
         missing = dict(counts)
         chosen = []
-        for user in self._running_users():
+        for greenlet, user in self._running_users():
             name = type(user).__name__
             if missing.get(name, 0) > 0:
                 missing[name] -= 1
-                chosen.append(user)
+                chosen.append((greenlet, user))
         return chosen
 
     def monitor_cpu_and_memory(self) -> NoReturn:

@@ -3,43 +3,9 @@ a user or an error on the way."""
 
 from __future__ import annotations
 
-import textwrap
-from typing import Any
-
 import pytest
-from oracle import _PREAMBLE, ENGINES
+from play import OURS, play, source
 from servers import Target
-
-OURS = ENGINES[0]
-
-_COMMON = """
-import gc, signal, warnings
-import _cload, greenlet
-from locust.clients import HttpSession
-warnings.simplefilter("ignore")
-URL = {url!r}
-class Base(HttpUser):
-    abstract = True
-    host = URL
-    wait_time = constant(0.01)
-def session(**kwargs):
-    made = HttpSession(URL, kwargs.pop("request_event", None), None, **kwargs)
-    made.trust_env = False
-    return made
-def outcome(function, *args, **kwargs):
-    try:
-        result = function(*args, **kwargs)
-    except BaseException as error:
-        return type(error).__name__
-    return getattr(result, "status_code", result)
-def counts(environment):
-    total = environment.stats.total
-    return [total.num_requests > 0, total.num_failures]
-"""
-
-
-def play(target: Target, code: str, timeout: float = 60) -> Any:
-    return OURS.snippet(_COMMON.format(url=target.url) + textwrap.dedent(code), timeout=timeout)
 
 
 def test_a_timeout_cuts_a_lone_call(target: Target) -> None:
@@ -125,7 +91,7 @@ def test_a_session_without_init(target: Target) -> None:
     class Bare(HttpSession):
         def __init__(self): pass
     results = []
-    for name in ["get", "post", "close", "_cookie_list", "_cookie_version", "_headers_changed", "_mounted"]:
+    for name in ["get", "post", "close", "_cookie_list", "_cookie_version", "_headers_changed"]:
         results.append(outcome(getattr(Bare(), name), *(["/hello"] if name in ("get", "post") else [])) is not None)
     s = Bare()
     results.append(outcome(s.cookies.set, "a", "b"))
@@ -547,8 +513,7 @@ def test_the_interpreter_ends_with_users_alive(target: Target, ending: str) -> N
     out(runner.user_count)
     {ending}
     """
-    source = _COMMON.format(url=target.url) + textwrap.dedent(code)
-    done = OURS._run(["-c", "import cload\n" + _PREAMBLE + source], None, {}, 30)
+    done = OURS._run(["-c", "import cload\n" + source(target, code)], None, {}, 30)
     assert done.status == 0, done
     assert "RESULT 40" in done.stdout
     assert "Traceback" not in done.stderr, done.stderr

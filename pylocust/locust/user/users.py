@@ -99,15 +99,8 @@ class User(_cload.User, metaclass=UserMeta):
 
     def stop(self, force: bool = False) -> bool:
         """Stops the user: at once if it waits, has not begun, or by ``force`` (True), else after its task (False)."""
-        is_killed = self._ask_to_stop(force)
-        if is_killed:
-            self._greenlet.join()
-        return is_killed
-
-    def _ask_to_stop(self, force: bool) -> bool:
-        """What stop() does, without waiting for the end of a user that is stopped at once."""
         if force or self._state in (None, LOCUST_STATE_WAITING):
-            self._group.killone(self._greenlet, block=False)
+            self._group.killone(self._greenlet)
             return True
         if self._state != LOCUST_STATE_RUNNING:
             raise Exception(f"{type(self).__name__} cannot be stopped in state {self._state}")

@@ -161,8 +161,7 @@ static void
 start_again(struct lc_exchange *exchange)
 {
     lc__exchange_reset_response(exchange);
-    exchange->timings =
-        (struct lc_timings){.start_ns = exchange->timings.start_ns, .hop_ns = exchange->timings.hop_ns};
+    exchange->timings = (struct lc_timings){.start_ns = exchange->timings.start_ns, .hop_ns = exchange->timings.hop_ns};
     exchange->transport->start(exchange);
 }
 
@@ -211,6 +210,9 @@ settle(struct lc_h2_stream *stream)
         hop.fail = LCORE_FAIL_STREAM;
     } else if (stream->fail == LCORE_FAIL_PROTOCOL) {
         snprintf(why, sizeof(why), "malformed HTTP/2: %s", h2->why[0] == '\0' ? "protocol error" : h2->why);
+        if (!h2->has_goaway) {
+            h2->why[0] = '\0'; /* said */
+        }
     }
     if (exchange->has_head && (is_reset || stream->fail == LCORE_FAIL_PROTOCOL)) {
         describe_early_end(exchange, why, text, sizeof(text));
@@ -428,6 +430,8 @@ on_later(struct lc_deferred *deferred)
 static void
 take_end(struct lc_h2 *h2, int errnum)
 {
+    /* The kernel tells of a reset once, perhaps while something of ours was sent. */
+    errnum = errnum == 0 && h2->send_errno != EPIPE ? h2->send_errno : errnum;
     if (!h2->has_received && h2->origin->tls == NULL && h2->origin->spoken == LCORE_SPOKEN_UNKNOWN) {
         fall_back(h2, false);
         return;
@@ -436,8 +440,6 @@ take_end(struct lc_h2 *h2, int errnum)
         end_connection(h2, LCORE_FAIL_TLS, 0, lc__tls_why());
     } else if (h2->has_goaway && h2->goaway_code != NGHTTP2_NO_ERROR) {
         end_connection(h2, LCORE_FAIL_PROTOCOL, errnum, h2->why);
-    } else if (errnum == 0 && h2->send_errno != 0) {
-        end_connection(h2, LCORE_FAIL_SEND, h2->send_errno, strerror(h2->send_errno));
     } else if (errnum == ECONNRESET) {
         end_connection(h2, LCORE_FAIL_RESET, errnum, strerror(errnum));
     } else {

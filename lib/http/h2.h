@@ -30,6 +30,7 @@ struct lc_h2_stream {
     bool is_ended;     /* END_STREAM came */
     bool is_closed;    /* nghttp2 is done with it */
     bool is_refused;   /* the server did not look at it */
+    bool is_reset;     /* RST_STREAM came; without it nghttp2 gave up, or the connection */
     bool has_location; /* of this head */
 };
 

@@ -150,6 +150,8 @@ on_header(nghttp2_session *codec, const nghttp2_frame *frame, nghttp2_rcbuf *nam
     }
     size_t size = stream->exchange->in.len + name.len + value.len + 4;
     if (++stream->header_count > LCORE_H1_MAX_HEADERS || size > LCORE_H1_MAX_HEAD) {
+        /* More of it may come, which nobody should wait behind. */
+        stream->h2->is_draining = true;
         give_up(stream, LCORE_FAIL_HEADER_TOO_LARGE);
         return 0;
     }
@@ -240,11 +242,15 @@ on_frame(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
         note_goaway(h2, &frame->goaway);
         return 0;
     }
-    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_RST_STREAM) {
         return 0;
     }
     struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
     if (stream == NULL || stream->exchange == NULL || stream->fail != LCORE_FAIL_NONE) {
+        return 0;
+    }
+    if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        stream->is_reset = true;
         return 0;
     }
     note_arrival(stream);
@@ -277,7 +283,7 @@ static int
 on_error(nghttp2_session *codec, int lib_error, const char *text, size_t len, void *arg)
 {
     struct lc_h2 *h2 = arg;
-    if (h2->why[0] == '\0') {
+    if (!h2->has_goaway) {
         snprintf(h2->why, sizeof(h2->why), "%.*s", (int)len, text);
     }
     return 0;
@@ -301,7 +307,10 @@ on_close(nghttp2_session *codec, int32_t id, uint32_t error_code, void *arg)
     if (!stream->is_ended && stream->fail == LCORE_FAIL_NONE) {
         stream->error_code = error_code;
         /* Also what GOAWAY leaves out. */
-        stream->is_refused = error_code == NGHTTP2_REFUSED_STREAM;
+        stream->is_refused |= error_code == NGHTTP2_REFUSED_STREAM;
+        if (!stream->is_refused && !stream->is_reset) {
+            stream->fail = LCORE_FAIL_PROTOCOL;
+        }
     }
     if (!stream->is_ended) {
         move_to_done(stream);

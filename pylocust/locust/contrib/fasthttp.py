@@ -633,20 +633,14 @@ def _tls(is_insecure: bool) -> Any:
     return _tls_capsules[is_insecure]
 
 
-def _make_options(
-    insecure: bool,
-    connection_timeout: float,
-    network_timeout: float,
-    proxy: str | None,
-    headers: Mapping[str, Any],
-    max_redirects: int,
-    max_retries: int,
-    codes: frozenset[int],
-    is_general: bool,
-    http_version: int,
-) -> tuple[Any, ...]:
+def _make_options(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What the core takes, from what FastHttpSession.__init__() puts together."""
+    (
+        insecure, connection_timeout, network_timeout, proxy, headers, max_redirects, max_retries, codes, is_general,
+        http_version,
+    ) = arguments  # fmt: skip
     merged = Headers({"User-Agent": _USER_AGENT})
-    merged.update(headers)
+    merged.update(dict(headers))
     merged.setdefault(*_ACCEPT_ENCODING_LINE)
     return (
         _tls(insecure), connection_timeout or 0.0, network_timeout or 0.0, proxy, http_version,
@@ -701,7 +695,7 @@ class FastHttpSession(_cload.FastHttpSession):
         )  # fmt: skip
         options = _options_cache.get(arguments)
         if options is None:
-            options = _options_cache[arguments] = _make_options(*arguments[:4], dict(arguments[4]), *arguments[5:])
+            options = _options_cache[arguments] = _make_options(arguments)
         self._setup(base_url, request_event, user, auth, options)
         if client_pool is not None:
             self._client_pool = client_pool

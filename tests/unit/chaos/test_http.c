@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../http/h2_peer.h"
 #include "../http/scene.h"
 #include "chaos.h"
 
 static struct server server;
+static enum lc_http_version version;
 
 static void
 serve(struct peer *peer, void *arg)
@@ -26,6 +28,30 @@ serve(struct peer *peer, void *arg)
             peer_send(peer, "\r\n0\r\n\r\n");
         }
     }
+}
+
+static void
+serve_h2(struct peer *peer, void *arg)
+{
+    struct h2_peer h2;
+    char piece[10001];
+    memset(piece, 'b', sizeof(piece) - 1);
+    piece[sizeof(piece) - 1] = '\0';
+    if (!h2_begin(&h2, peer, NULL, 0)) {
+        return;
+    }
+    while (h2_wait(&h2, H2_HEADERS)) {
+        if (strcmp(h2.path, "/moved") == 0) {
+            h2_headers(&h2, h2.stream, 302, "location: /end\nset-cookie: a=b\n", H2_END_STREAM);
+        } else {
+            h2_headers(&h2, h2.stream, 200, "set-cookie: c=d\n", 0);
+            for (int i = 0; i < 4; i++) {
+                h2_data(&h2, h2.stream, piece, i == 3 ? H2_END_STREAM : 0);
+                pause_ms(i == 1 ? 2 : 0);
+            }
+        }
+    }
+    h2_end(&h2);
 }
 
 static void
@@ -86,6 +112,7 @@ work(void)
     lc_session_options_init(&options);
     snprintf(base, sizeof(base), "http://user:pw@127.0.0.1:%u", server.port);
     options.base_url = lc_str_from(base);
+    options.version = version;
     int err = LCE_NOMEM;
     struct lc_session *session = NULL;
     struct lc_http *http = lc_http_new(loop, &error);
@@ -133,6 +160,16 @@ test_session(void **state)
 }
 
 static void
+test_h2(void **state)
+{
+    version = LCORE_HTTP_2;
+    server_start(&server, NULL, serve_h2, NULL);
+    run_with_every_failure(work);
+    server_stop(&server);
+    version = LCORE_HTTP_1;
+}
+
+static void
 test_tls(void **state)
 {
     run_with_every_failure(work_tls);
@@ -141,6 +178,6 @@ test_tls(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_session), cmocka_unit_test(test_tls)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_session), cmocka_unit_test(test_h2), cmocka_unit_test(test_tls)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

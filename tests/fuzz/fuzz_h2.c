@@ -1,0 +1,127 @@
+/* What a server sends over HTTP/2. First byte: bit 0, begin with SETTINGS; bits 1 to 3, into how many pieces to cut;
+ * the rest is sent as it is, to three calls that share the connection. Then everything is closed: each call ends,
+ * whatever came. */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "fuzz.h"
+#include "locustcore/http.h"
+
+#define CALLS 3
+
+static struct lc_loop *loop;
+static struct lc_http *http;
+static int listener;
+static char base[64];
+
+static void
+on_response(struct lc_exchange *exchange, struct lc_response *response, void *arg)
+{
+    size_t position = 0, lines = 0;
+    struct lc_str name, value;
+    while (lc_response_next_header(response, &position, &name, &value)) {
+        lines++;
+    }
+    FUZZ_CHECK(lines <= 256);
+    FUZZ_CHECK(response->fail != LCORE_FAIL_NONE || (response->status >= 200 && response->status <= 999));
+    FUZZ_CHECK(response->fail == LCORE_FAIL_NONE || response->fail_text.len > 0);
+    ++*(int *)arg;
+    lc_response_free(response);
+}
+
+static void
+set_up(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(address);
+    loop = lc_loop_new();
+    FUZZ_CHECK(loop != NULL);
+    http = lc_http_new(loop, NULL);
+    FUZZ_CHECK(http != NULL);
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    FUZZ_CHECK(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 64) == 0);
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    snprintf(base, sizeof(base), "http://127.0.0.1:%u", ntohs(address.sin_port));
+}
+
+static void
+go_round(int wait_ms)
+{
+    struct pollfd watched[2] = {{lc_loop_fd(loop), POLLIN, 0}, {listener, POLLIN, 0}};
+    if (lc_loop_next_deadline_ns(loop) > lc_clock_monotonic_ns()) {
+        poll(watched, 2, wait_ms);
+    }
+    lc_loop_poll(loop);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const uint8_t settings[9] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+    static char body[100000];
+    if (size < 1) {
+        return 0;
+    }
+    if (loop == NULL) {
+        set_up();
+    }
+    struct lc_session_options options;
+    lc_session_options_init(&options);
+    options.base_url = (struct lc_str){base, strlen(base)};
+    options.version = LCORE_HTTP_2;
+    options.max_body_bytes = 1 << 20;
+    struct lc_session *session = lc_session_new(http, &options, NULL);
+    FUZZ_CHECK(session != NULL);
+    static const char *const methods[CALLS] = {"GET", "HEAD", "POST"};
+    int done = 0;
+    for (int i = 0; i < CALLS; i++) {
+        struct lc_request request = {.method = {methods[i], strlen(methods[i])}, .url = LCORE_STR("/")};
+        request.body = (struct lc_str){i == 2 ? body : NULL, i == 2 ? sizeof(body) : 0};
+        struct lc_exchange *exchange;
+        FUZZ_CHECK(lc_session_start(session, &request, 0, on_response, &done, &exchange, NULL) == 0);
+    }
+    int fd = -1;
+    for (int i = 0; i < 5000 && fd < 0; i++) {
+        go_round(1);
+        fd = accept(listener, NULL, NULL);
+    }
+    FUZZ_CHECK(fd >= 0);
+    go_round(1);
+    if ((data[0] & 1) != 0) {
+        FUZZ_CHECK(send(fd, settings, sizeof(settings), MSG_NOSIGNAL) == sizeof(settings));
+    }
+    size_t pieces = (data[0] >> 1 & 7u) + 1, left = size - 1;
+    const uint8_t *at = data + 1;
+    for (size_t i = 0; i < pieces; i++) {
+        size_t len = i + 1 == pieces ? left : left / (pieces - i);
+        if (len > 0 && send(fd, at, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+            break;
+        }
+        at += len;
+        left -= len;
+        go_round(0);
+        go_round(0);
+    }
+    shutdown(fd, SHUT_WR);
+    /* Other connections that the calls open after this one bring nothing at all. */
+    for (int i = 0; i < 5000 && done < CALLS; i++) {
+        go_round(1);
+        int more = accept(listener, NULL, NULL);
+        if (more >= 0) {
+            close(more);
+        }
+    }
+    FUZZ_CHECK(done == CALLS);
+    close(fd);
+    lc_session_free(session);
+    go_round(0);
+    for (int more; (more = accept(listener, NULL, NULL)) >= 0;) {
+        close(more);
+    }
+    return 0;
+}

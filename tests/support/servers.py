@@ -112,7 +112,8 @@ http {{
     gzip_types text/plain;
     server {{
         listen 127.0.0.1:{port} backlog=65535;
-        listen 127.0.0.1:{tls_port} ssl backlog=65535;
+        listen 127.0.0.1:{tls_port} ssl http2 backlog=65535;
+        listen 127.0.0.1:{h2c_port} http2 backlog=65535;
         ssl_certificate {cert};
         ssl_certificate_key {key};
         ssl_session_cache shared:tls:10m;
@@ -124,18 +125,28 @@ http {{
         location = /moved {{ return 302 /hello; }}
         location = /empty {{ return 204; }}
     }}
+    server {{
+        listen 127.0.0.1:{brief_port} ssl http2;
+        ssl_certificate {cert};
+        ssl_certificate_key {key};
+        keepalive_requests 20;
+        location = /hello {{ return 200 "{hello}"; }}
+    }}
 }}
 """
 
 
 class Nginx(Server):
-    """Real nginx, one process, with an HTTP and an HTTPS port. /hello answers with 600 bytes, /file.txt is a file that
+    """Real nginx, one process, with ports for HTTP/1.1 (`url`), HTTPS by HTTP/1.1 and 2 (`tls_url`), HTTP/2 without TLS
+    (`h2c_url`), and one that ends each HTTP/2 connection after 20 requests (`brief_url`). /hello answers with 600 bytes, /file.txt is a file that
     is compressed for clients that take that, /missing and /broken fail."""
 
     def __init__(self, folder: Path, certs: Certs, command_prefix: tuple[str, ...] = ()) -> None:
         self.port, self.tls_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.tls_url = f"https://127.0.0.1:{self.tls_port}"
+        h2c_port, brief_port = free_port(), free_port()
+        self.h2c_url, self.brief_url = f"http://127.0.0.1:{h2c_port}", f"https://127.0.0.1:{brief_port}"
         self.ca = certs.ca
         www = folder / "www"
         www.mkdir(parents=True, exist_ok=True)
@@ -147,6 +158,8 @@ class Nginx(Server):
                 folder=folder,
                 port=self.port,
                 tls_port=self.tls_port,
+                h2c_port=h2c_port,
+                brief_port=brief_port,
                 cert=certs.server.cert,
                 key=certs.server.key,
                 hello="hello " * 100,

@@ -1,0 +1,162 @@
+"""HTTP/2 as a user of it meets it: real nginx, both kinds of users, the options, servers that only have HTTP/1.1."""
+
+import shutil
+
+import pytest
+from certs import Certs
+from engines import Engine
+from servers import Nginx, Target
+from test_nginx import ERRORS, NAMES, VISITOR
+
+
+@pytest.fixture(autouse=True)
+def _is_cload(engine: Engine) -> None:
+    if not engine.is_cload:
+        pytest.skip("Locust has no HTTP/2")
+
+
+@pytest.mark.parametrize("port", ["tls_url", "h2c_url"])
+def test_same_rules_as_http1(engine: Engine, nginx: Nginx, certs: Certs, port: str) -> None:
+    """Cookies, redirects, encodings, ranges, empty bodies, failures and their texts."""
+    lines = VISITOR.replace("wait_time =", "http2 = True\n    wait_time =").splitlines()
+    lines.append(
+        '        assert (part.http_version, part.raw.version, part.reason) == ("HTTP/2", 20, "Partial Content")'
+    )
+    lines.append('        assert all(hop.http_version == "HTTP/2" for hop in moved.history)')
+    result = engine.load(
+        engine.locustfile("\n".join(lines)),
+        host=getattr(nginx, port),
+        run_time="2s",
+        env={"AUTHORITY": str(certs.ca)},
+    )
+    assert result.names == NAMES, str(result)
+    assert set(result.errors) == ERRORS, str(result)
+    assert result.csv("exceptions") == [], str(result)
+    assert result.code == 1
+
+
+BROWSERS = """
+import os
+from urllib.request import urlopen
+
+from gevent.pool import Pool
+from locust import FastHttpUser, HttpUser, constant, events
+
+
+class Many:
+    wait_time = constant(0.02)
+
+    def on_start(self):
+        self.client.verify = os.environ["AUTHORITY"]
+
+    def page(self):
+        answers = Pool(50).map(lambda number: self.client.get("/hello", name="many"), range(50))
+        assert [answer.text for answer in answers] == ["hello " * 100] * 50
+        assert {answer.http_version for answer in answers} == {"HTTP/2"}
+        body = bytes(range(256)) * 2000
+        assert self.client.post("/hello", data=body, name="upload").status_code == 200
+
+
+class Slow(Many, HttpUser):
+    tasks = [Many.page]
+
+
+class Fast(Many, FastHttpUser):
+    tasks = [Many.page]
+
+
+@events.test_stopping.add_listener
+def count(**_):
+    if status := os.environ.get("STATUS"):
+        print("CONNECTIONS", urlopen(status).read().split()[2].decode())
+"""
+
+
+def test_one_connection_for_each_user(engine: Engine, nginx: Nginx, certs: Certs) -> None:
+    """Fifty calls at once are fifty streams."""
+    result = engine.load(
+        engine.locustfile(BROWSERS),
+        "--http2",
+        host=nginx.tls_url,
+        users=4,
+        env={"AUTHORITY": str(certs.ca), "STATUS": nginx.url + "/status"},
+    )
+    assert result.code == 0, str(result)
+    assert result.names == {("GET", "many"), ("POST", "upload")}
+    assert result.rows["GET", "many"].requests >= 400, str(result)
+    assert result.csv("exceptions") == [], str(result)
+    # Those of the four users, and the one that asks.
+    assert "CONNECTIONS 5\n" in result.stdout, str(result)
+
+
+def test_server_that_says_goodbye(engine: Engine, nginx: Nginx, certs: Certs) -> None:
+    """GOAWAY after every 20 requests: what the server did not look at goes to the next connection."""
+    result = engine.load(
+        engine.locustfile(BROWSERS),
+        "--http2",
+        host=nginx.brief_url,
+        users=2,
+        env={"AUTHORITY": str(certs.ca)},
+    )
+    assert result.code == 0, str(result)
+    assert result.rows["GET", "many"].requests >= 100, str(result)
+    assert result.csv("exceptions") == [], str(result)
+
+
+WHICH = """
+from locust import FastHttpUser, HttpUser, constant, task
+
+
+class Asked(HttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def ask(self):
+        print(type(self).__name__, self.client.get("/hello").http_version, flush=True)
+
+
+class Unwilling(Asked):
+    http2 = False
+
+
+class Fast(FastHttpUser):
+    wait_time = constant(0.1)
+    http2 = True
+    ask = task(Asked.ask)
+"""
+
+
+def test_where_it_is_said(engine: Engine, nginx: Nginx, target: Target) -> None:
+    """The class before the options, options also from the environment, and HTTP/1.1 where the server has nothing else."""
+    file = engine.locustfile(WHICH)
+    shown = {}
+    for key, args, env, url in (
+        ("none", [], {}, nginx.h2c_url),
+        ("option", ["--http2"], {}, nginx.h2c_url),
+        ("environment", [], {"LOCUST_HTTP2": "true"}, nginx.h2c_url),
+        ("old server", ["--http2"], {}, target.url),
+        ("processes", ["--http2", "--processes", "1"], {}, nginx.h2c_url),
+    ):
+        result = engine.load(file, *args, host=url, users=3, run_time="1s", env=env)
+        shown[key] = set(result.stdout.splitlines())
+        if key in ("option", "old server"):
+            assert result.code == (1 if key == "option" else 0), str(result)
+    with_option = {"Asked HTTP/2", "Fast HTTP/2"}
+    assert {line for line in shown["none"] if "HTTP/2" in line} == {"Fast HTTP/2"}
+    assert with_option < shown["option"], shown
+    assert not any(line == "Unwilling HTTP/2" for line in shown["option"]), shown
+    assert with_option < shown["environment"], shown
+    assert with_option < shown["processes"], shown
+    assert shown["old server"] == {"Asked HTTP/1.1", "Unwilling HTTP/1.1", "Fast HTTP/1.1"}
+
+
+def test_http3_that_is_missing(engine: Engine, nginx: Nginx) -> None:
+    """Where libcurl has it, there is nothing to be explained."""
+    curl = shutil.which("curl")
+    for args, source in ((["--http3"], WHICH), ([], WHICH.replace("http2 = True", "http3 = True"))):
+        result = engine.load(engine.locustfile(source), *args, host=nginx.tls_url, run_time="1s")
+        if "without HTTP/3" not in result.stderr:
+            pytest.skip(f"this libcurl has HTTP/3 ({curl})")
+        assert result.code == 1, str(result)
+        assert "let the dynamic linker find one that has it" in result.stderr
+        assert "Traceback" not in result.stderr

@@ -49,6 +49,7 @@ struct cload_response {
     double start_unix_s; /* 0: not known yet */
     bool is_catching;    /* catch_response=True: the with-block reports */
     bool is_entered;
+    bool is_reported;
     bool is_phased;     /* its phases were counted */
     bool is_history;    /* a redirect on the way: never reported */
     bool is_fast;       /* of a FastHttpSession */

@@ -87,6 +87,39 @@ meta_response(struct cload_response *self)
     return PyObject_CallMethod((PyObject *)self, "_plain", NULL);
 }
 
+/* The exception that the status or the transport stands for; None when all is well. New reference. */
+static PyObject *
+outcome_exception(struct cload_response *self, PyObject *name)
+{
+    if (self->is_fast) {
+        return cload__response_get((PyObject *)self, (void *)CLOAD_SLOT_error);
+    }
+    return cload__call_helper(self->state, "outcome_exception", (PyObject *)self, name, NULL);
+}
+
+static bool
+is_good(const struct cload_response *self)
+{
+    if (self->core == NULL || self->core->fail != LCORE_FAIL_NONE) {
+        return false;
+    }
+    return self->is_fast ? !self->is_bad_status : self->core->status < 400 || self->core->status >= 600;
+}
+
+/* What was reported, for who asks afterwards; before that, what only the with-block can decide is still open. */
+static PyObject *
+meta_exception(struct cload_response *self)
+{
+    if (!self->is_reported) {
+        return self->is_fast && self->is_catching ? cload__response_get((PyObject *)self, (void *)CLOAD_SLOT_error)
+                                                  : Py_NewRef(Py_None);
+    }
+    if (self->manual != NULL) {
+        return Py_NewRef(self->manual == Py_True ? Py_None : self->manual);
+    }
+    return is_good(self) ? Py_NewRef(Py_None) : outcome_exception(self, self->name);
+}
+
 PyObject *
 cload__response_build_meta(struct cload_response *self)
 {
@@ -97,9 +130,7 @@ cload__response_build_meta(struct cload_response *self)
         PyDict_SetItem(meta, state->str_name, self->name) < 0 ||
         put_new(meta, state->str_context, merged_context(self)) < 0 ||
         put_new(meta, state->str_response, meta_response(self)) < 0 ||
-        put_new(meta, state->str_exception,
-                self->is_fast && self->is_catching ? cload__response_get((PyObject *)self, (void *)CLOAD_SLOT_error)
-                                                   : Py_NewRef(Py_None)) < 0 ||
+        put_new(meta, state->str_exception, meta_exception(self)) < 0 ||
         put_new(meta, state->str_start_time, PyFloat_FromDouble(start_unix_s(self))) < 0 ||
         put_new(meta, state->str_url, meta_url(self)) < 0 ||
         put_new(meta, state->str_response_length, PyLong_FromUnsignedLongLong(self->response_length)) < 0) {
@@ -117,16 +148,6 @@ is_repr_plain(struct lc_str text)
         }
     }
     return true;
-}
-
-/* The exception that the status or the transport stands for; None when all is well. New reference. */
-static PyObject *
-outcome_exception(struct cload_response *self, PyObject *name)
-{
-    if (self->is_fast) {
-        return cload__response_get((PyObject *)self, (void *)CLOAD_SLOT_error);
-    }
-    return cload__call_helper(self->state, "outcome_exception", (PyObject *)self, name, NULL);
 }
 
 /* Whether the status stands for a failure, and its text as the failures table has it. false with an empty text: the
@@ -246,15 +267,6 @@ cload_response_take_timed(struct cload_state *state, PyObject *object)
     return is_first ? self->core : NULL;
 }
 
-static bool
-is_good(const struct cload_response *self)
-{
-    if (self->core == NULL || self->core->fail != LCORE_FAIL_NONE) {
-        return false;
-    }
-    return self->is_fast ? !self->is_bad_status : self->core->status < 400 || self->core->status >= 600;
-}
-
 static int
 report_outcome(struct cload_response *self, struct lc_stats *stats)
 {
@@ -297,10 +309,11 @@ cload_response_report(struct cload_response *self)
     struct lc_stats *stats = NULL;
     PyObject *owner = NULL;
     int direct = cload_report_is_direct(self->state, self->request_event, &stats, &owner);
-    if (direct < 0 || direct == 2) {
-        return direct < 0 ? -1 : 0;
+    if (direct < 0) {
+        return -1;
     }
-    int err = report_outcome(self, stats);
+    int err = direct == 2 ? 0 : report_outcome(self, stats);
+    self->is_reported = true;
     Py_XDECREF(owner);
     return err;
 }

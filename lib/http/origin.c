@@ -77,9 +77,9 @@ apply_idna(struct lc_str host, char **out, struct lc_error *error)
         if (code == CURLUE_OK) {
             code = curl_url_get(parts, CURLUPART_HOST, out, flags);
         }
-        err = code == CURLUE_OK ? 0
-              : code == CURLUE_OUT_OF_MEMORY
-                  ? LCE_NOMEM
+        /* Older libcurl says CURLUE_OUT_OF_MEMORY of every name that IDNA refuses. */
+        err = code == CURLUE_OK
+                  ? 0
                   : lc_error_set(error, LCE_URL_HOST, "host name that cannot be written for DNS: '%s'", text);
     }
     lc__free(text);

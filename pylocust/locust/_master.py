@@ -15,7 +15,7 @@ import gevent
 from . import __version__, runners
 from ._distributed import OWN_KEY, REGISTER, DistributedRunner
 from .exception import RPCError, RPCReceiveError, RPCSendError
-from .rpc import Message, Server
+from .rpc import Message, rpc
 from .runners import (
     STATE_INIT,
     STATE_MISSING,
@@ -72,7 +72,7 @@ class MasterRunner(DistributedRunner):
         # Grows with each ramp: one that was replaced sees it and ends.
         self._ramp = 0
         try:
-            self.server = Server(master_bind_host, master_bind_port)
+            self.server = rpc.Server(master_bind_host, master_bind_port)
         except RPCError as error:
             logger.error("Cannot listen for workers on %s:%s: %s", master_bind_host, master_bind_port, error)
             sys.exit(1)
@@ -489,7 +489,7 @@ class MasterRunner(DistributedRunner):
         logger.info("Resetting the connection to the workers")
         try:
             self.server.close()
-            self.server = Server(self.master_bind_host, self.master_bind_port)
+            self.server = rpc.Server(self.master_bind_host, self.master_bind_port)
             self.connection_broken = False
         except RPCError as error:
             logger.error("%s", error)

@@ -16,7 +16,7 @@ from gevent.event import Event
 from . import __version__, log, runners
 from ._distributed import OWN_KEY, DistributedRunner
 from .exception import RPCError, RPCReceiveError, RPCSendError
-from .rpc import Client, Message
+from .rpc import Message, rpc
 from .runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class WorkerRunner(DistributedRunner):
         self._stopping: gevent.Greenlet[..., Any] | None = None
         self._has_quit = False
         self._reset_pending = False
-        self.client = Client(master_host, master_port, self.client_id)
+        self.client = rpc.Client(master_host, master_port, self.client_id)
         self._spawn_own(self.worker)
         self.connect_to_master()
         self._spawn_own(self.heartbeat)
@@ -234,7 +234,7 @@ class WorkerRunner(DistributedRunner):
         """Connects anew under the same name."""
         self.client.close()
         try:
-            self.client = Client(self.master_host, self.master_port, self.client_id)
+            self.client = rpc.Client(self.master_host, self.master_port, self.client_id)
         except RPCError as error:
             logger.error("%s", error)
 

@@ -641,3 +641,32 @@ def patched_requests(kit: Kit) -> Any:
             user.client.get("/hello")
     user.client.get("/hello")
     return seen
+
+
+def outcome_in_request_meta(kit: Kit) -> Any:
+    """API-168, API-165: request_meta of a response holds what was reported, also where nobody listened."""
+    environment = Environment()
+    client = HttpSession(kit.url, environment.events.request, None)
+    found = []
+    for path in ("/hello", "/status/404", "http://127.0.0.1:1/"):
+        metas = [client.get(path).request_meta]
+        for judge in (None, "success", "failure"):
+            with client.get(path, catch_response=True) as response:
+                if judge == "success":
+                    response.success()
+                elif judge == "failure":
+                    response.failure("mine")
+            metas.append(response.request_meta)
+        metas.append(client.get(path, catch_response=True).request_meta)
+        found.append([repr(meta["exception"]) for meta in metas])
+    return found
+
+
+def urls_that_make_no_sense(kit: Kit) -> Any:
+    """API-164: hosts that requests refuses raise its exceptions in the task, whoever made the base URL."""
+    environment = Environment()
+    found = []
+    for host in ("http://\x94", "telnet://127.0.0.1", "127.0.0.1", "http://a b", "http://", "", "http://h:99999"):
+        client = HttpSession(host, environment.events.request, None)
+        found.append([host, kind_of(client.get, "/")])
+    return found

@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "report/console.h"
 #include "report/csv.h"
+#include "report/own.h"
 #include "report/rows.h"
 #include "report/writer.h"
 #include "stats_entry.h"
@@ -265,6 +266,14 @@ stats_reset(struct stats_object *self, PyObject *unused)
 }
 
 static PyObject *
+stats_left_out(struct stats_object *self, PyObject *unused)
+{
+    uint64_t requests, failures;
+    lc_stats_left_out(self->core, &requests, &failures);
+    return Py_BuildValue("(KK)", (unsigned long long)requests, (unsigned long long)failures);
+}
+
+static PyObject *
 stats_clear_all(struct stats_object *self, PyObject *unused)
 {
     lc_stats_clear(self->core, cload__stats_now());
@@ -444,6 +453,37 @@ stats_console_percentiles(struct stats_object *self, PyObject *args)
 }
 
 static PyObject *
+stats_console_phases(struct stats_object *self, PyObject *args)
+{
+    struct lc_report_options options;
+    lc_report_options_init(&options);
+    if (!PyArg_ParseTuple(args, "ii:_console_phases", &options.name_width, &options.type_width)) {
+        return NULL;
+    }
+    struct lc_buffer text = {0};
+    int err = lc__console_phases(&text, self->core, &options);
+    return take_text(&text, err);
+}
+
+static PyObject *
+stats_console_exact(struct stats_object *self, PyObject *args)
+{
+    int name_width, type_width;
+    PyObject *percentiles;
+    struct lc_report_options options;
+    if (!PyArg_ParseTuple(args, "iiO:_console_exact", &name_width, &type_width, &percentiles) ||
+        read_percentiles(percentiles, &options) < 0) {
+        return NULL;
+    }
+    options.name_width = name_width;
+    options.type_width = type_width;
+    struct lc_buffer text = {0};
+    int err = lc__console_exact(&text, self->core, &options);
+    free_options(&options);
+    return take_text(&text, err);
+}
+
+static PyObject *
 stats_console_percentile_row(PyObject *unused, PyObject *args)
 {
     int name_width, type_width;
@@ -490,6 +530,8 @@ stats_csv_header(PyObject *unused, PyObject *args)
     int err = strcmp(file, "requests") == 0   ? lc__csv_requests_header(&text, &options)
               : strcmp(file, "history") == 0  ? lc__csv_history_header(&text, &options)
               : strcmp(file, "failures") == 0 ? lc__csv_failures_header(&text)
+              : strcmp(file, "phases") == 0   ? lc__csv_phases_header(&text)
+              : strcmp(file, "exact") == 0    ? lc__csv_exact_header(&text, &options)
                                               : lc__csv_exceptions_header(&text);
     free_options(&options);
     return take_text(&text, err);
@@ -554,6 +596,27 @@ stats_csv_failures(struct stats_object *self, PyObject *unused)
 }
 
 static PyObject *
+stats_csv_phases(struct stats_object *self, PyObject *unused)
+{
+    struct lc_buffer text = {0};
+    int err = lc__csv_phases(&text, self->core);
+    return take_text(&text, err);
+}
+
+static PyObject *
+stats_csv_exact(struct stats_object *self, PyObject *percentiles)
+{
+    struct lc_report_options options;
+    if (read_percentiles(percentiles, &options) < 0) {
+        return NULL;
+    }
+    struct lc_buffer text = {0};
+    int err = lc__csv_exact(&text, self->core, &options);
+    free_options(&options);
+    return take_text(&text, err);
+}
+
+static PyObject *
 stats_failure_text(PyObject *unused, PyObject *args)
 {
     PyObject *object, *owner;
@@ -592,6 +655,8 @@ static PyMethodDef stats_methods[] = {
     {"_count", (PyCFunction)stats_count, METH_NOARGS, "How many entries there are."},
     {"_adopt", (PyCFunction)stats_adopt, METH_O, "Takes an entry in, in place of one of the same key."},
     {"_remove", (PyCFunction)stats_remove, METH_O, "Drops an entry."},
+    {"_left_out", (PyCFunction)stats_left_out, METH_NOARGS,
+     "Requests and failures that a meter left out since the start or a reset."},
     {"_reset", (PyCFunction)stats_reset, METH_NOARGS, "Zeroes all entries, drops the failures."},
     {"_clear", (PyCFunction)stats_clear_all, METH_NOARGS, "Drops all entries and failures."},
     {"_failure", (PyCFunction)stats_failure, METH_O, "A failure by its place in the order of first occurrence."},
@@ -610,6 +675,10 @@ static PyMethodDef stats_methods[] = {
     {"_json_rows", (PyCFunction)stats_json_rows, METH_VARARGS, "Rows for the browser (lib/report/rows.h)."},
     {"_csv_requests", (PyCFunction)stats_csv_requests, METH_O, "Rows of the requests file."},
     {"_csv_history", (PyCFunction)stats_csv_history, METH_VARARGS, "Rows of the history file."},
+    {"_console_phases", (PyCFunction)stats_console_phases, METH_VARARGS, "The table of phases."},
+    {"_console_exact", (PyCFunction)stats_console_exact, METH_VARARGS, "The table of exact percentiles."},
+    {"_csv_phases", (PyCFunction)stats_csv_phases, METH_NOARGS, "Rows of the phases file."},
+    {"_csv_exact", (PyCFunction)stats_csv_exact, METH_O, "Rows of the file of exact percentiles."},
     {"_csv_failures", (PyCFunction)stats_csv_failures, METH_NOARGS, "Rows of the failures file."},
     {"_failure_text", (PyCFunction)stats_failure_text, METH_VARARGS | METH_STATIC, "A failure's text for people."},
     {NULL, NULL, 0, NULL},

@@ -8,6 +8,7 @@
 #include "locustcore/fiber.h"
 #include "locustcore/phases.h"
 #include "locustcore/stats.h"
+#include "locustcore/meter.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"
 #include "locustcore/rpc.h"

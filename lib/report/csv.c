@@ -9,9 +9,8 @@
 
 static const struct lc_str end_of_row = {"\r\n", 2};
 
-/* A field, quoted where it must be. */
-static void
-write_field(struct lc_writer *writer, struct lc_str text)
+void
+lc__csv_field(struct lc_writer *writer, struct lc_str text)
 {
     bool is_quoted = false;
     for (size_t i = 0; i < text.len && !is_quoted; i++) {
@@ -113,9 +112,9 @@ lc__csv_requests(struct lc_buffer *out, struct lc_stats *stats, const struct lc_
     for (size_t i = 0; i < count; i++) {
         double requests_per_s, failures_per_s;
         lc_stats_entry_total_rates(entries[i], entries[count - 1], &requests_per_s, &failures_per_s);
-        write_field(&writer, entries[i]->method);
+        lc__csv_field(&writer, entries[i]->method);
         lc__write(&writer, LCORE_STR(","));
-        write_field(&writer, entries[i]->name);
+        lc__csv_field(&writer, entries[i]->name);
         write_numbers(&writer, entries[i]);
         lc__write(&writer, LCORE_STR(","));
         lc__write_double(&writer, requests_per_s);
@@ -155,9 +154,9 @@ lc__csv_history(struct lc_buffer *out, struct lc_stats *stats, const struct lc_r
         double requests_per_s, failures_per_s;
         lc_stats_entry_current_rates(entries[i], entries[count - 1], &requests_per_s, &failures_per_s);
         lc__write_format(&writer, "%lld,%llu,", (long long)unix_s, (unsigned long long)user_count);
-        write_field(&writer, entries[i]->method);
+        lc__csv_field(&writer, entries[i]->method);
         lc__write(&writer, LCORE_STR(","));
-        write_field(&writer, entries[i]->name);
+        lc__csv_field(&writer, entries[i]->name);
         lc__write_format(&writer, ",%f,%f", requests_per_s, failures_per_s);
         write_percentiles(&writer, entries[i], options->is_every_row && entries[i]->is_keeping_recent, unix_s, options);
         write_numbers(&writer, entries[i]);
@@ -184,11 +183,11 @@ lc__csv_failures(struct lc_buffer *out, struct lc_stats *stats)
     for (size_t i = 0; i < lc_stats_failure_count(stats); i++) {
         struct lc_stats_failure failure;
         lc_stats_failure_at(stats, order[i], &failure);
-        write_field(&writer, failure.method);
+        lc__csv_field(&writer, failure.method);
         lc__write(&writer, LCORE_STR(","));
-        write_field(&writer, failure.name);
+        lc__csv_field(&writer, failure.name);
         lc__write(&writer, LCORE_STR(","));
-        write_field(&writer, failure.text);
+        lc__csv_field(&writer, failure.text);
         lc__write_format(&writer, ",%llu,", (unsigned long long)failure.occurrences);
         if (isfinite(failure.first_seen_unix_s)) {
             lc__write_time(&writer, failure.first_seen_unix_s);
@@ -215,9 +214,9 @@ lc__csv_exceptions(struct lc_buffer *out, const struct lc_report_exception *exce
     struct lc_writer writer = {out, 0};
     for (size_t i = 0; i < count; i++) {
         lc__write_format(&writer, "%llu,", (unsigned long long)exceptions[i].count);
-        write_field(&writer, exceptions[i].message);
+        lc__csv_field(&writer, exceptions[i].message);
         lc__write(&writer, LCORE_STR(","));
-        write_field(&writer, exceptions[i].traceback);
+        lc__csv_field(&writer, exceptions[i].traceback);
         lc__write(&writer, LCORE_STR(","));
         struct lc_buffer nodes = {0};
         struct lc_writer joiner = {&nodes, 0};
@@ -225,7 +224,7 @@ lc__csv_exceptions(struct lc_buffer *out, const struct lc_report_exception *exce
             lc__write(&joiner, j == 0 ? LCORE_STR("") : LCORE_STR(", "));
             lc__write(&joiner, exceptions[i].nodes[j]);
         }
-        write_field(&writer, (struct lc_str){nodes.data, nodes.len});
+        lc__csv_field(&writer, (struct lc_str){nodes.data, nodes.len});
         lc_buffer_fini(&nodes);
         lc__write(&writer, end_of_row);
         if (joiner.err < 0) {

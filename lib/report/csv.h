@@ -5,6 +5,10 @@
 #include "base/buffer.h"
 #include "locustcore/report.h"
 
+struct lc_writer;
+/* A field, quoted where it must be. */
+void lc__csv_field(struct lc_writer *writer, struct lc_str text);
+
 int lc__csv_requests_header(struct lc_buffer *out, const struct lc_report_options *options);
 int lc__csv_requests(struct lc_buffer *out, struct lc_stats *stats, const struct lc_report_options *options);
 int lc__csv_history_header(struct lc_buffer *out, const struct lc_report_options *options);

@@ -7,9 +7,11 @@
 
 #include "base/alloc.h"
 #include "report/csv.h"
+#include "report/own.h"
 
-enum { REQUESTS, HISTORY, FAILURES, EXCEPTIONS, FILES };
-static const char *const suffixes[FILES] = {"_stats.csv", "_stats_history.csv", "_failures.csv", "_exceptions.csv"};
+enum { REQUESTS, HISTORY, FAILURES, EXCEPTIONS, PHASES, FILES };
+static const char *const suffixes[FILES] = {"_stats.csv", "_stats_history.csv", "_failures.csv", "_exceptions.csv",
+                                            "_phases.csv"};
 
 struct lc_csv {
     struct lc_report_options options;
@@ -56,6 +58,7 @@ write_header(struct lc_csv *csv, int file, struct lc_error *error)
     int err = file == REQUESTS   ? lc__csv_requests_header(&text, &csv->options)
               : file == HISTORY  ? lc__csv_history_header(&text, &csv->options)
               : file == FAILURES ? lc__csv_failures_header(&text)
+              : file == PHASES   ? lc__csv_phases_header(&text)
                                  : lc__csv_exceptions_header(&text);
     if (err < 0) {
         lc_error_set(error, err, "%s", lc_error_text(err));
@@ -120,6 +123,7 @@ lc_csv_write(struct lc_csv *csv, struct lc_stats *stats, const struct lc_report_
         int err = file == REQUESTS   ? lc__csv_requests(&text, stats, &csv->options)
                   : file == HISTORY  ? lc__csv_history(&text, stats, &csv->options, user_count, unix_s)
                   : file == FAILURES ? lc__csv_failures(&text, stats)
+                  : file == PHASES   ? lc__csv_phases(&text, stats)
                                      : lc__csv_exceptions(&text, exceptions, exception_count);
         if (err < 0) {
             lc_error_set(first_err == 0 ? error : NULL, err, "%s", lc_error_text(err));

@@ -82,6 +82,7 @@ print_summary(struct headless *headless)
     lc_report_print_percentiles(stdout, stats, &headless->report);
     putchar('\n');
     lc_report_print_failures(stdout, stats, &headless->report);
+    lc_report_print_generator(stdout, lc_runner_meter(headless->runner), stats);
     print_exceptions(headless->runner);
     fflush(stdout);
 }

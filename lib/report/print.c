@@ -1,5 +1,6 @@
 #include "report/console.h"
 #include "report/json.h"
+#include "report/own.h"
 
 static int
 put(FILE *out, struct lc_buffer *text, int err)
@@ -33,6 +34,49 @@ lc_report_print_failures(FILE *out, struct lc_stats *stats, const struct lc_repo
     struct lc_buffer text = {0};
     int err = lc_stats_failure_count(stats) == 0 ? 0 : lc__console_failures(&text, stats, options);
     return text.len == 0 ? err : put(out, &text, err);
+}
+
+int
+lc_report_print_phases(FILE *out, struct lc_stats *stats, const struct lc_report_options *options)
+{
+    struct lc_buffer text = {0};
+    int err = lc__console_phases(&text, stats, options);
+    return put(out, &text, err);
+}
+
+int
+lc_report_print_exact_percentiles(FILE *out, struct lc_stats *stats, const struct lc_report_options *options)
+{
+    struct lc_buffer text = {0};
+    int err = lc__console_exact(&text, stats, options);
+    return put(out, &text, err);
+}
+
+int
+lc_report_print_generator(FILE *out, const struct lc_meter *meter, const struct lc_stats *stats)
+{
+    struct lc_meter_numbers n;
+    lc_meter_numbers(meter, &n);
+    uint64_t requests, failures;
+    lc_stats_left_out(stats, &requests, &failures);
+    struct lc_buffer text = {0};
+    int err = lc_buffer_append_format(
+        &text,
+        "Generator: CPU %.0f %% on average, %.0f %% at most; event loop late by %.1f ms on average, %.0f ms at most\n",
+        100 * n.cpu_average, 100 * n.cpu_max, n.delay_average_ms, n.delay_max_ms);
+    if (err == 0 && n.lagging_seconds > 0) {
+        err = lc_buffer_append_format(
+            &text,
+            "The generator lagged in %llu of %llu seconds (delay %llu, busy %llu, starved %llu): "
+            "times measured then may be too long\n",
+            (unsigned long long)n.lagging_seconds, (unsigned long long)n.seconds, (unsigned long long)n.delay_seconds,
+            (unsigned long long)n.busy_seconds, (unsigned long long)n.starved_seconds);
+    }
+    if (err == 0 && requests > 0) {
+        err = lc_buffer_append_format(&text, "Left out of the statistics: %llu requests, %llu failures\n",
+                                      (unsigned long long)requests, (unsigned long long)failures);
+    }
+    return put(out, &text, err);
 }
 
 int

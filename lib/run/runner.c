@@ -28,6 +28,7 @@ struct lc_runner {
     uint32_t *by_name; /* class indices in the order of names */
     uint32_t *chosen;  /* scratch for the class indices of a dispatch */
     struct lc_dispatcher *dispatcher;
+    struct lc_meter *meter;
     enum lc_runner_state state;
     struct lc_list leaving; /* users that finish their task or on_stop */
     struct lc_list gone;    /* users to be freed */
@@ -176,6 +177,10 @@ reap(struct lc_timer *timer)
         lc__free(user);
     }
     if (runner->state == LCORE_RUNNER_STOPPING && is_empty(runner)) {
+        int err = lc_meter_end(runner->meter);
+        if (err < 0) {
+            lc__runner_log(runner, "requests of the last second could not be counted: %s", lc_error_text(err));
+        }
         set_state(runner, LCORE_RUNNER_STOPPED);
     }
 }
@@ -428,7 +433,10 @@ begin_test(struct lc_runner *runner, struct lc_error *error)
     runner->is_tick_known = false;
     runner->shape_due_ns = runner->start_ns;
     struct lc_loop *loop = runner->shared.loop;
-    int err = 0;
+    int err = lc_meter_begin(runner->meter, runner->options.is_excluding_lag ? runner->shared.stats : NULL);
+    if (err < 0) {
+        return lc_error_set(error, err, "%s", lc_error_text(err));
+    }
     if (runner->options.shape != NULL) {
         err = lc_timer_start(loop, &runner->shape_timer, runner->start_ns, ask_shape);
     } else if (runner->options.run_time_ns > 0) {
@@ -533,6 +541,12 @@ lc_runner_stop(struct lc_runner *runner)
         }
     }
     schedule_reap(runner);
+}
+
+const struct lc_meter *
+lc_runner_meter(const struct lc_runner *runner)
+{
+    return runner->meter;
 }
 
 enum lc_runner_state
@@ -657,7 +671,10 @@ lc_runner_new(struct lc_loop *loop, struct lc_http *http, const struct lc_runner
         lc_list_init(&runner->classes[i].users);
     }
     sort_by_name(runner);
-    runner->dispatcher = make_dispatcher(runner, error);
+    struct lc_meter_options limits;
+    lc_meter_options_init(&limits);
+    runner->meter = lc_meter_new(loop, options->meter == NULL ? &limits : options->meter, error);
+    runner->dispatcher = runner->meter == NULL ? NULL : make_dispatcher(runner, error);
     if (runner->dispatcher == NULL) {
         goto fail;
     }
@@ -681,6 +698,7 @@ lc_runner_free(struct lc_runner *runner)
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
         lc_timer_stop(runner->shared.loop, timers[i]);
     }
+    lc_meter_free(runner->meter);
     lc_dispatcher_free(runner->dispatcher);
     lc_fibers_free(runner->shared.fibers);
     lc_stats_free(runner->shared.stats);

@@ -28,6 +28,8 @@ struct lc_stats_entry {
     /* The failure row found last, since one failing target tends to give one text; see failures.h. */
     uint64_t failure_epoch;
     size_t failure_row, failure_rest_row; /* + 1; 0: none */
+    struct lc_stats_entry *held;          /* its row among what is held, if that is of this generation */
+    uint64_t held_generation;
     struct lc_buckets buckets;
     struct lc_str name, method;
     void *peer; /* the embedding's object for this row, which clears it when it goes; NULL: none */

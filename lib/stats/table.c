@@ -54,6 +54,7 @@ lc_stats_free(struct lc_stats *stats)
     if (stats == NULL) {
         return;
     }
+    lc_stats_free(stats->held);
     lc__failures_fini(&stats->failures);
     drop_entries(stats);
     lc__free(stats->entries);
@@ -199,7 +200,8 @@ lc__stats_log_ms(struct lc_stats *stats, struct lc_stats_entry *entry, double ms
                  uint64_t content_length, double unix_s)
 {
     struct lc_sample sample;
-    int err = make_sample(&sample, stats->config, ms, is_whole_ms, content_length, unix_s);
+    int err = stats->held == NULL ? 0 : lc__stats_divert(&stats, &entry);
+    err = err < 0 ? err : make_sample(&sample, stats->config, ms, is_whole_ms, content_length, unix_s);
     return err < 0 ? err : log_sample(stats, entry, &sample);
 }
 
@@ -231,7 +233,8 @@ int
 lc_stats_log_failure(struct lc_stats *stats, struct lc_stats_entry *entry, struct lc_str error_text, double unix_s)
 {
     struct lc_sample sample;
-    int err = lc__sample_set_time(&sample, unix_s);
+    int err = stats->held == NULL ? 0 : lc__stats_divert(&stats, &entry);
+    err = err < 0 ? err : lc__sample_set_time(&sample, unix_s);
     if (err < 0) {
         return err;
     }
@@ -252,14 +255,21 @@ lc_stats_log_failure(struct lc_stats *stats, struct lc_stats_entry *entry, struc
 int
 lc_stats_log_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_phases *phases)
 {
-    lc__phases_add(entry->phases, phases);
-    lc__phases_add(stats->total->phases, phases);
-    return 0;
+    int err = stats->held == NULL ? 0 : lc__stats_divert(&stats, &entry);
+    if (err == 0) {
+        lc__phases_add(entry->phases, phases);
+        lc__phases_add(stats->total->phases, phases);
+    }
+    return err;
 }
 
 void
 lc_stats_clear(struct lc_stats *stats, double unix_s)
 {
+    if (stats->held != NULL) {
+        lc_stats_clear(stats->held, unix_s);
+    }
+    stats->left_out_requests = stats->left_out_failures = 0;
     lc__failures_fini(&stats->failures);
     drop_entries(stats);
     lc__stats_entry_reset(stats->total, unix_s);
@@ -268,6 +278,10 @@ lc_stats_clear(struct lc_stats *stats, double unix_s)
 void
 lc_stats_reset(struct lc_stats *stats, double unix_s)
 {
+    if (stats->held != NULL) {
+        lc_stats_reset(stats->held, unix_s);
+    }
+    stats->left_out_requests = stats->left_out_failures = 0;
     lc__failures_fini(&stats->failures);
     lc__stats_entry_reset(stats->total, unix_s);
     for (size_t i = 0; i < stats->count; i++) {

@@ -14,6 +14,8 @@ struct lc_stats {
     struct lc_map map; /* (name, method) to entry */
     struct lc_failures failures;
     uint64_t generation;
+    struct lc_stats *held; /* where what is logged waits for a verdict; NULL: it counts at once */
+    uint64_t left_out_requests, left_out_failures;
 };
 
 /* As lc_stats_new(). Without recent moments (workers, which only report) a table is cheaper, but knows no current
@@ -33,5 +35,8 @@ int lc__stats_log_ms(struct lc_stats *stats, struct lc_stats_entry *entry, doubl
 /* Logs in one entry only, without the aggregate. `config` NULL: the defaults. */
 int lc__stats_log_entry_ms(struct lc_stats_entry *entry, const struct lc_stats_config *config, double ms,
                            bool is_whole_ms, uint64_t content_length, double unix_s);
+
+/* Of a table that is held: where to log instead. LCE_NOMEM. */
+int lc__stats_divert(struct lc_stats **stats, struct lc_stats_entry **entry);
 
 #endif

@@ -17,8 +17,8 @@ from typing import Any, TextIO
 
 import gevent
 from locust import stats as locust_stats
+from locust._generator import Watch
 from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, MasterRunner
-from locust.util.process import GeneratorWatch
 
 from ._region import Redirection, Region, is_in_front
 
@@ -254,11 +254,11 @@ def _slow_table(slow: list[Slow], width: int, style: Style) -> list[str]:
 class Sampler:
     """Takes a snapshot of an environment now and then."""
 
-    def __init__(self, environment: Any, watch: GeneratorWatch, title: str, run_time: float | None) -> None:
+    def __init__(self, environment: Any, title: str, run_time: float | None) -> None:
         self._environment = environment
         self._title = title
         self._run_time = run_time
-        self._watch = watch
+        self._watch = Watch(environment)
         self._began: float | None = None
         self._at = time.monotonic()
         self._counts = (0, 0)
@@ -343,10 +343,10 @@ class Sampler:
                 # Nothing was answered in this second.
                 values.append(_last(values) if isinstance(self._environment.runner, MasterRunner) else 0.0)
 
-    def _generator(self, report: dict[str, float], master: Any) -> tuple[str, bool]:
+    def _generator(self, report: dict[str, Any], master: Any) -> tuple[str, bool]:
         lag = report["lag_ms"]
         text = f"{report['cpu_usage']:.0f} % CPU, {report['memory_usage'] / 2**20:,.0f} MiB, late by {lag:.0f} ms"
-        is_late = report["cpu_usage"] > GeneratorWatch.BUSY_CPU or lag > GeneratorWatch.BUSY_LAG_MS
+        is_late = report["is_lagging"]
         if master is not None:
             nodes = list(master.clients.values())
             missing = [node for node in nodes if node.state == "missing"]
@@ -354,7 +354,7 @@ class Sampler:
             text += f"; {len(nodes) - len(missing)} workers, the busiest {busiest:.0f} % CPU"
             if missing:
                 text += f", {len(missing)} missing"
-            is_late = is_late or bool(missing) or busiest > GeneratorWatch.BUSY_CPU
+            is_late = is_late or bool(missing) or any(node["is_lagging"] for node in master.generator.workers.values())
         return text, is_late
 
     def _slow(self, stats: Any, now: float, room: int) -> list[Slow]:
@@ -403,7 +403,6 @@ class LiveScreen:
     def __init__(
         self,
         environment: Any,
-        watch: GeneratorWatch,
         title: str,
         run_time: float | None,
         has_keys: Callable[[], bool],
@@ -411,7 +410,7 @@ class LiveScreen:
         """``run_time``: seconds from the first user to the end, if that is known."""
         self._region = Region(sys.stdout)
         self._style = Style.of(self._region.can_encode)
-        self._sampler = Sampler(environment, watch, title, run_time)
+        self._sampler = Sampler(environment, title, run_time)
         self._has_keys = has_keys
         self._redirection = Redirection(self._region, sys.stdout)
         self._snapshot = Snapshot()

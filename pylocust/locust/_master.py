@@ -14,6 +14,7 @@ import gevent
 
 from . import __version__, runners
 from ._distributed import OWN_KEY, REGISTER, DistributedRunner
+from ._generator import WIRE_KEY
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
 from .runners import (
@@ -257,6 +258,7 @@ class MasterRunner(DistributedRunner):
                 gevent.sleep(0.1)
             if self.user_count > 0:
                 logger.warning("Workers still report %d users; the test is over all the same", self.user_count)
+        self.generator.end()
         self.cpu_log_warning()
         environment.events.test_stop.fire(environment=environment)
         self.check_stopped()
@@ -282,6 +284,7 @@ class MasterRunner(DistributedRunner):
             logger.warning("No last report came from %s: what they measured since the one before is missing", late)
             for client_id in late:
                 del self.clients[client_id]
+        self.generator.close()
         self.greenlet.kill(block=True)
 
     def _on_quitting(self, environment: Environment, **_kwargs: Any) -> None:
@@ -356,6 +359,7 @@ class MasterRunner(DistributedRunner):
         node.state = state
         node.cpu_usage = cpu_usage
         node.memory_usage = memory_usage
+        self.generator.hear(node.id, data.get(WIRE_KEY))
         if cpu_usage > runners.CPU_WARNING_THRESHOLD and not node.cpu_warning_emitted:
             node.cpu_warning_emitted = True
             self.worker_cpu_warning_emitted = True

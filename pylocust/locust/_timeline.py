@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gevent
 
 from . import stats
+from ._generator import Watch
 from .runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner
 
 if TYPE_CHECKING:
     from .env import Environment
-    from .util.process import GeneratorWatch
 
 INTERVAL_S = 2.0
 # Samples that stay as they were taken, and how many all of them may become before old ones are merged.
@@ -139,9 +139,9 @@ def reason_of(text: str) -> str:
 class Timeline:
     """Takes samples while a test runs."""
 
-    def __init__(self, environment: Environment, watch: GeneratorWatch) -> None:
+    def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self._watch = watch
+        self._watch = Watch(environment)
         # Changes when samples that were given out are no longer what they were.
         self.generation = 0
         self.run_count = 0
@@ -228,7 +228,7 @@ class Timeline:
             return
         now = time.time()
         total = runner.stats.total
-        health = self._watch.since_last_sample()
+        health = self._watch.since_last()
         cpu = health.cpu_usage
         if isinstance(runner, MasterRunner):
             clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]

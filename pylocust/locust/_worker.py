@@ -15,6 +15,7 @@ from gevent.event import Event
 
 from . import __version__, log, runners
 from ._distributed import OWN_KEY, DistributedRunner
+from ._generator import WIRE_KEY
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
 from .runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING
@@ -28,7 +29,7 @@ logger = logging.getLogger("locust.runners")
 # New log lines within WORKER_LOG_REPORT_INTERVAL beyond which a worker stops to send them.
 _MOST_LOG_LINES = 70
 # Built-in options that a worker takes over from its master.
-_TAKEN_OPTIONS = ("expect_workers", "tags", "exclude_tags")
+_TAKEN_OPTIONS = ("expect_workers", "tags", "exclude_tags", "exclude_lagging")
 # Seconds without an answer after which a worker announces itself anew: the master may be another one by now.
 _SILENCE = 10.0
 # Seconds of waiting for the first answer before the log says so.
@@ -201,6 +202,7 @@ class WorkerRunner(DistributedRunner):
     def _stop_test(self, is_announced: bool) -> None:
         self.stop()
         self._send_stats()
+        self._send_heartbeat()
         if not is_announced:
             self._send("client_stopped")
             gevent.sleep(int(os.getenv("LOCUST_WORKER_ADDITIONAL_WAIT_BEFORE_READY_AFTER_STOP", "0")))
@@ -220,7 +222,9 @@ class WorkerRunner(DistributedRunner):
         if not self._has_quit:
             self._has_quit = True
             self._send_stats()
+            self._send_heartbeat()
             self._send("quit")
+        self.generator.close()
         self.greenlet.kill(block=True)
 
     def _on_quitting(self, environment: Environment, **_kwargs: Any) -> None:
@@ -246,16 +250,20 @@ class WorkerRunner(DistributedRunner):
     def heartbeat(self) -> NoReturn:
         """Tells the master every second how this worker is."""
         while True:
-            self._send(
-                "heartbeat",
-                {
-                    "state": self.worker_state,
-                    "current_cpu_usage": self.current_cpu_usage,
-                    "current_memory_usage": self.current_memory_usage,
-                    OWN_KEY: 1,
-                },
-            )
+            self._send_heartbeat()
             gevent.sleep(runners.HEARTBEAT_INTERVAL)
+
+    def _send_heartbeat(self) -> None:
+        self._send(
+            "heartbeat",
+            {
+                "state": self.worker_state,
+                "current_cpu_usage": self.current_cpu_usage,
+                "current_memory_usage": self.current_memory_usage,
+                OWN_KEY: 1,
+                WIRE_KEY: self.generator.wire_report(),
+            },
+        )
 
     def _on_heartbeat_message(self, message: Message) -> None:
         self.last_heartbeat_timestamp = time.time()

@@ -148,6 +148,17 @@ def positive_integer(string: str) -> int:
     return value
 
 
+def percentiles(string: str) -> list[float]:
+    """Type of options that take fractions between 0 and 1, separated by commas."""
+    try:
+        fractions = [float(part) for part in string.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{string!r} is no list of numbers such as 0.5,0.99") from error
+    if not all(0 <= fraction <= 1 for fraction in fractions):
+        raise argparse.ArgumentTypeError(f"{string!r} holds a number that is not between 0 and 1, such as 0.99")
+    return fractions
+
+
 def gt_zero(t: Callable[[str], float]) -> Callable[[str], float]:
     """Type of options that take more than 0, but not infinity."""
 
@@ -604,6 +615,27 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
         "--http3",
         env_var="LOCUST_HTTP3",
         help="The same with HTTP/3, where libcurl was built with it, and only over TLS",
+        **flag,
+    )
+    option(
+        "--phases",
+        env_var="LOCUST_PHASES",
+        help="Print what DNS, connecting, TLS, waiting and receiving took for each name, at the end",
+        **flag,
+    )
+    option(
+        "--percentiles",
+        type=percentiles,
+        default=[],
+        metavar="<list>",
+        env_var="LOCUST_PERCENTILES",
+        help="Print and write these percentiles, too, true to 0.1 percent: --percentiles 0.5,0.99,0.9999",
+    )
+    option(
+        "--exclude-lagging",
+        env_var="LOCUST_EXCLUDE_LAGGING",
+        help="Leave out of the statistics what was measured in seconds in which this process was too slow to be"
+        " trusted. Workers do as their master",
         **flag,
     )
 

@@ -134,6 +134,12 @@ def _bands_of_most_requested(numbers: stats.RequestStats) -> list[dict[str, Any]
     ]
 
 
+def _phases_of(entry: stats.StatsEntry) -> list[list[float] | None]:
+    """Count, average and maximum in ms of each phase, in the order of stats.PHASES; None where it did not happen."""
+    phases = entry.phases.values()
+    return [[phase.count, round(phase.average, 3), round(phase.max, 3)] if phase.count else None for phase in phases]
+
+
 def get_html_report(environment: Environment, show_download_link: bool = True, theme: str = "") -> str:
     """The report as it stands now."""
     runner = environment.runner
@@ -148,6 +154,7 @@ def get_html_report(environment: Environment, show_download_link: bool = True, t
     entries = [*stats.sort_stats(numbers.entries), numbers.total]
     is_over = runner.state in (STATE_STOPPED, STATE_STOPPING)
     users = runner.final_user_classes_count if is_over else running_users(runner)
+    exact = getattr(environment.parsed_options, "percentiles", None) or []
     template_args = {
         "is_report": True,
         "requests_statistics": [entry.to_dict() for entry in entries],
@@ -178,6 +185,12 @@ def get_html_report(environment: Environment, show_download_link: bool = True, t
         "made_by": own_version,
         "bands": _bands_of_most_requested(numbers),
         "timeline": environment._timeline.to_report() if environment._timeline else None,
+        "generator": {**runner.generator.test(), "workers": runner.generator.workers},
+        "phases": [_phases_of(entry) for entry in entries],
+        "percentiles": exact,
+        "exact_times": [
+            [round(entry.get_exact_response_time_percentile(part), 3) for part in exact] for entry in entries if exact
+        ],
     }
     return render_template_from(
         "report.html",

@@ -36,7 +36,6 @@ from .shape import LoadTestShape
 from .user.inspectuser import common_host, print_task_ratio, print_task_ratio_json
 from .user.users import HttpUser, User
 from .util.load_locustfile import load_locustfile, load_locustfile_pytest
-from .util.process import GeneratorWatch
 from .util.url import is_url
 
 try:
@@ -228,7 +227,6 @@ class TestRun:
         self.keys: KeyListener | None = None
         self._suspending: Any = None
         self._log_failure = greenlet_exception_logger(logger)
-        self._watch: GeneratorWatch | None = None
 
     def _make_csv_writer(self) -> Any:
         prefix = self.options.csv_prefix
@@ -309,18 +307,12 @@ class TestRun:
         self._write_report()
         self.shutdown()
 
-    def _start_watch(self) -> GeneratorWatch:
-        watch = GeneratorWatch()
-        self.helpers.append(self._spawn(watch.run))
-        return watch
-
     def _sample_for_report(self) -> None:
         """The web application does it where there is one."""
         if self.options.html_file and not self.environment.web_ui:
             from ._timeline import Timeline
 
-            self._watch = self._watch or self._start_watch()
-            self.environment._timeline = Timeline(self.environment, self._watch)
+            self.environment._timeline = Timeline(self.environment)
             self.helpers.append(self._spawn(self.environment._timeline.run))
 
     def _show_progress(self) -> None:
@@ -332,12 +324,11 @@ class TestRun:
             from cload import live
 
             if live.is_wanted():
-                self._watch = self._watch or self._start_watch()
                 parts = ("cload", options.profile, common_host(self.environment) or self.environment.locustfile)
                 title = "  ".join(part for part in parts if part)
                 # A shape decides by itself when it ends.
                 run_time = None if self.environment.shape_class else options.run_time
-                self.screen = live.LiveScreen(self.environment, self._watch, title, run_time, self._has_keys)
+                self.screen = live.LiveScreen(self.environment, title, run_time, self._has_keys)
                 return
         self.helpers.append(self._spawn(stats.stats_printer(self.runner.stats)))
 
@@ -489,6 +480,7 @@ class TestRun:
         is_all_written = True
         # First, because JSON zeroes the entries.
         self.csv_writer.close_files()
+        own_tables = stats.get_own_summary(runner.stats, options.percentiles, options.phases)
         if options.json:
             is_all_written = self._write_json("standard output", None)
         if options.json_file:
@@ -497,11 +489,13 @@ class TestRun:
             stats.print_stats(runner.stats, current=False)
             stats.print_percentile_stats(runner.stats)
             stats.print_error_report(runner.stats)
+        if not isinstance(runner, WorkerRunner):
+            stats.print_lines(own_tables)
         return is_all_written and not self.csv_writer.is_failing and not log.lost_lines
 
     def _write_json(self, name: str, path: str | None) -> bool:
         # Zeroes the entries, so that this text is all there is.
-        text = json.dumps(self.runner.stats.serialize_stats(), indent=4)
+        text = json.dumps(self.runner.stats.json_rows(self.options.percentiles), indent=4)
         try:
             if path is None:
                 print(text, flush=True)

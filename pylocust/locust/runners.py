@@ -18,6 +18,7 @@ import gevent
 from gevent import Greenlet
 from gevent.pool import Group
 
+from ._generator import Generator
 from .exception import StopTest
 from .log import greenlet_exception_logger
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
@@ -136,6 +137,10 @@ class Runner:
         environment.events.request.add_listener(_cload.RequestSink(environment))
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
         self._spawn_own(self.monitor_cpu_and_memory)
+        # How this process copes, and on a master how its workers do.
+        self.generator = Generator(self)
+        self.stats._generator = self.generator
+        self._spawn_own(self.generator.watch)
 
     def __del__(self) -> None:
         own = getattr(self, "greenlet", None)
@@ -152,6 +157,7 @@ class Runner:
         if self.environment.reset_stats:
             logger.info("Resetting stats\n")
             self.stats.reset_all()
+            self.generator.begin()
 
     @property
     def user_classes(self) -> list[type[User]]:
@@ -243,6 +249,7 @@ class Runner:
         self.exceptions = {}
         self.cpu_warning_emitted = False
         self.worker_cpu_warning_emitted = False
+        self.generator.begin()
         self.environment._filter_tasks_by_tags()
         self.environment.events.test_start.fire(environment=self.environment)
 
@@ -374,6 +381,7 @@ class Runner:
                 self.shape_greenlet = None
             self.shape_last_tick = None
         caller = self._stop_others(self.user_classes_count)
+        self.generator.end()
         self._users_dispatcher = None
         self.update_state(STATE_STOPPED)
         self.cpu_log_warning()
@@ -387,6 +395,7 @@ class Runner:
             # Another user's task came first and waits for this one to end; stopping it in turn would cut it off.
             return
         self.stop()
+        self.generator.close()
         # A user that was told to end would do so in here, and leave the rest of its task undone.
         self.greenlet.kill(block=not is_called_by_user)
 

@@ -20,11 +20,13 @@ import weakref
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, TypeVar
 
 import _cload
 import gevent
 
+from ._generator import Generator
 from .exception import CatchResponseError
 from .util.date import format_utc_timestamp
 from .util.rounding import proper_round
@@ -140,7 +142,8 @@ class CachedResponseTimes(NamedTuple):
     num_none_requests: int
 
 
-class Phase(NamedTuple):
+@dataclass(frozen=True)
+class Phase:
     """What one phase of the requests of an entry took, in milliseconds."""
 
     count: int
@@ -261,6 +264,10 @@ class StatsEntry(_cload.StatsEntry):
             for name, phase in self.phases.items()
             if phase.count
         }
+
+    def percentiles_report(self, percentiles: Iterable[float]) -> dict[str, float]:
+        """Percentiles in milliseconds, true to 0.1 %, by their fraction."""
+        return {str(fraction): self.get_exact_response_time_percentile(fraction) for fraction in percentiles}
 
     def get_current_response_time_percentile(self, percent: float) -> int | None:
         """Percentile of about the last CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW seconds; None: not known yet."""
@@ -542,6 +549,8 @@ class RequestStats(_cload.Stats):
     _entry_type = StatsEntry
 
     total: StatsEntry
+    # How whoever measured this copes; None: nobody says.
+    _generator: Generator | None = None
 
     def __init__(self, use_response_times_cache: bool = True) -> None:
         self._entries = EntriesDict(self)
@@ -621,6 +630,22 @@ class RequestStats(_cload.Stats):
         """Reports of all entries in use, which are zeroed by that."""
         return [entry.get_stripped_report() for entry in self._entries.values() if entry._is_used()]
 
+    def json_rows(self, percentiles: Iterable[float] = ()) -> list[dict[str, Any]]:
+        """What serialize_stats() gives, and beside Locust's keys what only we know; zeroes the entries as that does."""
+        percentiles = list(percentiles)
+        test = None if self._generator is None else self._generator.test()
+        rows = []
+        for entry in self._entries.values():
+            if not entry._is_used():
+                continue
+            own: dict[str, Any] = {"phases": entry.phases_report()}
+            if percentiles:
+                own["percentiles"] = entry.percentiles_report(percentiles)
+            if test is not None:
+                own["generator"] = Generator.json_report(test, entry.num_reqs_per_sec)
+            rows.append(entry.get_stripped_report() | own)
+        return rows
+
     def serialize_errors(self) -> dict[str, StatsErrorDict]:
         return {key: error.serialize() for key, error in self._errors.items()}
 
@@ -684,6 +709,22 @@ def print_percentile_stats(stats: RequestStats) -> None:
     console_logger.info("")
 
 
+def get_own_summary(stats: RequestStats, percentiles: list[float], has_phases: bool) -> list[str]:
+    """The lines of what Locust does not tell: percentiles true to 0.1 %, phases, how the generator coped."""
+    tables = []
+    if percentiles:
+        tables.append(stats._console_exact(STATS_NAME_WIDTH, STATS_TYPE_WIDTH, percentiles))
+    if has_phases:
+        tables.append(stats._console_phases(STATS_NAME_WIDTH, STATS_TYPE_WIDTH))
+    lines = [line for table in tables for line in table.split("\n")]
+    return lines if stats._generator is None else [*lines, *stats._generator.summary()]
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        console_logger.info(line)
+
+
 def print_error_report(stats: RequestStats) -> None:
     if stats.errors:
         for line in get_error_report_summary(stats):
@@ -705,6 +746,10 @@ def stats_printer(stats: RequestStats) -> Callable[[], None]:
     def stats_printer_func() -> None:
         while True:
             print_stats(stats)
+            warning = stats._generator.warning() if stats._generator is not None else None
+            if warning:
+                console_logger.info(warning)
+                console_logger.info("")
             gevent.sleep(CONSOLE_STATS_INTERVAL_SEC)
 
     return stats_printer_func
@@ -790,7 +835,11 @@ def _copy_rows(text: str, csv_writer: CSVWriter) -> None:
 
 
 class StatsCSVFileWriter(StatsCSV):
-    """Writes the statistics to PREFIX_stats.csv, _stats_history.csv, _failures.csv and _exceptions.csv."""
+    """Writes the statistics to PREFIX_stats.csv, _stats_history.csv, _failures.csv and _exceptions.csv.
+
+    Files of our own are beside them: _phases.csv, _generator.csv (appended to), and _percentiles.csv if percentiles
+    were asked for.
+    """
 
     def __init__(
         self,
@@ -808,12 +857,22 @@ class StatsCSVFileWriter(StatsCSV):
         self.stats_history_csv_filehandle = self._open("_stats_history.csv")
         self.failures_csv_filehandle = self._open("_failures.csv")
         self.exceptions_csv_filehandle = self._open("_exceptions.csv")
-        self._filehandles = (
-            self.requests_csv_filehandle,
-            self.stats_history_csv_filehandle,
-            self.failures_csv_filehandle,
-            self.exceptions_csv_filehandle,
-        )
+        options = getattr(environment, "parsed_options", None)
+        self._exact_percentiles = list(getattr(options, "percentiles", None) or ())
+        self._phases_file = self._open("_phases.csv")
+        self._generator_file = self._open("_generator.csv")
+        self._percentiles_file = self._open("_percentiles.csv") if self._exact_percentiles else None
+        self._headers = {
+            self.requests_csv_filehandle: self.requests_csv_columns,
+            self.stats_history_csv_filehandle: self.stats_history_csv_columns,
+            self.failures_csv_filehandle: self.failures_columns,
+            self.exceptions_csv_filehandle: self.exceptions_columns,
+            self._phases_file: self._columns("phases"),
+            self._generator_file: Generator.csv_columns(),
+        }
+        if self._percentiles_file is not None:
+            header = _cload.Stats._csv_header("exact", self._exact_percentiles)
+            self._headers[self._percentiles_file] = next(csv.reader([header]))
         self._data_starts: dict[io.TextIOWrapper, int] = {}
 
     def _open(self, suffix: str) -> io.TextIOWrapper:
@@ -834,13 +893,7 @@ class StatsCSVFileWriter(StatsCSV):
             gevent.sleep(CSV_STATS_INTERVAL_SEC)
 
     def _write_headers(self) -> None:
-        headers = (
-            self.requests_csv_columns,
-            self.stats_history_csv_columns,
-            self.failures_columns,
-            self.exceptions_columns,
-        )
-        for file, columns in zip(self._filehandles, headers, strict=True):
+        for file, columns in self._headers.items():
             if file in self._data_starts:
                 continue
             # What an earlier try left
@@ -852,7 +905,7 @@ class StatsCSVFileWriter(StatsCSV):
     def _write_round(self, now: float, is_flushing: bool) -> None:
         """A disk that is full, or gone, is told of once and tried again: it does not end the test."""
         try:
-            if len(self._data_starts) < len(self._filehandles):
+            if len(self._data_starts) < len(self._headers):
                 self._write_headers()
             stats = self.environment.stats
             self._rewrite(self.requests_csv_filehandle, stats._csv_requests(self.percentiles_to_report))
@@ -861,11 +914,20 @@ class StatsCSVFileWriter(StatsCSV):
             rows = io.StringIO(newline="")
             self._exceptions_data_rows(csv.writer(rows))
             self._rewrite(self.exceptions_csv_filehandle, rows.getvalue())
+            self._rewrite(self._phases_file, stats._csv_phases())
+            if self._percentiles_file is not None:
+                self._rewrite(self._percentiles_file, stats._csv_exact(self._exact_percentiles))
+            if stats._generator is not None:
+                self._generator_file.write(stats._generator.csv_rows())
             if is_flushing:
                 self.requests_flush()
                 self.stats_history_flush()
                 self.failures_flush()
                 self.exceptions_flush()
+                self._phases_file.flush()
+                self._generator_file.flush()
+                if self._percentiles_file is not None:
+                    self._percentiles_file.flush()
             self.is_failing = False
         except OSError as error:
             if not self.is_failing:
@@ -903,10 +965,10 @@ class StatsCSVFileWriter(StatsCSV):
 
     def close_files(self) -> None:
         """Writes the final state and closes the files."""
-        if all(file.closed for file in self._filehandles):
+        if all(file.closed for file in self._headers):
             return
         self._write_round(time.time(), is_flushing=True)
-        for file in self._filehandles:
+        for file in self._headers:
             try:
                 file.close()
             except OSError as error:

@@ -56,7 +56,7 @@ from .user.inspectuser import common_host
 from .user.users import RestMixin
 from .util.cache import memoize
 from .util.date import format_safe_timestamp
-from .util.process import GeneratorWatch
+from .util.process import resident_bytes
 from .util.timespan import parse_timespan
 
 if TYPE_CHECKING:
@@ -179,8 +179,7 @@ class WebUI:
         self.auth_args = {}
         self.greenlet = None
         self.server = None
-        self._watch = GeneratorWatch()
-        self._timeline = environment._timeline = Timeline(environment, self._watch)
+        self._timeline = environment._timeline = Timeline(environment)
         self._swarm_greenlet: gevent.Greenlet[..., Any] | None = None
         self._run_time_greenlet: gevent.Greenlet[..., Any] | None = None
         self._tables: dict[str, Callable[[], str]] = {}
@@ -262,7 +261,7 @@ class WebUI:
         """Serves until ``stop()``."""
         tls = {"certfile": self.tls_cert, "keyfile": self.tls_key} if self.tls_cert and self.tls_key else {}
         self.server = pywsgi.WSGIServer((self.host, self.port), self.app, log=None, error_log=_ServerLog(), **tls)
-        watches = [gevent.spawn(self._watch.run), gevent.spawn(self._timeline.run)]
+        timeline = gevent.spawn(self._timeline.run)
         try:
             self.server.serve_forever()
         except OSError as error:
@@ -270,7 +269,7 @@ class WebUI:
                 logger.critical("Port %s is in use: choose another one with --web-port", self.port)
             raise
         finally:
-            gevent.killall(watches, block=False)
+            timeline.kill(block=False)
 
     def stop(self) -> None:
         """Ends the server."""
@@ -566,13 +565,23 @@ class WebUI:
             },
             "state": runner.state,
             "user_count": runner.user_count,
+            "generator": {**runner.generator.report(), "test": runner.generator.test()},
         }
         if isinstance(runner, MasterRunner):
             clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]
             fields = ("id", "state", "user_count", "cpu_usage", "memory_usage")
-            report["workers"] = [{field: getattr(node, field) for field in fields} for node in clients.values()]
+            report["workers"] = [
+                {field: getattr(node, field) for field in fields} | self._generator_of(node.id)
+                for node in clients.values()
+            ]
             report["worker_count"] = self._count_workers()
         return report
+
+    def _generator_of(self, worker: str) -> dict[str, Any]:
+        """What a worker told about itself, if it is one of ours."""
+        runner = self.environment.runner
+        report = None if runner is None else runner.generator.workers.get(worker)
+        return {} if report is None else {"generator": report}
 
     @staticmethod
     def _row(entry: stats.StatsEntry) -> dict[str, Any]:
@@ -600,7 +609,9 @@ class WebUI:
     def _generator(self) -> Response:
         environment = self.environment
         runner, options = environment.runner, environment.parsed_options
-        report: dict[str, Any] = dict(self._watch.report())
+        report: dict[str, Any] = {"memory_usage": resident_bytes()}
+        if runner is not None:
+            report |= runner.generator.report() | {"whole_test": runner.generator.test()}
         report["test"] = {
             "host": environment.host or "",
             "num_users": options and options.num_users,
@@ -610,6 +621,7 @@ class WebUI:
             clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]
             report["workers"] = {
                 node.id: {"last_seen_s": max(0, HEARTBEAT_LIVENESS - node.heartbeat) * HEARTBEAT_INTERVAL}
+                | runner.generator.workers.get(node.id, {})
                 for node in clients.values()
             }
         return jsonify(report)

@@ -19,7 +19,6 @@ from locust._timeline import Sample, Timeline
 from locust.env import Environment
 from locust.html import write_html_report
 from locust.util.date import format_utc_timestamp
-from locust.util.process import GeneratorWatch
 class Visitor(User):
     @task
     def look(self): pass
@@ -45,7 +44,7 @@ for number in range(int(hours * 720)):
         "response_time_percentile_0.5": number, "response_time_percentile_0.95": chance.randint(1, 999),
         "total_avg_response_time": chance.random()}
     stats.history.append({"time": now, **{name: [now, value] for name, value in values.items()}})
-environment._timeline = timeline = Timeline(environment, GeneratorWatch())
+environment._timeline = timeline = Timeline(environment)
 timeline.run_count = 1
 for number in range(int(hours * 1800)):
     heat = (20, *[chance.randint(0, 500) for _ in range(40)])

@@ -492,7 +492,7 @@ def test_rep28_to_rep37_files(stats: st.RequestStats, tmp_path: Path, full_histo
         environment(stats, exceptions=exceptions, user_count=8), [0.5, 0.999], str(prefix), full_history
     )
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"run_{file}.csv" for file in ("stats", "stats_history", "failures", "exceptions")
+        f"run_{file}.csv" for file in ("stats", "stats_history", "failures", "exceptions", "phases", "generator")
     }
     greenlet = gevent.spawn(writer.stats_writer)
     gevent.sleep(0.05)

@@ -1,4 +1,5 @@
-/* Reports of the statistics in Locust's forms: tables for the console, JSON, and the four CSV files. */
+/* Reports of the statistics in Locust's forms: tables for the console, JSON, and CSV files; and of what Locust does not
+ * know: phases, exact percentiles, how the generator coped. */
 #ifndef LOCUSTCORE_REPORT_H
 #define LOCUSTCORE_REPORT_H
 
@@ -6,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include "locustcore/error.h"
+#include "locustcore/meter.h"
 #include "locustcore/stats.h"
 #include "locustcore/str.h"
 
@@ -39,15 +41,21 @@ LCORE_API void lc_report_options_init(struct lc_report_options *options);
 LCORE_API int lc_report_print_requests(FILE *out, struct lc_stats *stats, const struct lc_report_options *options);
 LCORE_API int lc_report_print_percentiles(FILE *out, struct lc_stats *stats, const struct lc_report_options *options);
 LCORE_API int lc_report_print_failures(FILE *out, struct lc_stats *stats, const struct lc_report_options *options);
+LCORE_API int lc_report_print_phases(FILE *out, struct lc_stats *stats, const struct lc_report_options *options);
+/* The options' percentiles, not in Locust's rounding but as lc_stats_entry_percentile_ms() tells them. */
+LCORE_API int lc_report_print_exact_percentiles(FILE *out, struct lc_stats *stats,
+                                                const struct lc_report_options *options);
+/* A line, and more if there were seconds in which times may be wrong or that were left out. */
+LCORE_API int lc_report_print_generator(FILE *out, const struct lc_meter *meter, const struct lc_stats *stats);
 /* A list of all entries that were used, in order of first use. */
 LCORE_API int lc_report_print_json(FILE *out, struct lc_stats *stats);
 
-/* PREFIX_stats.csv, PREFIX_stats_history.csv, PREFIX_failures.csv, PREFIX_exceptions.csv. */
+/* PREFIX_stats.csv, PREFIX_stats_history.csv, PREFIX_failures.csv, PREFIX_exceptions.csv, PREFIX_phases.csv. */
 struct lc_csv;
 /* Makes the files, emptying old ones, and writes their headers. The options' percentiles are copied. */
 LCORE_API struct lc_csv *lc_csv_new(const char *prefix, const struct lc_report_options *options,
                                     struct lc_error *error);
-/* Rewrites three files and appends to the history; call it each second and once more at the end. On failure (disk full)
+/* Rewrites four files and appends to the history; call it each second and once more at the end. On failure (disk full)
  * what could be written is, and the next call tries again. */
 LCORE_API int lc_csv_write(struct lc_csv *csv, struct lc_stats *stats, const struct lc_report_exception *exceptions,
                            size_t exception_count, uint64_t user_count, double unix_s, struct lc_error *error);

@@ -11,6 +11,7 @@
 #include "locustcore/fiber.h"
 #include "locustcore/http.h"
 #include "locustcore/loop.h"
+#include "locustcore/meter.h"
 #include "locustcore/stats.h"
 
 #ifdef __cplusplus
@@ -173,8 +174,10 @@ struct lc_runner_options {
     int64_t stop_timeout_ns; /* how long running tasks may go on when stopped; 0: they are canceled at once */
     int64_t run_time_ns;     /* then the test stops; 0: never */
     bool is_resetting_stats; /* when all users are spawned */
-    uint64_t seed;           /* of all random choices; 0: another one each time */
-    lc_shape_fn *shape;      /* decides about users instead of lc_runner_start()'s arguments and run_time_ns */
+    bool is_excluding_lag;   /* what was measured in seconds that the meter marks is left out of the statistics */
+    const struct lc_meter_options *meter; /* limits from where on seconds are marked; NULL: the defaults */
+    uint64_t seed;                        /* of all random choices; 0: another one each time */
+    lc_shape_fn *shape; /* decides about users instead of lc_runner_start()'s arguments and run_time_ns */
     void *shape_arg;
     /* Called on the loop outside of all fibers when the state has changed; may call the runner, but not free it. */
     void (*on_state)(struct lc_runner *runner, enum lc_runner_state state, void *arg);
@@ -200,6 +203,8 @@ LCORE_API uint64_t lc_runner_user_count(const struct lc_runner *runner);
 LCORE_API uint64_t lc_runner_class_user_count(const struct lc_runner *runner, size_t class_index);
 /* Forgotten at the start of a test. */
 LCORE_API struct lc_stats *lc_runner_stats(struct lc_runner *runner);
+/* How the process copes. */
+LCORE_API const struct lc_meter *lc_runner_meter(const struct lc_runner *runner);
 /* Exceptions of users: all of them, and one row for each distinct one (the first hundred). *position starts at 0. */
 LCORE_API uint64_t lc_runner_exception_count(const struct lc_runner *runner);
 struct lc_runner_exception {

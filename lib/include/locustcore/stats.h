@@ -41,6 +41,13 @@ LCORE_API int lc_stats_log_failure(struct lc_stats *stats, struct lc_stats_entry
 /* Adds the phases of one hop to the entry and the aggregate, beside the request (lc_stats_log_request()) it was for. */
 LCORE_API int lc_stats_log_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_phases *phases);
 
+/* While statistics are held, what is logged (but not what is merged) waits until lc_stats_settle() adds it, or leaves
+ * it out, as if it had not been. Ending it adds what waits. LCE_NOMEM. */
+LCORE_API int lc_stats_hold(struct lc_stats *stats, bool is_held);
+LCORE_API int lc_stats_settle(struct lc_stats *stats, bool is_kept);
+/* What was left out since the table was made, cleared or reset. */
+LCORE_API void lc_stats_left_out(const struct lc_stats *stats, uint64_t *requests, uint64_t *failures);
+
 /* Forgets every entry and failure; start time becomes unix_s. */
 LCORE_API void lc_stats_clear(struct lc_stats *stats, double unix_s);
 /* Zeroes every entry and drops failures, but keeps the rows (Locust's reset). */

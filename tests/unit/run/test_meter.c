@@ -1,0 +1,150 @@
+#include "locustcore/meter.h"
+
+#include "../support.h"
+#include "base/clock.h"
+#include "stats/table.h"
+
+/* Limits that only what a test does on purpose reaches, however busy the machine is; and the other way round. */
+static struct lc_meter_options
+limits(double delay_ms)
+{
+    struct lc_meter_options options;
+    lc_meter_options_init(&options);
+    options.delay_limit_ms = delay_ms;
+    options.busy_limit = options.starved_limit = 1e9;
+    return options;
+}
+
+static void
+stop_loop(struct lc_timer *timer)
+{
+    struct lc_loop **loop = (struct lc_loop **)(timer + 1);
+    lc_loop_stop(*loop);
+}
+
+static void
+run_for(struct lc_loop *loop, int64_t ns)
+{
+    struct {
+        struct lc_timer timer;
+        struct lc_loop *loop;
+    } end = {.loop = loop};
+    assert_int_equal(lc_timer_start(loop, &end.timer, lc_clock_monotonic_ns() + ns, stop_loop), 0);
+    lc_loop_run(loop);
+}
+
+static void
+block_for(int64_t ns)
+{
+    int64_t until_ns = lc_clock_monotonic_ns() + ns;
+    while (lc_clock_monotonic_ns() < until_ns) {
+    }
+}
+
+struct blocker {
+    struct lc_timer timer;
+    struct lc_stats *stats;
+};
+
+static void
+hold_up(struct lc_timer *timer)
+{
+    struct lc_stats *stats = ((struct blocker *)timer)->stats;
+    assert_int_equal(lc_stats_log_request(stats, lc_stats_at(stats, 0), 1000000, 0, 1000), 0);
+    block_for(300 * LCORE_NS_PER_MS);
+}
+
+static void
+test_a_loop_that_is_held_up_is_marked_and_left_out(void **state)
+{
+    struct lc_loop *loop = lc_loop_new();
+    struct lc_meter_options options = limits(250);
+    struct lc_meter *meter = lc_meter_new(loop, &options, NULL);
+    assert_non_null(meter);
+    struct lc_stats *stats = lc_stats_new();
+    struct lc_stats_entry *entry = lc_stats_entry(stats, LCORE_STR("/a"), LCORE_STR("GET"));
+    assert_int_equal(lc_meter_begin(meter, stats), 0);
+    struct blocker blocker = {.stats = stats};
+    int64_t begin_s = lc_clock_realtime_ns() / LCORE_NS_PER_S;
+    int64_t due_ns = lc_clock_monotonic_ns() + 20 * LCORE_NS_PER_MS;
+    assert_int_equal(lc_timer_start(loop, &blocker.timer, due_ns, hold_up), 0);
+    run_for(loop, 500 * LCORE_NS_PER_MS);
+    assert_int_equal(lc_meter_end(meter), 0);
+    struct lc_meter_numbers numbers;
+    lc_meter_numbers(meter, &numbers);
+    assert_true(numbers.lagging_seconds >= 1 && numbers.delay_seconds == numbers.lagging_seconds);
+    assert_true(numbers.delay_max_ms >= 250 && numbers.busy_seconds == 0 && numbers.starved_seconds == 0);
+    assert_true(numbers.cpu_max > 0 && numbers.cpu_average <= numbers.cpu_max);
+    size_t position = 0;
+    int64_t first_s, last_s;
+    assert_true(lc_meter_next_mark(meter, &position, &first_s, &last_s));
+    assert_true(first_s >= begin_s && last_s <= lc_clock_realtime_ns() / LCORE_NS_PER_S);
+    assert_false(lc_meter_next_mark(meter, &position, &first_s, &last_s));
+    uint64_t requests, failures;
+    lc_stats_left_out(stats, &requests, &failures);
+    assert_int_equal(requests, 1);
+    assert_int_equal(entry->request_count, 0);
+    lc_meter_free(meter);
+    lc_stats_free(stats);
+    lc_loop_free(loop);
+}
+
+static void
+test_a_loop_that_is_well_is_not(void **state)
+{
+    struct lc_loop *loop = lc_loop_new();
+    struct lc_meter_options options = limits(1e9);
+    struct lc_meter *meter = lc_meter_new(loop, &options, NULL);
+    assert_non_null(meter);
+    struct lc_stats *stats = lc_stats_new();
+    struct lc_stats_entry *entry = lc_stats_entry(stats, LCORE_STR("/a"), LCORE_STR("GET"));
+    assert_int_equal(lc_meter_begin(meter, stats), 0);
+    assert_int_equal(lc_stats_log_request(stats, entry, 1000000, 0, 1000), 0);
+    run_for(loop, 1200 * LCORE_NS_PER_MS); /* a whole second, wherever it begins */
+    assert_int_equal(entry->request_count, 1);
+    struct lc_meter_second second;
+    uint64_t position = 0;
+    assert_true(lc_meter_next_second(meter, &position, &second));
+    assert_true(second.lag == 0 && second.first_unix_s <= second.last_unix_s && second.cpu >= 0);
+    /* What a second test begins with */
+    assert_int_equal(lc_meter_begin(meter, NULL), 0);
+    assert_int_equal(lc_stats_log_request(stats, entry, 1000000, 0, 1000), 0);
+    assert_int_equal(entry->request_count, 2);
+    struct lc_meter_numbers numbers;
+    lc_meter_numbers(meter, &numbers);
+    assert_true(numbers.seconds == 0 && numbers.cpu_average == 0);
+    lc_meter_free(meter);
+    lc_meter_free(NULL);
+    lc_stats_free(stats);
+    lc_loop_free(loop);
+}
+
+static void
+test_a_thread_that_uses_its_core_is_busy(void **state)
+{
+    struct lc_loop *loop = lc_loop_new();
+    struct lc_meter_options options = limits(1e9);
+    options.busy_limit = 0.5;
+    struct lc_meter *meter = lc_meter_new(loop, &options, NULL);
+    assert_non_null(meter);
+    assert_int_equal(lc_meter_begin(meter, NULL), 0);
+    block_for(200 * LCORE_NS_PER_MS);
+    assert_int_equal(lc_meter_end(meter), 0);
+    struct lc_meter_numbers numbers;
+    lc_meter_numbers(meter, &numbers);
+    assert_int_equal(numbers.busy_seconds, numbers.seconds);
+    assert_true(numbers.seconds >= 1);
+    lc_meter_free(meter);
+    lc_loop_free(loop);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_loop_that_is_held_up_is_marked_and_left_out),
+        cmocka_unit_test(test_a_loop_that_is_well_is_not),
+        cmocka_unit_test(test_a_thread_that_uses_its_core_is_busy),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -71,8 +71,8 @@ HOST_IS_REQUIRED = False
 
 # A page with more rows would be slow; the aggregate always counts all.
 _MAX_ROWS = 500
-# Our own page shows all names: of these so many rows are made before other greenlets have their turn, so many percentiles
-# can be wanted, and so many different wishes are remembered. What one window was told another is told, too.
+# Our own page shows all names: of these so many rows are made before other greenlets have their turn, so many
+# percentiles can be wanted, and so many different wishes are remembered. What one window was told another is told, too.
 _ROWS_AT_ONCE = 1000
 _MAX_PERCENTILES = 24
 _MAX_TABLES = 8

@@ -194,3 +194,97 @@ write_html_report(environment, sys.argv[1])
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     expect(page.get_by_role("navigation")).to_be_hidden()
     assert "dark" not in (page.locator("html").get_attribute("class") or "")
+
+
+# Answers as a server gives them while a test runs for hours, as fast as the page asks. Samples are added, and every
+# now and then old ones are merged, as the server does.
+STUB = """
+window.refreshes = 0;
+{
+  const names = Array.from({ length: 2000 }, (_, place) => `/things/${place}`);
+  const numbers = () => [Math.random() * 1e6 | 0, Math.random() * 9 | 0, ...Array.from({ length: 9 }, Math.random)];
+  const row = (name) => ["GET", name, ...numbers(), [20, 40], [null, null, null, [0.1, 0.2], [1, 2], [0.1, 3]]];
+  let generation = 0, samples = [], now = 1.7e9;
+  const sample = () => {
+    now += 2;
+    const heat = [30, ...Array.from({ length: 20 }, () => Math.random() * 100 | 0)];
+    return [now, 2, 1, 5, Math.random() * 100, Math.random(), [20, 40], heat, [0, 3], 40, 2, 0];
+  };
+  for (let count = 0; count < 1790; count++) samples.push(sample());
+  const answers = {
+    "stats/table": () => ({ percentiles: [0.95, 0.99], rows: [...names.map(row), row("Aggregated")] }),
+    "stats/requests": () => ({
+      stats: [], state: "running", user_count: 5, total_rps: 5, fail_ratio: 0.1,
+      errors: names.slice(0, 200).map((name) => ({
+        method: "GET", name, error: `Error ${name}`, occurrences: Math.random() * 99 | 0, first_seen: 1.7e9,
+        last_seen: now,
+      })),
+    }),
+    "stats/generator": () => ({
+      cpu_usage: 20, memory_usage: 5e7, lag_ms: 1, test: { host: "", num_users: 5, spawn_rate: 1 },
+    }),
+    "stats/timeline": (since) => {
+      samples.push(sample());
+      if (samples.length > 1800) {
+        samples = samples.slice(600);
+        generation++;
+        since = 0;
+      }
+      if (since > samples.length) since = 0;
+      return {
+        generation, first: since, percentiles: [0.5, 0.95], reasons: ["Error"],
+        columns: ["time", "span", "run", "users", "rps", "failures_per_s", "percentiles", "heat", "reasons", "cpu",
+                  "lag_ms", "bad_seconds"],
+        marks: [{ time: samples[0][0], text: "test 1", kind: "start" }], samples: samples.slice(since),
+      };
+    },
+    exceptions: () => ({ exceptions: [] }),
+    logs: () => ({
+      master: names.slice(0, 500).map((name) => `[now] host/INFO/x: ${name} ${Math.random()}`), workers: {},
+    }),
+    tasks: () => ({ per_class: {}, total: {} }),
+  };
+  window.fetch = async (path) => {
+    const url = new URL(path, location.href);
+    const key = Object.keys(answers).find((one) => url.pathname.endsWith(one));
+    window.refreshes++;
+    return new Response(JSON.stringify(answers[key](Number(url.searchParams.get("since") ?? 0))));
+  };
+  const later = window.setTimeout;
+  window.setTimeout = (action, ms, ...rest) => later(action, ms >= 2000 && ms < 6000 ? 0 : ms, ...rest);
+}
+"""
+
+
+def test_refreshes_leave_nothing_behind(page: Page, host: str, tmp_path: Path) -> None:
+    """Hours of refreshes in seconds: what the page holds does not grow, and a refresh stays quick."""
+    with serving(tmp_path, host) as url:
+        page.add_init_script(STUB)
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable")
+
+        def metrics() -> dict[str, float]:
+            return {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+
+        def held() -> tuple[float, float]:
+            for _ in range(3):
+                session.send("HeapProfiler.collectGarbage")
+            now = metrics()
+            return now["JSHeapUsedSize"], now["Nodes"]
+
+        def refresh(tab: str, count: int) -> None:
+            page.get_by_role("tab", name=tab).click()
+            page.evaluate("refreshes = 0")
+            page.wait_for_function(f"refreshes > {count}", timeout=60_000)
+
+        page.goto(url)
+        rounds = ("Statistics", "Failures", "Logs", "Charts")
+        for tab in rounds:
+            refresh(tab, 20)
+        heap, nodes = held()
+        for _ in range(2):
+            for tab in rounds:
+                refresh(tab, 60)
+        more_heap, more_nodes = held()
+        assert more_heap < heap + 3_000_000
+        assert more_nodes < nodes + 500

@@ -204,7 +204,21 @@ def test_table_of_all_names(url: str) -> None:
     table = requests.get(url + "/stats/table?percentiles=0.95,0.99,7,x,0.9,1", timeout=5).json()
     assert table["percentiles"] == wanted
     rows = sorted(table["rows"][:-1], key=lambda row: (row[1], row[0])) + table["rows"][-1:]
-    keys = ["method", "name", "num_requests", "num_failures", "median_response_time", "avg_response_time", "min_response_time", "max_response_time", "avg_content_length", "current_rps", "current_fail_per_sec", "total_rps", "total_fail_per_sec"]
+    keys = [
+        "method",
+        "name",
+        "num_requests",
+        "num_failures",
+        "median_response_time",
+        "avg_response_time",
+        "min_response_time",
+        "max_response_time",
+        "avg_content_length",
+        "current_rps",
+        "current_fail_per_sec",
+        "total_rps",
+        "total_fail_per_sec",
+    ]
     assert len(rows) == len(plain["stats"])
     for row, entry in zip(rows, plain["stats"], strict=True):
         exact = [entry[key] if isinstance(entry[key], str) else pytest.approx(entry[key], rel=1e-5) for key in keys]

@@ -1,8 +1,8 @@
 // What stands in the smaller tabs.
-import { type MutableRefObject, useMemo } from "react";
+import { type MutableRefObject, useMemo, useRef } from "react";
 import { safeAddress } from "./address";
 import { usePoll, useTimeline } from "./api";
-import { entriesOf, type TableAnswer } from "./entries";
+import { Entries, type TableAnswer } from "./entries";
 import { bytes, short } from "./format";
 import { useMemory } from "./memory";
 import { allPercentiles, PercentileChoices } from "./percentiles";
@@ -16,7 +16,8 @@ export function StatisticsTab({ configured, everyMs, turn }: { configured: numbe
   const [chosen, togglePercentile] = useMemory("percentiles", []);
   const percentiles = useMemo(() => allPercentiles(configured, chosen), [configured, chosen]);
   const { value } = usePoll<TableAnswer>(`stats/table?percentiles=${percentiles.join(",")}`, everyMs, true, turn);
-  const entries = useMemo(() => (value ? entriesOf(value) : []), [value]);
+  const made = useRef(new Entries());
+  const entries = useMemo(() => (value ? made.current.take(value) : []), [value]);
   if (!value) {
     return <p className="empty">Loading…</p>;
   }

@@ -2,6 +2,8 @@
 
 import type { TimelineAnswer } from "./timeline";
 
+export type Phases = Record<string, { average: number; max: number }>;
+
 export interface Entry {
   method: string;
   name: string;
@@ -17,7 +19,7 @@ export interface Entry {
   total_rps: number;
   total_fail_per_sec: number;
   /** What never happened is left out; times in ms. */
-  phases: Record<string, { average: number; max: number }>;
+  phases: Phases;
   [percentile: `response_time_percentile_${string}`]: number;
 }
 

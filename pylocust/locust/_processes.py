@@ -108,10 +108,12 @@ def fork_workers(options: argparse.Namespace) -> None:
     if count == -1:
         count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     children = _Children()
+    parent = os.getpid()
     for _ in range(count):
         pid = _fork()
         if pid == 0:
             _become_worker(options)
+            gevent.spawn(_end_with, parent)
             return
         children.running.append(pid)
     options.processes = count
@@ -129,6 +131,14 @@ def _become_worker(options: argparse.Namespace) -> None:
             options.master_port = options.master_bind_port
     for name, value in _PARENTS_OPTIONS.items():
         setattr(options, name, value)
+
+
+def _end_with(parent: int) -> None:
+    """A parent that was killed hard could not tell its children to end."""
+    while os.getppid() == parent:
+        gevent.sleep(1)
+    logger.error("The process that started this worker (%d) is gone", parent)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _wait_for(children: _Children) -> NoReturn:

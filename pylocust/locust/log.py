@@ -33,14 +33,27 @@ class LogReader(logging.Handler):
 lost_lines = False
 
 
-class _LogFile(logging.FileHandler):
-    """Says once that a line could not be written."""
+def _file_handler(path: str) -> logging.Handler:
+    # Takes 10 ms to import.
+    from logging.handlers import WatchedFileHandler
 
-    def handleError(self, record: logging.LogRecord) -> None:
-        global lost_lines
-        if not lost_lines:
-            lost_lines = True
-            print(f"The log {self.baseFilename} could not be written: {sys.exc_info()[1]}", file=sys.stderr)
+    class LogFile(WatchedFileHandler):
+        """Says once that a line could not be written. A file that was removed, or moved away, is made anew."""
+
+        def handleError(self, record: logging.LogRecord) -> None:
+            global lost_lines
+            if not lost_lines:
+                lost_lines = True
+                print(f"The log {self.baseFilename} could not be written: {sys.exc_info()[1]}", file=sys.stderr)
+
+        def reopenIfNeeded(self) -> None:
+            try:
+                super().reopenIfNeeded()
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(self.baseFilename), exist_ok=True)
+                super().reopenIfNeeded()
+
+    return LogFile(path)
 
 
 class _Console(logging.StreamHandler[TextIO]):
@@ -74,7 +87,7 @@ def setup_logging(loglevel: str, logfile: str | None = None) -> None:
         folder = os.path.dirname(logfile)
         if folder:
             os.makedirs(folder, exist_ok=True)
-        lines = _LogFile(logfile)
+        lines = _file_handler(logfile)
     else:
         lines = _Console()
     tables = _Console()

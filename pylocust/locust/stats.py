@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -46,6 +47,7 @@ STATS_TYPE_WIDTH = 8
 CONSOLE_STATS_INTERVAL_SEC = 2
 HISTORY_STATS_INTERVAL_SEC = 5
 CSV_STATS_INTERVAL_SEC = 1
+# Part of Locust's interface; here files are flushed whenever they were written, so that a kill loses one second.
 CSV_STATS_FLUSH_INTERVAL_SEC = 5
 CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW = 10
 PERCENTILES_TO_REPORT = [0.50, 0.66, 0.75, 0.80, 0.90, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0]
@@ -841,6 +843,14 @@ class StatsCSVFileWriter(StatsCSV):
     were asked for.
     """
 
+    requests_csv_filehandle: io.TextIOWrapper
+    stats_history_csv_filehandle: io.TextIOWrapper
+    failures_csv_filehandle: io.TextIOWrapper
+    exceptions_csv_filehandle: io.TextIOWrapper
+    _phases_file: io.TextIOWrapper
+    _generator_file: io.TextIOWrapper
+    _percentiles_file: io.TextIOWrapper
+
     def __init__(
         self,
         environment: Environment,
@@ -853,47 +863,63 @@ class StatsCSVFileWriter(StatsCSV):
         self.full_history = full_history
         self.stats_history_csv_columns = self._columns("history")
 
-        self.requests_csv_filehandle = self._open("_stats.csv")
-        self.stats_history_csv_filehandle = self._open("_stats_history.csv")
-        self.failures_csv_filehandle = self._open("_failures.csv")
-        self.exceptions_csv_filehandle = self._open("_exceptions.csv")
         options = getattr(environment, "parsed_options", None)
         self._exact_percentiles = list(getattr(options, "percentiles", None) or ())
-        self._phases_file = self._open("_phases.csv")
-        self._generator_file = self._open("_generator.csv")
-        self._percentiles_file = self._open("_percentiles.csv") if self._exact_percentiles else None
-        self._headers = {
-            self.requests_csv_filehandle: self.requests_csv_columns,
-            self.stats_history_csv_filehandle: self.stats_history_csv_columns,
-            self.failures_csv_filehandle: self.failures_columns,
-            self.exceptions_csv_filehandle: self.exceptions_columns,
-            self._phases_file: self._columns("phases"),
-            self._generator_file: Generator.csv_columns(),
-        }
-        if self._percentiles_file is not None:
+        # Attribute, end of the name, columns.
+        self._files = [
+            ("requests_csv_filehandle", "_stats.csv", self.requests_csv_columns),
+            ("stats_history_csv_filehandle", "_stats_history.csv", self.stats_history_csv_columns),
+            ("failures_csv_filehandle", "_failures.csv", self.failures_columns),
+            ("exceptions_csv_filehandle", "_exceptions.csv", self.exceptions_columns),
+            ("_phases_file", "_phases.csv", self._columns("phases")),
+            ("_generator_file", "_generator.csv", Generator.csv_columns()),
+        ]
+        if self._exact_percentiles:
             header = _cload.Stats._csv_header("exact", self._exact_percentiles)
-            self._headers[self._percentiles_file] = next(csv.reader([header]))
+            self._files.append(("_percentiles_file", "_percentiles.csv", next(csv.reader([header]))))
+        for attribute, suffix, _ in self._files:
+            setattr(self, attribute, self._open(suffix))
         self._data_starts: dict[io.TextIOWrapper, int] = {}
 
     def _open(self, suffix: str) -> io.TextIOWrapper:
-        return open(self.base_filepath + suffix, "w", encoding="utf-8", newline="")
+        return open(self.base_filepath + suffix, "w+", encoding="utf-8", newline="")
+
+    @property
+    def _filehandles(self) -> tuple[io.TextIOWrapper, ...]:
+        return tuple(getattr(self, attribute) for attribute, _, _ in self._files)
+
+    def _restore(self) -> None:
+        """Makes files anew that somebody removed or moved away, with what they held."""
+        for attribute, suffix, _ in self._files:
+            file: io.TextIOWrapper = getattr(self, attribute)
+            path = self.base_filepath + suffix
+            try:
+                if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                    continue
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            copy = self._open(suffix)
+            logger.warning("%s was removed during the test, and is made anew", path)
+            file.flush()
+            file.seek(0)
+            shutil.copyfileobj(file, copy)
+            if file in self._data_starts:
+                self._data_starts[copy] = self._data_starts.pop(file)
+            setattr(self, attribute, copy)
+            file.close()
 
     def __call__(self) -> None:
         self.stats_writer()
 
     def stats_writer(self) -> None:
         """Keeps the files up to date, to be run in a greenlet."""
-        last_flush_time = 0.0
         while True:
-            now = time.time()
-            is_flushing = now - last_flush_time > CSV_STATS_FLUSH_INTERVAL_SEC
-            self._write_round(now, is_flushing)
-            if is_flushing:
-                last_flush_time = now
+            self._write_round(time.time())
             gevent.sleep(CSV_STATS_INTERVAL_SEC)
 
     def _write_headers(self) -> None:
-        for file, columns in self._headers.items():
+        for attribute, _, columns in self._files:
+            file: io.TextIOWrapper = getattr(self, attribute)
             if file in self._data_starts:
                 continue
             # What an earlier try left
@@ -902,32 +928,30 @@ class StatsCSVFileWriter(StatsCSV):
             csv.writer(file).writerow(columns)
             self._data_starts[file] = file.tell()
 
-    def _write_round(self, now: float, is_flushing: bool) -> None:
+    def _write_round(self, now: float) -> None:
         """A disk that is full, or gone, is told of once and tried again: it does not end the test."""
         try:
-            if len(self._data_starts) < len(self._headers):
+            self._restore()
+            if len(self._data_starts) < len(self._files):
                 self._write_headers()
             stats = self.environment.stats
             self._rewrite(self.requests_csv_filehandle, stats._csv_requests(self.percentiles_to_report))
-            self._stats_history_data_rows(csv.writer(self.stats_history_csv_filehandle), now)
+            self.stats_history_csv_filehandle.write(self._history_rows(now))
             self._rewrite(self.failures_csv_filehandle, stats._csv_failures())
             rows = io.StringIO(newline="")
             self._exceptions_data_rows(csv.writer(rows))
             self._rewrite(self.exceptions_csv_filehandle, rows.getvalue())
             self._rewrite(self._phases_file, stats._csv_phases())
-            if self._percentiles_file is not None:
+            if self._exact_percentiles:
                 self._rewrite(self._percentiles_file, stats._csv_exact(self._exact_percentiles))
             if stats._generator is not None:
                 self._generator_file.write(stats._generator.csv_rows())
-            if is_flushing:
-                self.requests_flush()
-                self.stats_history_flush()
-                self.failures_flush()
-                self.exceptions_flush()
-                self._phases_file.flush()
-                self._generator_file.flush()
-                if self._percentiles_file is not None:
-                    self._percentiles_file.flush()
+            self.requests_flush()
+            self.stats_history_flush()
+            self.failures_flush()
+            self.exceptions_flush()
+            for own in self._filehandles[4:]:
+                own.flush()
             self.is_failing = False
         except OSError as error:
             if not self.is_failing:
@@ -939,17 +963,17 @@ class StatsCSVFileWriter(StatsCSV):
         file.write(rows)
         file.truncate()
 
-    def _stats_history_data_rows(self, csv_writer: CSVWriter, now: float) -> None:
-        """Appends the state of now: the aggregate's, or every entry's if full_history is set."""
+    def _history_rows(self, now: float) -> str:
+        """The state of now: the aggregate's, or every entry's if full_history is set."""
         runner = self.environment.runner
-        rows = self.environment.stats._csv_history(
+        rows: str = self.environment.stats._csv_history(
             self.percentiles_to_report,
             self.full_history,
             int(CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW),
             0 if runner is None else runner.user_count,
             now,
         )
-        _copy_rows(rows, csv_writer)
+        return rows
 
     def requests_flush(self) -> None:
         self.requests_csv_filehandle.flush()
@@ -965,10 +989,10 @@ class StatsCSVFileWriter(StatsCSV):
 
     def close_files(self) -> None:
         """Writes the final state and closes the files."""
-        if all(file.closed for file in self._headers):
+        if all(file.closed for file in self._filehandles):
             return
-        self._write_round(time.time(), is_flushing=True)
-        for file in self._headers:
+        self._write_round(time.time())
+        for file in self._filehandles:
             try:
                 file.close()
             except OSError as error:

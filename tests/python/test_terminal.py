@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -22,8 +23,7 @@ import pytest
 from oracle import ENGINES, Engine, _environment
 
 LOCUSTFILE = """
-from locust import User, constant, events, stats, task
-stats.CSV_STATS_FLUSH_INTERVAL_SEC = 0
+from locust import User, constant, events, task
 class A(User):
     wait_time = constant(0.05)
     @task
@@ -260,18 +260,86 @@ def test_reader_that_goes_away(tmp_path: Path) -> None:
 
 
 def test_kill(tmp_path: Path) -> None:
-    """REP-30: without a chance to write, at most one interval is missing."""
+    """REP-30: without a chance to write, at most one interval is missing. --processes: nobody stays behind."""
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    fleet = ENGINES[0].start(
+        *[*QUIET, "--csv", "m", "-u", "5", "-r", "5", "--processes", "2", "--master-bind-port", "18557"], cwd=tmp_path
+    )
     process = ENGINES[0].start(*QUIET, "--csv", "c", "-u", "5", "-r", "5", cwd=tmp_path)
+    workers: list[str] = []
+    deadline = time.monotonic() + 40
+    while len(workers) < 2 or "All users spawned" not in fleet_log(fleet):
+        assert time.monotonic() < deadline
+        workers = Path(f"/proc/{fleet.pid}/task/{fleet.pid}/children").read_text().split()
     # Three intervals of one second.
     time.sleep(3.5)
     process.kill()
     process.communicate()
+    # Workers tell of their requests every three seconds.
+    while "T,n," not in (tmp_path / "m_stats.csv").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    fleet.kill()
+    fleet.communicate()
     with open(tmp_path / "c_stats.csv", newline="") as file:
         (row,) = [row for row in csv.DictReader(file) if row["Name"] == "n"]
     assert int(row["Request Count"]) >= 50
     with open(tmp_path / "c_stats_history.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) >= 2
+    with open(tmp_path / "m_stats.csv", newline="") as file:
+        assert int(next(csv.DictReader(file))["Request Count"]) > 0
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline, "workers stay behind"
+        time.sleep(0.1)
+
+
+def fleet_log(process: subprocess.Popen[str]) -> str:
+    """The next line."""
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def test_files_that_are_removed(tmp_path: Path) -> None:
+    """CLI-35, CLI-45: they are made anew, with what they held."""
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    args = [*QUIET, "-u", "5", "-t", "5", "--csv", "out/c", "--logfile", "out/log"]
+    process = ENGINES[0].start(*args, cwd=tmp_path)
+    deadline = time.monotonic() + 20
+    history = tmp_path / "out" / "c_stats_history.csv"
+    while not history.exists() or history.read_text().count("\n") < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    shutil.rmtree(tmp_path / "out")
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 0
+    match = re.search(r"^ +Aggregated +(\d+)", stderr, re.MULTILINE)
+    assert match
+    with open(tmp_path / "out" / "c_stats.csv", newline="") as file:
+        assert next(csv.DictReader(file))["Request Count"] == match[1]
+    with open(history, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["Total Request Count"] == "0"
+    assert len(rows) >= 5
+    assert "c_stats.csv was removed during the test" in (tmp_path / "out" / "log").read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_disk_that_fills_up(tmp_path: Path) -> None:
+    """CLI-35: the test goes on; what is measured is printed, and the status tells."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        done = shell(tmp_path, f"cload {' '.join(RUN)} --csv disk/c")
+        assert done.returncode == 0
+        done = shell(tmp_path, f"head -c 99999 /dev/zero > disk/y; cload {' '.join(RUN)} --csv disk/d")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    assert done.returncode == 1
+    assert done.stderr.count("CSV files disk/d_*.csv could not be written") == 1
+    assert re.search(r"^T +n +[1-9]", done.stderr, re.MULTILINE)
 
 
 def test_the_shell_that_started_it_is_killed(tmp_path: Path) -> None:

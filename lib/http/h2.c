@@ -520,9 +520,11 @@ begin_reading(struct lc_exchange *exchange)
 {
     struct lc_loop *loop = exchange->session->http->loop;
     lc_timer_stop(loop, &exchange->timer);
+    if (exchange->read_timeout_ns <= 0) {
+        return;
+    }
     exchange->active_ns = lc_clock_monotonic_ns();
-    if (exchange->read_timeout_ns > 0 &&
-        lc_timer_start(loop, &exchange->timer, exchange->active_ns + exchange->read_timeout_ns, on_read_timeout) < 0) {
+    if (lc_timer_start(loop, &exchange->timer, exchange->active_ns + exchange->read_timeout_ns, on_read_timeout) < 0) {
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
     }
 }

@@ -51,6 +51,7 @@ struct lc_h2 {
     int holds;                /* functions at work that call callbacks: the memory stays, see is_dead */
     int64_t dns_ns, connected_ns, tls_ns;
     int64_t idle_since_ns;
+    int64_t sending_ns; /* when the frames that are gathered go out */
     size_t open_count; /* known to nghttp2 */
     size_t live_count; /* streams that have an exchange */
     uint32_t served;

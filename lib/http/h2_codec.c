@@ -348,8 +348,7 @@ on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
         if (stream != NULL && stream->exchange != NULL) {
             struct lc_exchange *exchange = stream->exchange;
             exchange->sent = 1;
-            exchange->timings.sent_ns = lc_clock_monotonic_ns();
-            exchange->active_ns = exchange->timings.sent_ns;
+            exchange->timings.sent_ns = exchange->active_ns = ((struct lc_h2 *)arg)->sending_ns;
         }
     }
     return 0;
@@ -507,6 +506,7 @@ gather(struct lc_h2 *h2)
 {
     char *frames = h2->session->http->frames;
     size_t len = 0;
+    h2->sending_ns = lc_clock_monotonic_ns();
     /* nghttp2 hands out a frame at a time: at most the usual size of a frame and its header. */
     while (len + 16384 + 9 <= LCORE_FRAMES_SIZE) {
         const uint8_t *data;

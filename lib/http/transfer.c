@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/exchange.h"
+#include "http/h2_head.h"
 #include "http/headers.h"
 #include "http/multi.h"
 #include "http/session.h"
@@ -20,6 +21,8 @@ struct lc_transfer {
     char *url;
     char *method;
     enum lc_fail fail; /* why a callback stopped it */
+    int major;         /* of the response's HTTP */
+    bool is_reused;    /* the connection had served before */
     char text[CURL_ERROR_SIZE];
 };
 
@@ -49,6 +52,20 @@ note_arrival(struct lc_exchange *exchange)
     }
 }
 
+/* libcurl shows heads of every version as lines; ours are read as HTTP/1.1. */
+static int
+append_head(struct lc_transfer *transfer, const char *data, size_t len)
+{
+    struct lc_buffer *in = &transfer->exchange->in;
+    if (in->len > 0 || len < 7 || memcmp(data, "HTTP/", 5) != 0 || (data[5] != '2' && data[5] != '3') ||
+        data[6] != ' ') {
+        return lc_buffer_append(in, data, len);
+    }
+    transfer->major = data[5] - '0';
+    int err = lc_buffer_append_str(in, LCORE_STR("HTTP/1.1"));
+    return err < 0 ? err : lc_buffer_append(in, data + 6, len - 6);
+}
+
 static size_t
 on_header(char *data, size_t size, size_t count, void *arg)
 {
@@ -59,7 +76,7 @@ on_header(char *data, size_t size, size_t count, void *arg)
     if (exchange->has_head) {
         return len; /* a trailer */
     }
-    if (lc_buffer_append(&exchange->in, data, len) < 0) {
+    if (append_head(transfer, data, len) < 0) {
         transfer->fail = LCORE_FAIL_INTERNAL;
         return 0;
     }
@@ -106,19 +123,29 @@ stop(struct lc_exchange *exchange)
 static void
 end(struct lc_exchange *exchange, enum lc_fail fail, int errnum, const char *text)
 {
-    struct lc_hop hop = {.fail = fail, .errnum = errnum, .text = lc_str_from(text)};
+    int major = exchange->transfer->major;
+    struct lc_hop hop = {
+        .fail = fail, .errnum = errnum, .text = lc_str_from(text), .is_kept_alive = exchange->transfer->is_reused};
+    stop(exchange);
     lc__exchange_describe(exchange, &hop);
+    if (major > 1) {
+        hop.major = major;
+        hop.minor = 0;
+        hop.reason = lc_status_reason(hop.status);
+    }
     lc__exchange_finish(exchange, &hop);
 }
 
 static enum lc_fail
-fail_of(CURLcode code, bool has_received)
+fail_of(CURLcode code, const struct lc_exchange *exchange, int errnum)
 {
+    bool is_proxied = exchange->origin->proxy != NULL;
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return LCORE_FAIL_DNS;
-    case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
+        return is_proxied ? LCORE_FAIL_PROXY : errnum == ECONNREFUSED ? LCORE_FAIL_REFUSED : LCORE_FAIL_CONNECT;
+    case CURLE_COULDNT_RESOLVE_PROXY:
 #if LIBCURL_VERSION_NUM >= 0x074900
     case CURLE_PROXY:
 #endif
@@ -136,7 +163,12 @@ fail_of(CURLcode code, bool has_received)
     case CURLE_PARTIAL_FILE:
         return LCORE_FAIL_INCOMPLETE;
     case CURLE_RECV_ERROR:
-        return has_received ? LCORE_FAIL_INCOMPLETE : LCORE_FAIL_PROXY;
+        return exchange->has_received ? LCORE_FAIL_INCOMPLETE : is_proxied ? LCORE_FAIL_PROXY : LCORE_FAIL_RESET;
+    case CURLE_HTTP2:
+    case CURLE_HTTP3:
+        return exchange->has_head ? LCORE_FAIL_INCOMPLETE : LCORE_FAIL_PROTOCOL;
+    case CURLE_HTTP2_STREAM:
+        return exchange->has_head ? LCORE_FAIL_INCOMPLETE : LCORE_FAIL_STREAM;
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
         return LCORE_FAIL_BAD_STATUS_LINE;
@@ -144,6 +176,28 @@ fail_of(CURLcode code, bool has_received)
         return LCORE_FAIL_INTERNAL;
     default:
         return LCORE_FAIL_CONNECT;
+    }
+}
+
+/* When libcurl made the connection, if it did for this transfer. */
+static void
+take_timings(struct lc_transfer *transfer)
+{
+    struct lc_timings *timings = &transfer->exchange->timings;
+    const struct {
+        CURLINFO info;
+        int64_t *at_ns;
+    } phases[] = {{CURLINFO_NAMELOOKUP_TIME_T, &timings->dns_ns},
+                  {CURLINFO_CONNECT_TIME_T, &timings->connected_ns},
+                  {CURLINFO_APPCONNECT_TIME_T, &timings->tls_ns}};
+    long connections = 0;
+    curl_easy_getinfo(transfer->job.easy, CURLINFO_NUM_CONNECTS, &connections);
+    transfer->is_reused = connections == 0 && transfer->exchange->has_head;
+    for (size_t i = 0; connections > 0 && i < sizeof(phases) / sizeof(phases[0]); i++) {
+        curl_off_t us = 0;
+        curl_easy_getinfo(transfer->job.easy, phases[i].info, &us);
+        int64_t at_ns = timings->hop_ns + (int64_t)us * 1000;
+        *phases[i].at_ns = us <= 0 ? 0 : timings->sent_ns != 0 && at_ns > timings->sent_ns ? timings->sent_ns : at_ns;
     }
 }
 
@@ -157,14 +211,14 @@ on_done(struct lc_multi_job *job, CURLcode code)
     curl_easy_getinfo(job->easy, CURLINFO_OS_ERRNO, &os_errno);
     char text[CURL_ERROR_SIZE];
     snprintf(text, sizeof(text), "%s", transfer->text[0] != '\0' ? transfer->text : curl_easy_strerror(code));
-    stop(exchange);
+    take_timings(transfer);
     if (code == CURLE_OK) {
         fail = !exchange->has_head ? LCORE_FAIL_CLOSED : lc__exchange_end_body(exchange);
         end(exchange, fail, 0, NULL);
     } else if (fail != LCORE_FAIL_NONE) {
         end(exchange, fail, 0, NULL);
     } else {
-        end(exchange, fail_of(code, exchange->has_received), (int)os_errno, text);
+        end(exchange, fail_of(code, exchange, (int)os_errno), (int)os_errno, text);
     }
 }
 
@@ -175,7 +229,6 @@ on_timeout(struct lc_timer *timer)
     if (!lc__exchange_is_late(exchange)) {
         return;
     }
-    stop(exchange);
     end(exchange, LCORE_FAIL_READ_TIMEOUT, ETIMEDOUT, NULL);
 }
 
@@ -273,7 +326,13 @@ set_options(struct lc_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    enum lc_http_version version = exchange->session->version;
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     version == LCORE_HTTP_3   ? (long)CURL_HTTP_VERSION_3
+                     : version == LCORE_HTTP_2 ? (long)CURL_HTTP_VERSION_2TLS
+                                               : (long)CURL_HTTP_VERSION_1_1);
+    /* A stream of the connection that is being made, rather than another connection. */
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, version == LCORE_HTTP_1 ? 0L : 1L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

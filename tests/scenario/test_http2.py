@@ -127,7 +127,7 @@ class Fast(FastHttpUser):
 
 
 def test_where_it_is_said(engine: Engine, nginx: Nginx, target: Target) -> None:
-    """The class before the options, options also from the environment, and HTTP/1.1 where the server has nothing else."""
+    """The class before the options, options also from the environment; HTTP/1.1 where the server has nothing else."""
     file = engine.locustfile(WHICH)
     shown = {}
     for key, args, env, url in (

@@ -205,7 +205,7 @@ def _places(error: Exception) -> list[str]:
 
 
 def chosen_http_version(user: User) -> int:
-    """The highest version of HTTP that the user speaks, where the server does: what its class says, else the options."""
+    """The highest version of HTTP that the user speaks, if the server does: what its class says, else the options."""
     own = {3: user.http3, 2: user.http2}  # type: ignore[attr-defined]
     options = getattr(user.environment, "parsed_options", None)
     version = next((number for number, wanted in own.items() if wanted), None) or next(

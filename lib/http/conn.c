@@ -601,7 +601,7 @@ go_on_handshake(struct lc_conn *conn)
 }
 
 static void
-on_readable(struct ev_loop *ev, ev_io *io, int events)
+on_readable(struct lc_io *io, int events)
 {
     struct lc_conn *conn = io->data;
     if (conn->wire != NULL) {
@@ -622,7 +622,7 @@ on_readable(struct ev_loop *ev, ev_io *io, int events)
 }
 
 static void
-on_writable(struct ev_loop *ev, ev_io *io, int events)
+on_writable(struct lc_io *io, int events)
 {
     struct lc_conn *conn = io->data;
     conn->receives_left = RECEIVES_PER_ROUND;

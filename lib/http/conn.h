@@ -3,18 +3,18 @@
 #ifndef LCORE_HTTP_CONN_H
 #define LCORE_HTTP_CONN_H
 
-#include <ev.h>
 #include <sys/types.h>
 
 #include "http/exchange.h"
 #include "http/session.h"
+#include "loop/io.h"
 
 struct lc_h2;
 struct lc_wire;
 struct ssl_st;
 
 struct lc_conn {
-    ev_io read_io;
+    struct lc_io read_io;
     struct lc_list link; /* in session->idle while idle */
     struct lc_session *session;
     struct lc_origin *origin;     /* referenced */

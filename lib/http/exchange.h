@@ -3,14 +3,12 @@
 #ifndef LCORE_HTTP_EXCHANGE_H
 #define LCORE_HTTP_EXCHANGE_H
 
-#include <ev.h>
-
 #include "base/list.h"
 #include "http/h1.h"
 #include "http/origin.h"
 #include "http/response.h"
 #include "http/transport.h"
-#include "loop/loop.h"
+#include "loop/io.h"
 
 struct lc_conn;
 struct lc_h2_stream;
@@ -48,7 +46,7 @@ struct lc_exchange {
     struct lc_connect *connect;
     struct lc_transfer *transfer;
     struct lc_h2_stream *stream;
-    ev_io write_io;          /* active while the kernel takes no more */
+    struct lc_io write_io;   /* active while the kernel takes no more */
     size_t sent;             /* of head and body */
     int64_t active_ns;       /* last time bytes moved */
     int send_errno;          /* sending failed; the response may have come all the same */

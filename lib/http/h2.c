@@ -580,7 +580,7 @@ go_on_handshake(struct lc_h2 *h2)
 }
 
 static void
-on_readable(struct ev_loop *ev, ev_io *io, int events)
+on_readable(struct lc_io *io, int events)
 {
     struct lc_conn *conn = io->data;
     struct lc_h2 *h2 = conn->h2;
@@ -592,7 +592,7 @@ on_readable(struct ev_loop *ev, ev_io *io, int events)
 }
 
 static void
-on_writable(struct ev_loop *ev, ev_io *io, int events)
+on_writable(struct lc_io *io, int events)
 {
     struct lc_h2 *h2 = io->data;
     if (h2->conn->is_handshaking) {

@@ -4,11 +4,10 @@
 #ifndef LCORE_HTTP_H2_H
 #define LCORE_HTTP_H2_H
 
-#include <ev.h>
-
 #include "base/list.h"
 #include "http/conn.h"
 #include "http/exchange.h"
+#include "loop/io.h"
 
 struct nghttp2_session;
 
@@ -45,7 +44,7 @@ struct lc_h2 {
     struct lc_list open;           /* handed to nghttp2 */
     struct lc_list done;           /* to be told; the exchange is over */
     struct lc_list wholes;
-    ev_io write_io;
+    struct lc_io write_io;
     struct lc_buffer pending; /* frames the kernel did not take */
     struct lc_deferred later; /* what start and cancel leave to be done */
     int holds;                /* functions at work that call callbacks: the memory stays, see is_dead */

@@ -43,7 +43,7 @@ act(struct lc_multi *multi, curl_socket_t fd, int mask)
 }
 
 static void
-on_io(struct ev_loop *ev, ev_io *io, int events)
+on_io(struct lc_io *io, int events)
 {
     act(io->data, io->fd, (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0));
 }
@@ -99,7 +99,7 @@ static int
 on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_data)
 {
     struct lc_multi *multi = arg;
-    ev_io *io = socket_data;
+    struct lc_io *io = socket_data;
     if (what == CURL_POLL_REMOVE) {
         if (io != NULL) {
             lc_io_stop(multi->loop, io);

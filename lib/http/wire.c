@@ -59,7 +59,7 @@ lc_wire_open(struct lc_session *session, const struct lc_request *request, lc_wi
 }
 
 static void
-on_writable(struct ev_loop *ev, ev_io *io, int events)
+on_writable(struct lc_io *io, int events)
 {
     struct lc_wire *wire = io->data;
     lc_io_stop(wire->session->http->loop, io);

@@ -6,10 +6,10 @@
 #ifndef LCORE_HTTP_WIRE_H
 #define LCORE_HTTP_WIRE_H
 
-#include <ev.h>
 #include <sys/types.h>
 
 #include "base/list.h"
+#include "loop/io.h"
 #include "locustcore/http.h"
 
 struct lc_conn;
@@ -24,7 +24,7 @@ struct lc_wire {
     struct lc_conn *conn;         /* NULL: not open, or no more */
     lc_wire_fn *fn;
     void *arg;
-    ev_io write_io;
+    struct lc_io write_io;
     enum lc_fail fail; /* why it could not be opened */
     int fail_errno;
     char fail_text[256];

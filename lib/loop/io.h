@@ -1,5 +1,8 @@
-/* Watching a descriptor. libev hands changes to the kernel only when a round begins, so whoever starts a watcher
- * between two rounds of a hosted loop must cause a round: lc_io_start() does. */
+/* Watching a descriptor. What the kernel reports goes into a queue, and a round calls only so many callbacks of it, in
+ * the order of their arrival: with ten thousand connections ready, a foreign loop still gets its turns.
+ *
+ * libev hands changes to the kernel only when a round begins, so whoever starts a watcher between two rounds of a
+ * hosted loop must cause a round: lc_io_start() does. */
 #ifndef LCORE_LOOP_IO_H
 #define LCORE_LOOP_IO_H
 
@@ -7,29 +10,21 @@
 
 #include "loop/loop.h"
 
-/* Level-triggered. events: EV_READ, EV_WRITE or both. */
-static inline void
-lc_io_init(ev_io *io, void (*fn)(struct ev_loop *ev, ev_io *io, int events), int fd, int events, void *data)
-{
-    ev_io_init(io, fn, fd, events);
-    io->data = data;
-}
+/* The caller's memory; zero-initialise, or lc_io_init(). */
+struct lc_io {
+    ev_io ev;
+    struct lc_list link; /* in the loop's queue */
+    void (*fn)(struct lc_io *io, int events);
+    void *data;
+    int fd;
+    int events; /* that are queued */
+};
 
+/* Level-triggered. events: EV_READ, EV_WRITE or both. Not on one that is started. */
+void lc_io_init(struct lc_io *io, void (*fn)(struct lc_io *io, int events), int fd, int events, void *data);
 /* Fine on one that is started. */
-static inline void
-lc_io_start(struct lc_loop *loop, ev_io *io)
-{
-    if (!ev_is_active(io)) {
-        ev_io_start(lc__loop_ev(loop), io);
-        lc__loop_kick(loop);
-    }
-}
-
-/* Fine on one that is stopped. Must come before the descriptor is closed. */
-static inline void
-lc_io_stop(struct lc_loop *loop, ev_io *io)
-{
-    ev_io_stop(lc__loop_ev(loop), io);
-}
+void lc_io_start(struct lc_loop *loop, struct lc_io *io);
+/* Fine on one that is stopped. Must come before the descriptor is closed. No callback comes afterwards. */
+void lc_io_stop(struct lc_loop *loop, struct lc_io *io);
 
 #endif

@@ -1,11 +1,12 @@
-/* One round: libev collects ready descriptors and calls their watchers, then due deadlines are called. The two ways to
- * run (own run, hosted) differ only in who waits.
+/* One round: libev collects ready descriptors into a queue, a bounded number of which is called, then due deadlines
+ * are. While the queue is not empty the kernel is not asked for more. The two ways to run (own run, hosted) differ only
+ * in who waits.
  *
  * Hosted, the foreign loop sees one descriptor, libev's epoll set. libev tells the kernel about watchers lazily, at the
  * begin of a round, so a watcher started in the middle of one is unknown to the kernel when the round ends. `is_dirty`
  * remembers that: lc_loop_poll() then goes round once more, and between rounds a byte for our own wake-up descriptor
  * makes the set readable. libev's ev_async would not do, it writes only while its own loop sleeps. */
-#include "loop/loop.h"
+#include "loop/io.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,6 +29,7 @@ struct call {
 struct lc_loop {
     struct ev_loop *ev;
     struct lc_heap timers;
+    struct lc_list ready; /* descriptors that await their callback */
     struct lc_list deferred;
     struct lc_list due; /* deferred ones of this round */
     int64_t now_ns;
@@ -89,7 +91,6 @@ on_check(struct ev_loop *ev, ev_check *check, int events)
 {
     struct lc_loop *loop = check->data;
     loop->now_ns = lc_clock_monotonic_ns();
-    loop->callbacks += (int)ev_pending_count(ev);
 }
 
 static void
@@ -119,6 +120,20 @@ on_timer(struct ev_loop *ev, ev_timer *timer, int events)
 {
     struct lc_loop *loop = timer->data;
     loop->armed_ns = INT64_MAX;
+}
+
+/* Descriptors called in a round. */
+#define READY_BURST 64
+
+static void
+run_ready(struct lc_loop *loop)
+{
+    struct lc_list *link;
+    for (int i = 0; i < READY_BURST && (link = lc_list_pop(&loop->ready)) != NULL; i++) {
+        struct lc_io *io = LCORE_CONTAINER(link, struct lc_io, link);
+        loop->callbacks++;
+        io->fn(io, io->events);
+    }
 }
 
 static void
@@ -158,6 +173,7 @@ lc_loop_new(void)
     if (loop == NULL) {
         return NULL;
     }
+    lc_list_init(&loop->ready);
     lc_list_init(&loop->deferred);
     lc_list_init(&loop->due);
     loop->calls_end = &loop->calls_first;
@@ -172,6 +188,7 @@ lc_loop_new(void)
     if (loop->ev == NULL) {
         goto fail_ev;
     }
+    ev_set_userdata(loop->ev, loop);
     if (pthread_mutex_init(&loop->lock, NULL) != 0) {
         goto fail_lock;
     }
@@ -228,13 +245,22 @@ lc_loop_free(struct lc_loop *loop)
     lc__free(loop);
 }
 
+/* Asks the kernel only when everything that it told before has been handled. */
 static void
 run_round(struct lc_loop *loop, int flags)
 {
-    loop->is_dirty = false;
-    ev_run(loop->ev, flags);
+    if (lc_list_is_empty(&loop->ready)) {
+        loop->is_dirty = false;
+        ev_run(loop->ev, flags);
+    } else {
+        loop->now_ns = lc_clock_monotonic_ns();
+    }
+    run_ready(loop);
     run_deferred(loop);
-    run_timers(loop);
+    /* An answer that is here already is not late. */
+    if (lc_list_is_empty(&loop->ready)) {
+        run_timers(loop);
+    }
 }
 
 int
@@ -267,11 +293,12 @@ lc_loop_poll(struct lc_loop *loop)
     loop->is_in_round = true;
     loop->callbacks = 0;
     run_round(loop, EVRUN_NOWAIT);
-    if (loop->is_dirty) {
+    if (loop->is_dirty && lc_list_is_empty(&loop->ready)) {
         run_round(loop, EVRUN_NOWAIT);
     }
     loop->is_in_round = false;
-    if (loop->is_dirty) {
+    /* With something in the queue the deadline is now, which does as well. */
+    if (loop->is_dirty && lc_list_is_empty(&loop->ready)) {
         wake(loop);
     }
     return loop->callbacks;
@@ -299,7 +326,7 @@ lc_loop_fd(struct lc_loop *loop)
 int64_t
 lc_loop_next_deadline_ns(const struct lc_loop *loop)
 {
-    if (!lc_list_is_empty(&loop->deferred)) {
+    if (!lc_list_is_empty(&loop->ready) || !lc_list_is_empty(&loop->deferred)) {
         return 0;
     }
     const struct lc_timer *first = lc_heap_first(&loop->timers);
@@ -329,6 +356,12 @@ lc_loop_call(struct lc_loop *loop, void (*fn)(void *arg), void *arg)
         wake(loop);
     }
     return 0;
+}
+
+struct lc_list *
+lc__loop_ready(struct lc_loop *loop)
+{
+    return &loop->ready;
 }
 
 struct ev_loop *

@@ -15,6 +15,8 @@ struct lc_deferred {
 
 /* The libev loop underneath; borrowed. */
 struct ev_loop *lc__loop_ev(struct lc_loop *loop);
+/* The queue of struct lc_io whose descriptors are ready. */
+struct lc_list *lc__loop_ready(struct lc_loop *loop);
 /* Calls fn in the next round, after descriptors and before deadlines; needs no memory. Fine on one that is deferred
  * already. lc_list_remove(&deferred->link) takes it back, at any time. */
 void lc__loop_defer(struct lc_loop *loop, struct lc_deferred *deferred, void (*fn)(struct lc_deferred *deferred));

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 static void
-on_readable(struct ev_loop *ev, ev_io *io, int events)
+on_readable(struct lc_io *io, int events)
 {
     struct lc_signals *signals = io->data;
     struct signalfd_siginfo info;

@@ -9,7 +9,7 @@
 struct lc_signals {
     struct lc_loop *loop;
     int fd;
-    ev_io io;
+    struct lc_io io;
     sigset_t before;
     void (*fn)(void *arg);
     void *arg;

@@ -33,11 +33,11 @@ struct lc_channel {
     int port;
     lc_channel_fn fn;
     void *arg;
-    ev_io io;
+    struct lc_io io;
     struct lc_timer timer;
     zmq_msg_t from, body;
     void *monitor; /* tells of connections that failed; NULL: not watched */
-    ev_io monitor_io;
+    struct lc_io monitor_io;
     const char *refusal; /* what is to be said; NULL: nothing */
     int64_t refusal_ns;  /* when something was said last */
 };
@@ -96,7 +96,7 @@ has_message(struct lc_channel *channel)
 }
 
 static void
-on_readable(struct ev_loop *ev, ev_io *io, int events)
+on_readable(struct lc_io *io, int events)
 {
     struct lc_channel *channel = io->data;
     if (has_message(channel)) {
@@ -161,7 +161,7 @@ read_monitor(struct lc_channel *channel)
 }
 
 static void
-on_monitor(struct ev_loop *ev, ev_io *io, int events)
+on_monitor(struct lc_io *io, int events)
 {
     struct lc_channel *channel = io->data;
     if (read_monitor(channel)) {

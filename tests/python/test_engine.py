@@ -110,7 +110,7 @@ def test_a_session_without_init(target: Target) -> None:
     outcome(s.get, "/hello")
     out(len(results))
     """
-    assert play(target, code) == 10
+    assert play(target, code) == 9
 
 
 def test_objects_of_all_types_by_hand(target: Target) -> None:

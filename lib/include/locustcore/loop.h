@@ -26,7 +26,8 @@ LCORE_API int lc_loop_run(struct lc_loop *loop);
 /* Ends lc_loop_run() after the current round; callable from callbacks. */
 LCORE_API void lc_loop_stop(struct lc_loop *loop);
 
-/* Handles what is ready now (sockets and due deadlines) without waiting; returns the number of callbacks made. */
+/* Handles some of what is ready now (sockets and due deadlines) without waiting; returns the number of callbacks made.
+ * Bounded: 64 sockets; call it again until it returns 0, or as lc_loop_next_deadline_ns() says. */
 LCORE_API int lc_loop_poll(struct lc_loop *loop);
 /* A descriptor that is readable when a socket of the loop is ready; owned by the loop. Negative: LCE_*. */
 LCORE_API int lc_loop_fd(struct lc_loop *loop);

@@ -73,14 +73,14 @@ test_repeating_timer(void **state)
 }
 
 struct pair {
-    ev_io io;
+    struct lc_io io;
     struct lc_loop *loop;
     int fds[2];
     int reads;
 };
 
 static void
-on_pair(struct ev_loop *ev, ev_io *io, int events)
+on_pair(struct lc_io *io, int events)
 {
     struct pair *pair = io->data;
     char byte;
@@ -123,6 +123,77 @@ test_hosting(void **state)
     lc_io_stop(loop, &pair.io);
     close(pair.fds[0]);
     close(pair.fds[1]);
+    lc_loop_free(loop);
+}
+
+#define CROWD 200
+
+struct crowd {
+    struct lc_loop *loop;
+    struct lc_io io[CROWD];
+    struct lc_timer timer;
+    int fds[2];
+    int order[2 * CROWD];
+    int count;
+    bool is_timer_called;
+};
+
+static void
+on_crowd(struct lc_io *io, int events)
+{
+    struct crowd *crowd = io->data;
+    assert_int_equal(events, EV_READ);
+    crowd->order[crowd->count++] = (int)(io - crowd->io);
+}
+
+static void
+on_crowd_timer(struct lc_timer *timer)
+{
+    LCORE_CONTAINER(timer, struct crowd, timer)->is_timer_called = true;
+}
+
+/* Of many ready descriptors a poll calls some, each before any is called again, and says that there are more; one that
+ * is stopped meanwhile is not called. */
+static void
+test_bounded_poll(void **state)
+{
+    static struct crowd crowd;
+    struct lc_loop *loop = crowd.loop = lc_loop_new();
+    assert_true(lc_loop_fd(loop) >= 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, crowd.fds), 0);
+    assert_int_equal(write(crowd.fds[1], "x", 1), 1);
+    for (int i = 0; i < CROWD; i++) {
+        lc_io_init(&crowd.io[i], on_crowd, dup(crowd.fds[0]), EV_READ, &crowd);
+        lc_io_start(loop, &crowd.io[i]);
+    }
+    assert_int_equal(lc_timer_start(loop, &crowd.timer, 0, on_crowd_timer), 0);
+    bool is_seen[CROWD] = {false};
+    int stopped = 0;
+    while (crowd.count < CROWD - 1) {
+        int before = crowd.count;
+        assert_true(lc_loop_poll(loop) >= 1);
+        assert_in_range(crowd.count - before, 1, 64);
+        for (int i = before; i < crowd.count && i < CROWD - 1; i++) {
+            assert_false(is_seen[crowd.order[i]]); /* nobody twice before all others */
+            is_seen[crowd.order[i]] = true;
+        }
+        if (before == 0) {
+            while (is_seen[stopped]) {
+                stopped++;
+            }
+            lc_io_stop(loop, &crowd.io[stopped]);
+        }
+        assert_true(lc_loop_next_deadline_ns(loop) == 0 || is_readable(lc_loop_fd(loop), 0));
+    }
+    assert_false(is_seen[stopped]);
+    for (int i = 0; i < CROWD; i++) {
+        lc_io_stop(loop, &crowd.io[i]);
+        close(crowd.io[i].fd);
+    }
+    lc_loop_poll(loop);
+    assert_true(crowd.is_timer_called);
+    close(crowd.fds[0]);
+    close(crowd.fds[1]);
     lc_loop_free(loop);
 }
 
@@ -190,7 +261,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_timers),       cmocka_unit_test(test_repeating_timer),    cmocka_unit_test(test_hosting),
+        cmocka_unit_test(test_timers),       cmocka_unit_test(test_repeating_timer),
+        cmocka_unit_test(test_hosting),      cmocka_unit_test(test_bounded_poll),
         cmocka_unit_test(test_nested_epoll), cmocka_unit_test(test_calls_from_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -705,6 +705,10 @@ static PyType_Spec stats_spec = {
 int
 cload__stats_add_types(PyObject *module)
 {
+    if (PyModule_AddIntConstant(module, "STATS_NAMES", LCORE_STATS_NAMES) < 0 ||
+        PyModule_AddStringConstant(module, "STATS_FURTHER", LCORE_STATS_FURTHER) < 0) {
+        return -1;
+    }
     PyObject *types[] = {cload__stats_entry_type(module), PyType_FromModuleAndSpec(module, &stats_spec, NULL)};
     int err = 0;
     for (size_t i = 0; i < 2; i++) {

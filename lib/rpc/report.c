@@ -316,6 +316,17 @@ find_texts(struct lc_pack_reader reader, struct texts *texts)
     return err < 0 ? err : texts->name.data == NULL || texts->method.data == NULL ? LCE_FORMAT : 0;
 }
 
+/* An entry that the table has no row for is added to the row that stands for such. */
+static int
+read_further(struct lc_pack_reader *reader, const struct lc_stats *report, struct lc_stats_entry *further)
+{
+    struct lc_stats_entry *entry = lc__stats_entry_new(LCORE_STR(""), LCORE_STR(""), false, further->start_unix_s);
+    int err = entry == NULL ? LCE_NOMEM : read_entry(reader, entry);
+    err = err < 0 ? err : lc__stats_entry_extend(further, entry, report->config);
+    lc__stats_entry_unref(entry);
+    return err;
+}
+
 static int
 read_entries(struct lc_pack_reader *reader, struct lc_stats *report)
 {
@@ -331,7 +342,8 @@ read_entries(struct lc_pack_reader *reader, struct lc_stats *report)
             return LCE_INVALID;
         }
         struct lc_stats_entry *entry = lc_stats_entry(report, texts.name, texts.method);
-        err = entry == NULL ? LCE_NOMEM : read_entry(reader, entry);
+        bool is_own = entry != NULL && lc_str_equal(entry->name, texts.name);
+        err = entry == NULL ? LCE_NOMEM : is_own ? read_entry(reader, entry) : read_further(reader, report, entry);
     }
     return err;
 }

@@ -113,6 +113,16 @@ slot_middle_us(uint32_t slot)
     return (double)first + (double)((UINT64_C(1) << shift) - 1) / 2;
 }
 
+/* The smallest rank that has at least `fraction` of all at or below it. 0.07 of 100 is the 7th, although 0.07 * 100 is
+ * a little more than 7 in binary. */
+static double
+rank_of(double fraction, uint64_t total)
+{
+    double exact = fraction * (double)total;
+    double whole = round(exact);
+    return fabs(exact - whole) <= exact * 1e-12 ? whole : ceil(exact);
+}
+
 double
 lc__histogram_percentile_us(const struct lc_histogram *histogram, double fraction)
 {
@@ -122,7 +132,7 @@ lc__histogram_percentile_us(const struct lc_histogram *histogram, double fractio
     while (lc__histogram_next(histogram, &slot, &count)) {
         total += count;
     }
-    double rank = ceil(fraction * (double)total);
+    double rank = rank_of(fraction, total);
     uint64_t seen = 0;
     slot = 0;
     while (lc__histogram_next(histogram, &slot, &count)) {

@@ -7,6 +7,8 @@
 
 const struct lc_stats_config lc__stats_default_config = {.recent_s = LCORE_STATS_RECENT_S};
 
+#define FURTHER_METHODS 64
+
 static double
 now_unix_s(void)
 {
@@ -92,6 +94,14 @@ struct lc_stats_entry *
 lc_stats_entry(struct lc_stats *stats, struct lc_str name, struct lc_str method)
 {
     struct lc_stats_entry *entry = lc__stats_find(stats, name, method);
+    if (entry == NULL && stats->count >= LCORE_STATS_NAMES) {
+        name = LCORE_STR(LCORE_STATS_FURTHER);
+        entry = lc__stats_find(stats, name, method);
+        if (entry == NULL && stats->count >= LCORE_STATS_NAMES + FURTHER_METHODS) {
+            method = LCORE_STR("");
+            entry = lc__stats_find(stats, name, method);
+        }
+    }
     if (entry == NULL) {
         entry = lc__stats_entry_new(name, method, stats->total->is_keeping_recent, now_unix_s());
         if (entry != NULL && append_entry(stats, entry) < 0) {

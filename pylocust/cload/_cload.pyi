@@ -394,6 +394,8 @@ class StatsEntry:
     def _bands(self) -> list[int]: ...
     def _request_row(self, name_width: int, type_width: int, is_current: object, /) -> str: ...
 
+STATS_NAMES: int
+STATS_FURTHER: str
 LAG_DELAY: int
 LAG_BUSY: int
 LAG_STARVED: int

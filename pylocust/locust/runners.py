@@ -54,6 +54,8 @@ MASTER_HEARTBEAT_TIMEOUT = 60
 FALLBACK_INTERVAL = 5
 CONNECT_TIMEOUT = 5
 CONNECT_RETRY_COUNT = 60
+# Kinds of exceptions that are told apart.
+MAX_EXCEPTIONS = 1000
 
 
 class ExceptionDict(TypedDict):
@@ -124,6 +126,7 @@ class Runner:
         self.current_memory_usage = 0
         self.cpu_warning_emitted = False
         self.worker_cpu_warning_emitted = False
+        self._names_warning_emitted = False
         self.exceptions: dict[int, ExceptionDict] = {}
         # What the last finished ramp led to, and where the present one leads.
         self.target_user_classes_count: dict[str, int] = {}
@@ -249,6 +252,7 @@ class Runner:
         self.exceptions = {}
         self.cpu_warning_emitted = False
         self.worker_cpu_warning_emitted = False
+        self._names_warning_emitted = False
         self.generator.begin()
         self.environment._filter_tasks_by_tags()
         self.environment.events.test_start.fire(environment=self.environment)
@@ -302,6 +306,7 @@ class Runner:
             gevent.sleep(CPU_MONITOR_INTERVAL)
             self.current_cpu_usage = meter.read()
             self.current_memory_usage = resident_bytes()
+            self._warn_about_names()
             if self.current_cpu_usage > CPU_WARNING_THRESHOLD:
                 events.cpu_warning.fire(environment=self.environment, cpu_usage=self.current_cpu_usage)
                 if not self.cpu_warning_emitted:
@@ -315,6 +320,16 @@ class Runner:
                 environment=self.environment,
                 cpu_usage=self.current_cpu_usage,
                 memory_usage=self.current_memory_usage,
+            )
+
+    def _warn_about_names(self) -> None:
+        if not self._names_warning_emitted and self.stats._is_full():
+            self._names_warning_emitted = True
+            logger.warning(
+                "There are %d names of requests: those with further ones are counted together, as %r. Give requests"
+                " to many URLs one name= in common",
+                _cload.STATS_NAMES,
+                _cload.STATS_FURTHER,
             )
 
     def start(
@@ -401,9 +416,11 @@ class Runner:
 
     def log_exception(self, node_id: str, msg: str, formatted_tb: str) -> None:
         """Counts an exception of user code; those with equal tracebacks are one."""
-        row = self.exceptions.setdefault(
-            hash(formatted_tb), {"count": 0, "msg": msg, "traceback": formatted_tb, "nodes": set()}
-        )
+        key = hash(formatted_tb)
+        if key not in self.exceptions and len(self.exceptions) >= MAX_EXCEPTIONS:
+            # What has no end must not fill the memory: further ones are counted together.
+            key, msg, formatted_tb = 0, "(further exceptions, each with a traceback of its own)", ""
+        row = self.exceptions.setdefault(key, {"count": 0, "msg": msg, "traceback": formatted_tb, "nodes": set()})
         row["count"] += 1
         row["nodes"].add(node_id)
 

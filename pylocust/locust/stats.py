@@ -632,6 +632,10 @@ class RequestStats(_cload.Stats):
         """Reports of all entries in use, which are zeroed by that."""
         return [entry.get_stripped_report() for entry in self._entries.values() if entry._is_used()]
 
+    def _is_full(self) -> bool:
+        """Whether requests with names that are not there yet are counted together."""
+        return self._count() >= _cload.STATS_NAMES
+
     def json_rows(self, percentiles: Iterable[float] = ()) -> list[dict[str, Any]]:
         """What serialize_stats() gives, and beside Locust's keys what only we know; zeroes the entries as that does."""
         percentiles = list(percentiles)

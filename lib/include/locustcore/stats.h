@@ -20,8 +20,14 @@ struct lc_stats_entry;
 LCORE_API struct lc_stats *lc_stats_new(void);
 LCORE_API void lc_stats_free(struct lc_stats *stats);
 
-/* The entry of (name, method), made if missing; NULL: out of memory. Stays valid until lc_stats_clear() or _free(),
- * so callers look it up once and keep it; lc_stats_generation() tells them when to look again. */
+/* So many entries a table holds at most, a few megabytes for each thousand; see lc_stats_entry(). */
+enum { LCORE_STATS_NAMES = 20000 };
+#define LCORE_STATS_FURTHER "(further names)"
+
+/* The entry of (name, method), made if missing; NULL: out of memory. Where the table is full it is, for any name that
+ * has none, the entry LCORE_STATS_FURTHER of that method (beyond 64 such methods: of the method ""). Stays valid until
+ * lc_stats_clear() or _free(), so callers look it up once and keep it; lc_stats_generation() tells them when to look
+ * again. */
 LCORE_API struct lc_stats_entry *lc_stats_entry(struct lc_stats *stats, struct lc_str name, struct lc_str method);
 /* Grows with every lc_stats_clear(); no two tables of a process ever have the same. */
 LCORE_API uint64_t lc_stats_generation(const struct lc_stats *stats);

@@ -54,7 +54,9 @@ def _reduced(template_args: dict[str, Any], extras: dict[str, Any], most: int) -
         for table in ("requests_statistics", "failures_statistics", "exceptions_statistics")
         if len(template_args[table]) > len(args[table])
     }
-    return args, {**extras, "left_out": left_out}
+    # These have a row for each name, too.
+    rows = {name: [extras[name][place] for place in kept] for name in ("phases", "exact_times") if extras[name]}
+    return args, {**extras, **rows, "left_out": left_out}
 
 
 def packed(template_args: dict[str, Any], extras: dict[str, Any]) -> str | None:

@@ -2,6 +2,18 @@
 import { strFromU8, unzlibSync } from "fflate";
 import type { ReportArgs, ReportExtras } from "./types";
 
+const NOTHING: ReportExtras = {
+  options: {},
+  version: "",
+  made_by: "",
+  bands: [],
+  timeline: null,
+  phases: [],
+  percentiles: [],
+  exact_times: [],
+  generator: null,
+};
+
 type Row = Record<string, unknown>;
 
 /** Tables that were turned into columns become rows again. */
@@ -29,5 +41,5 @@ export function load(): [ReportArgs, ReportExtras] {
     window.reportExtras = data.reportExtras;
     window.reportData = undefined;
   }
-  return [window.templateArgs as ReportArgs, window.reportExtras ?? { options: {}, version: "", made_by: "", bands: [], timeline: null }];
+  return [window.templateArgs as ReportArgs, window.reportExtras ?? NOTHING];
 }

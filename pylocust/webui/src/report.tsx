@@ -1,4 +1,4 @@
-import { type ReactNode, StrictMode, useEffect, useState } from "react";
+import { type ReactNode, StrictMode, useEffect, useMemo, useState } from "react";
 import { flushSync } from "react-dom";
 import { createRoot } from "react-dom/client";
 import { load } from "./data";
@@ -107,6 +107,76 @@ function LeftOut({ table, order }: { table: keyof NonNullable<typeof extras.left
   ) : null;
 }
 
+// As in locust.stats.PHASES.
+const PHASES = ["DNS", "Connect", "TLS", "Queue", "First byte", "Transfer"];
+
+/** Numbers that stand beside the entries of the request table. */
+interface Beside<Value> {
+  name: string;
+  method: string;
+  values: Value[];
+}
+
+function beside<Value>(values: Value[][]): Beside<Value>[] {
+  return values.map((own, place) => ({ name: args.requests_statistics[place].name, method: args.requests_statistics[place].method, values: own }));
+}
+
+function BesideTable<Value>({ label, rows, columns }: { label: string; rows: Beside<Value>[]; columns: Column<Beside<Value>>[] }) {
+  const [first, second]: Column<Beside<Value>>[] = [
+    { key: "method", title: "Type", value: (row) => row.method },
+    { key: "name", title: "Name", value: (row) => row.name, isWide: true },
+  ];
+  const all = useMemo(() => [first, second, ...columns], []);
+  const shown = useMemo(() => rows.slice(0, -1), []);
+  const key = (row: Beside<Value>) => `${row.method} ${row.name}`;
+  return <DataTable label={label} columns={all} rows={shown} total={rows.at(-1)} rowKey={key} empty="No request was made." />;
+}
+
+const PHASE_ROWS = beside(extras.phases);
+// Only those that somebody went through.
+const PHASE_COLUMNS = PHASES.map((title, place): Column<Beside<[number, number, number] | null>> => ({
+  key: title,
+  title: `${title} (ms)`,
+  value: ({ values }) => values[place]?.[1] ?? 0,
+  show: ({ values }) => {
+    const phase = values[place];
+    return phase ? (
+      <span title={`${whole(phase[0])} times, at most ${timeText(phase[2])}`}>
+        {short(phase[1])} <small>≤ {short(phase[2])}</small>
+      </span>
+    ) : (
+      "–"
+    );
+  },
+})).filter((_, place) => extras.phases.at(-1)?.[place]);
+
+const EXACT_ROWS = beside(extras.exact_times);
+const EXACT_COLUMNS = extras.percentiles.map((part, place): Column<Beside<number>> => ({
+  key: String(part),
+  title: `${percentile(part)} (ms)`,
+  value: ({ values }) => values[place],
+  show: ({ values }) => values[place].toLocaleString("en", { maximumFractionDigits: 3 }),
+}));
+
+function Generator({ own }: { own: NonNullable<typeof extras.generator> }) {
+  const facts: [string, string][] = [
+    ["Seconds in which it measured itself", `${whole(own.lagging_seconds)} of ${whole(own.seconds)}`],
+    ["CPU of a core", `${short(own.cpu_average)} %, at most ${short(own.cpu_max)} %`],
+    ["Waiting for a core", `${short(own.starved_average)} %, at most ${short(own.starved_max)} %`],
+    ["Lag", `${timeText(own.lag_average_ms)}, at most ${timeText(own.lag_max_ms)}`],
+  ];
+  return (
+    <dl className="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 interface Part {
   id: string;
   title: string;
@@ -143,6 +213,21 @@ function partsOf(isDark: boolean): Part[] {
         />
       ),
     },
+    EXACT_COLUMNS.length > 0 && {
+      id: "exact",
+      title: "Exact response times",
+      content: <BesideTable label="Exact response times" rows={EXACT_ROWS} columns={EXACT_COLUMNS} />,
+    },
+    PHASE_COLUMNS.length > 0 && {
+      id: "phases",
+      title: "Phases of requests",
+      content: (
+        <>
+          <p className="hint">What the time went to: on average, and at most, in milliseconds.</p>
+          <BesideTable label="Phases" rows={PHASE_ROWS} columns={PHASE_COLUMNS} />
+        </>
+      ),
+    },
     {
       id: "failures",
       title: "Failures statistics",
@@ -164,6 +249,11 @@ function partsOf(isDark: boolean): Part[] {
       ),
     },
     { id: "ratio", title: "Final ratio", content: <TaskRatios ratios={args.tasks} /> },
+    extras.generator !== null && extras.generator.seconds > 0 && {
+      id: "generator",
+      title: "The generator itself",
+      content: <Generator own={extras.generator} />,
+    },
     options.length > 0 && {
       id: "options",
       title: "Options of the run",
@@ -190,7 +280,7 @@ function Report() {
   }, [isDark]);
   const total = args.requests_statistics.at(-1);
   const parts = partsOf(isDark);
-  const trouble = timeline.samples.reduce((sum, sample) => sum + sample.bad_seconds, 0);
+  const trouble = extras.generator?.lagging_seconds ?? 0;
   return (
     <main className="page report">
       <header className="top">

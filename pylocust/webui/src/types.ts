@@ -172,6 +172,19 @@ export interface ReportArgs {
   show_download_link: boolean;
 }
 
+/** How the process, or the busiest of several, coped during the test. */
+export interface GeneratorReport {
+  seconds: number;
+  /** In which it measured itself rather than the target. */
+  lagging_seconds: number;
+  cpu_average: number;
+  cpu_max: number;
+  starved_average: number;
+  starved_max: number;
+  lag_average_ms: number;
+  lag_max_ms: number;
+}
+
 /** Requests by bands of their time (heat.ts), and exact percentiles. */
 export interface Bands {
   name: string;
@@ -187,6 +200,12 @@ export interface ReportExtras {
   /** All requests first. */
   bands: Bands[];
   timeline: TimelineAnswer | null;
+  /** For each entry of requests_statistics and each of PHASES: count, average and longest in ms; null: there was none. */
+  phases: ([number, number, number] | null)[][];
+  /** Percentiles that were asked for, and for each entry their times, to the microsecond. */
+  percentiles: number[];
+  exact_times: number[][];
+  generator: GeneratorReport | null;
   /** Rows that a report of so many has no room for. */
   left_out?: Partial<Record<"requests_statistics" | "failures_statistics" | "exceptions_statistics", number>>;
 }

@@ -309,7 +309,8 @@ pick_transport(const struct lc_exchange *exchange)
         return &lc__transport_transfer;
     }
     /* A proxy that forwards speaks HTTP/1.1. */
-    return session->version == LCORE_HTTP_2 && !is_lent && origin->route == LCORE_ROUTE_CONNECT && origin->spoken != LCORE_SPOKEN_H1
+    return session->version == LCORE_HTTP_2 && !is_lent && origin->route == LCORE_ROUTE_CONNECT &&
+                   origin->spoken != LCORE_SPOKEN_H1
                ? &lc__transport_h2
                : &lc__transport_direct;
 }

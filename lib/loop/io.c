@@ -9,7 +9,8 @@ on_ready(struct ev_loop *ev, ev_io *watcher, int events)
         return;
     }
     io->events = events;
-    lc_list_append(lc__loop_ready(ev_userdata(ev)), &io->link);
+    /* libev calls the last one that became ready first. */
+    lc_list_prepend(lc__loop_ready(ev_userdata(ev)), &io->link);
 }
 
 void

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "form.h"
 #include "helpers.h"
 
 static int
@@ -61,7 +62,10 @@ call_body(struct cload_session *self, struct cload_call *call)
             call->body_owner = Py_NewRef(data);
             return 0;
         }
-        PyObject *form = cload__call_helper(self->state, "encode_form", data, NULL, NULL);
+        PyObject *form = PyDict_CheckExact(data) ? cload__form_encode(data, true, 0) : NULL;
+        if (form == NULL && !PyErr_Occurred()) {
+            form = cload__call_helper(self->state, "encode_form", data, NULL, NULL);
+        }
         if (form == NULL) {
             return -1;
         }
@@ -70,7 +74,7 @@ call_body(struct cload_session *self, struct cload_call *call)
             Py_DECREF(form);
             return 0;
         }
-        bool is_empty = PyUnicode_GET_LENGTH(form) == 0;
+        bool is_empty = PyUnicode_GET_LENGTH(form) == 0 && !cload__is_filled(data);
         if (!is_empty) {
             call->body_owner = form;
             call->content_type = "application/x-www-form-urlencoded";
@@ -128,7 +132,13 @@ fast_body(struct cload_session *self, struct cload_call *call)
             return call->body_owner == NULL ? -1 : 0;
         }
         if (PyDict_CheckExact(data) && PyDict_GET_SIZE(data) > 0) {
-            call->body_owner = cload__call_helper(self->state, "encode_fast_form", data, NULL, NULL);
+            PyObject *form = cload__form_encode(data, false, 0);
+            if (form != NULL) {
+                call->body_owner = PyUnicode_AsASCIIString(form);
+                Py_DECREF(form);
+            } else if (!PyErr_Occurred()) {
+                call->body_owner = cload__call_helper(self->state, "encode_fast_form", data, NULL, NULL);
+            }
             call->content_type = "application/x-www-form-urlencoded; charset=utf-8";
             return call->body_owner == NULL ? -1 : 0;
         }
@@ -155,6 +165,27 @@ has_credentials(PyObject *url)
     return PyUnicode_FindChar(url, '@', 0, PyUnicode_GET_LENGTH(url), 1) >= 0;
 }
 
+/* The URL with the query of `params` behind it. New reference. */
+static PyObject *
+add_params(struct cload_session *self, PyObject *url, PyObject *params, PyObject *own)
+{
+    if (PyUnicode_CheckExact(url) && own == Py_None && PyDict_CheckExact(params) &&
+        PyUnicode_FindChar(url, '#', 0, PyUnicode_GET_LENGTH(url), 1) < 0) {
+        Py_ssize_t mark = PyUnicode_FindChar(url, '?', 0, PyUnicode_GET_LENGTH(url), 1);
+        bool has_query = mark >= 0 && mark < PyUnicode_GET_LENGTH(url) - 1;
+        PyObject *query = cload__form_encode(params, true, has_query ? '&' : mark < 0 ? '?' : 0);
+        if (query != NULL) {
+            PyObject *whole = PyUnicode_Concat(url, query);
+            Py_DECREF(query);
+            return whole;
+        }
+        if (PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    return cload__call_helper(self->state, "add_params", url, params, own);
+}
+
 static int
 call_url(struct cload_session *self, struct cload_call *call)
 {
@@ -162,7 +193,7 @@ call_url(struct cload_session *self, struct cload_call *call)
         if (!PyUnicode_CheckExact(call->url)) {
             call->is_general = true;
         } else if (cload__is_set(call->params)) {
-            call->full_url = cload__call_helper(self->state, "add_params", call->url, call->params, Py_None);
+            call->full_url = add_params(self, call->url, call->params, Py_None);
         } else {
             call->full_url = Py_NewRef(call->url);
         }
@@ -175,8 +206,8 @@ call_url(struct cload_session *self, struct cload_call *call)
     }
     PyObject *own = self->slots[CLOAD_SESSION_params];
     if (cload__is_set(call->params) || cload__is_filled(own)) {
-        call->full_url = cload__call_helper(self->state, "add_params", call->url,
-                                            call->params == NULL ? Py_None : call->params, own == NULL ? Py_None : own);
+        call->full_url = add_params(self, call->url, call->params == NULL ? Py_None : call->params,
+                                    cload__is_filled(own) ? own : Py_None);
     } else if (PyUnicode_CheckExact(call->url)) {
         call->full_url = Py_NewRef(call->url);
     } else {

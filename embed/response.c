@@ -400,6 +400,8 @@ response_get_http_version(PyObject *object, void *Py_UNUSED(closure))
     }
 
 static PyMethodDef response_methods[] = {
+    {"json", (PyCFunction)(void (*)(void))cload__response_json, METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("json(**kwargs)\n\nThe parsed body; keywords are those of json.loads.")},
     {"success", cload__response_success, METH_NOARGS, PyDoc_STR("success()\n\nReport the request as successful.")},
     {"failure", cload__response_failure, METH_O,
      PyDoc_STR("failure(exc)\n\nReport the request as failed, with an exception or any other reason.")},
@@ -430,6 +432,7 @@ static PyGetSetDef response_getset[] = {
 #undef CLOAD_SLOT_GETSET
         {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     HTTP_VERSION_GETSET,
+    {"text", cload__response_get_text, NULL, PyDoc_STR("The body as a str."), NULL},
     {"timings", cload__response_get_timings, NULL,
      PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -449,6 +452,7 @@ static PyGetSetDef fast_getset[] = {
     FAST_GETSET(request),
     FAST_GETSET(error),
     HTTP_VERSION_GETSET,
+    {"text", cload__response_get_text, NULL, PyDoc_STR("The body as a str."), NULL},
     {"timings", cload__response_get_timings, NULL,
      PyDoc_STR("Phases of the request in milliseconds, see ResponseTimings."), NULL},
     {"_meta", cload__response_get, response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_request_meta},

@@ -78,6 +78,8 @@ PyObject *cload__response_success(PyObject *object, PyObject *ignored);
 PyObject *cload__response_failure(PyObject *object, PyObject *reason);
 PyObject *cload__response_enter(PyObject *object, PyObject *ignored);
 PyObject *cload__response_exit(PyObject *object, PyObject *const *args, Py_ssize_t count);
+PyObject *cload__response_get_text(PyObject *object, void *closure);
+PyObject *cload__response_json(PyObject *object, PyObject *args, PyObject *kwargs);
 PyObject *cload__response_get_timings(PyObject *object, void *closure);
 int cload__response_timings_add(PyObject *module); /* 0 or -1 */
 

@@ -17,7 +17,7 @@ import ssl
 import time
 import urllib.parse
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.cookiejar import Cookie, CookieJar, CookiePolicy
 from types import FunctionType
@@ -50,7 +50,32 @@ session_defaults = (
     "zstd" in re.split(r"[,\s]+", _ACCEPT_ENCODING),
 )
 
-_encode_json = json.JSONEncoder(allow_nan=False).encode
+#: of a str; what is wrong with it is told by whoever asked
+parse_json = json.JSONDecoder().decode
+
+
+def _json_encoder(allow_nan: bool) -> Callable[[Any], str]:
+    """json.dumps(), with one encoder for all calls where Python has its C one."""
+    plain = json.JSONEncoder(allow_nan=allow_nan)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return plain.encode
+    parents: dict[int, Any] = {}
+    in_pieces = make(
+        parents, plain.default, json.encoder.encode_basestring_ascii, None, ": ", ", ", False, False, allow_nan
+    )
+
+    def encode(value: Any) -> str:
+        try:
+            return "".join(in_pieces(value, 0))
+        except BaseException:
+            parents.clear()
+            raise
+
+    return encode
+
+
+_encode_json = _json_encoder(allow_nan=False)
 
 
 # --- the body and the URL of a call ---
@@ -74,7 +99,7 @@ def encode_form(data: Any) -> str | None:
     return encoded if isinstance(encoded, str) else None
 
 
-_encode_any_json = json.JSONEncoder().encode
+_encode_any_json = _json_encoder(allow_nan=True)
 
 
 def dump_fast_json(value: Any) -> str:
@@ -103,7 +128,7 @@ def add_params(url: Any, params: Any, session_params: Any) -> str:
     if not isinstance(query, str):
         raise TypeError(f"params must be a mapping, pairs, str or bytes, not {type(query).__name__}")
     text, hash_sign, fragment = text.partition("#")
-    separator = "&" if "?" in text else "?"
+    separator = "?" if "?" not in text else "" if text.endswith("?") else "&"
     return f"{text}{separator}{query}{hash_sign}{fragment}"
 
 
@@ -598,6 +623,15 @@ def _elapsed(response: Any) -> timedelta:
     if timings is None or response._core_failure() is not None:
         return timedelta(0)
     return timedelta(milliseconds=timings.total if timings.first_byte is None else timings.first_byte)
+
+
+def decode_text(response: Any) -> str:
+    """`text` where the encoding is not one of the usual."""
+    return str(requests.Response.text.fget(response))  # type: ignore[attr-defined]
+
+
+def decode_json(response: Any, **kwargs: Any) -> Any:
+    return requests.Response.json(response, **kwargs)
 
 
 def _raw(response: Any) -> HTTPResponse | None:

@@ -490,3 +490,77 @@ out([[all(seen[n] == headers[n] for n in headers) for seen in (common, rare, sen
 """
     expected = [[True] * 4, "Basic YTpi", 300, "application/json", "application/json"]
     assert ours(target, code) == expected
+
+
+def test_queries_and_forms_are_as_requests_makes_them(target: Target) -> None:
+    """What the engine encodes itself, and what it leaves to requests."""
+    code = """
+import enum, requests
+class Word(str, enum.Enum):
+    ONE = "one"
+values = ["", "a b", "\\u00fc/\\u20ac?&=#+~*'()", b"\\xff raw", 0, -12, 10**30, 1.5, float("inf"), True, None,
+          [], ["a", None, 2], ("t", b"u"), {"s"}, Word.ONE, "\\x00\\n"]
+dicts = [{"k": value} for value in values] + [{"a": 1, "b c": [1, 2], 3: "x", b"y": "z", None: 1}, {}]
+urls = ["/echo", "/echo?z=1", "/echo?", "/echo#frag", "/echo?q#frag"]
+def outcome(function):
+    try:
+        return function()
+    except Exception as error:
+        return type(error).__name__
+different = []
+for params in dicts:
+    for url in urls:
+        wanted = outcome(lambda: requests.Request("GET", URL + url, params=params).prepare().url)
+        made = outcome(lambda: client.get(url, params=params).request.url)
+        if made != wanted:
+            different.append([repr(params), url, made, wanted])
+    wanted = outcome(lambda: requests.Request("POST", URL + "/echo", data=params).prepare())
+    made = outcome(lambda: client.post("/echo", data=params).request)
+    if [getattr(made, "body", made), getattr(made, "headers", {}).get("Content-Type")] != \\
+            [getattr(wanted, "body", wanted), getattr(wanted, "headers", {}).get("Content-Type")]:
+        different.append([repr(params), made.body, wanted.body])
+out([different, client.get("/echo", params={"a": "1 2"}).json()["query"],
+     client.post("/echo", {"a": ["1", "2"]}).json()["body"]])
+"""
+    assert ours(target, code) == [[], "a=1+2", "a=1&a=2"]
+
+
+def test_texts_are_as_requests_reads_them(target: Target) -> None:
+    """`text`, `json()` and `encoding` by content type, before and after the script changes them."""
+    code = """
+import requests
+from gevent.pywsgi import WSGIServer
+from urllib.parse import unquote_to_bytes
+def application(environ, start):
+    kind, _, body = environ["QUERY_STRING"].partition("&")
+    kind = unquote_to_bytes(kind).decode("latin1")
+    start("200 OK", [("Content-Type", one) for one in kind.split("|") if one])
+    return [unquote_to_bytes(body)]
+server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None)
+server.start()
+kinds = ["", "text/html", "text/plain; charset=utf-8", "TEXT/PLAIN; CHARSET=UTF-8", 'text/x;charset="utf-8"',
+         "text/x; charset=", "application/json", "application/json; charset=iso-8859-1", "application/vnd.api+json",
+         "text/x; charset=nonsense", "text/x; a=b; charset = 'ISO-8859-1' ; c", "x/context; charset",
+         "text/a|text/b; charset=utf-8", "text/x; charset=utf-16"]
+bodies = ["", "%7B%22a%22%3A%22%C3%BC%22%7D", "caf%E9", "%EF%BB%BF1", "nope"]
+def describe(response):
+    def attempt(function):
+        try:
+            return function()
+        except Exception as error:
+            return [type(error).__name__, str(error)]
+    def changed():
+        response.encoding = "utf-16-le" if len(response.content) % 2 == 0 else "latin-1"
+        return response.text
+    return [response.encoding, attempt(lambda: response.text), attempt(response.json),
+            attempt(lambda: response.json(parse_int=str)), attempt(changed), attempt(response.json)]
+different = []
+for kind in kinds:
+    for body in bodies:
+        url = f"http://127.0.0.1:{server.server_port}/?{kind}&{body}"
+        made, wanted = describe(client.get(url)), describe(requests.get(url))
+        if made != wanted:
+            different.append([kind, body, made, wanted])
+out(different)
+"""
+    assert ours(target, code) == []

@@ -411,9 +411,8 @@ class FastResponse(_cload.FastResponse):
     def data(self) -> bytes | None:
         return self.content
 
-    @property
-    def text(self) -> str | None:
-        """The body as a string; set `encoding` before to say how it is to be read."""
+    def _decode_text(self) -> str | None:
+        """`text` where the encoding is not one of the usual, or there is no body."""
         content = self.content
         if content is None:
             return None
@@ -425,8 +424,7 @@ class FastResponse(_cload.FastResponse):
             self.encoding = detect(content)["encoding"]
         return None if self.encoding is None else str(content, str(self.encoding), errors="replace")
 
-    def json(self) -> Any:
-        """The parsed body."""
+    def _decode_json(self) -> Any:
         return json.loads(self.text)  # type: ignore[arg-type]
 
     def raise_for_status(self) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import growth
+import half
 from certs import make_certs
 from contenders import PEERS, contenders, locust_like
 from engines import cload_command, oracle_command
@@ -214,6 +215,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "cookies": growth.cookies,
     "memory": Bench.memory,
     "truth": Bench.truth,
+    "half": half.half,
     "loop": Bench.loop,
     "start": Bench.start,
 }

@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,8 @@ from oracle import ENGINES
 OURS = ENGINES[0]
 
 SCRIPT = """
+import subprocess
+import sys
 import time
 import gevent
 from locust import User, constant, events, task
@@ -223,3 +227,41 @@ def test_the_printer_warns_while_the_generator_lags(master: _generator.Generator
         gevent.sleep(0.02)
         printer.kill()
     assert "The generator lags: one delay" in caplog.text
+
+
+HALF_A_CORE = """
+import os
+from locust import HttpUser, constant, task
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+class U(HttpUser):
+    wait_time = constant(0)
+    @task
+    def t(self):
+        self.client.get("/delay/20", name="slow")
+"""
+SPIN = "import os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile True: pass\n"
+
+
+def _is_waiting_for_a_core_known() -> bool:
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[0]) > 0
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _is_waiting_for_a_core_known(), reason="this kernel does not tell who waits for a core")
+def test_half_a_core_is_told_and_times_stay_near_the_truth(tmp_path: Path, target: Any) -> None:
+    """Figures are in tests/bench (`half`); a busy machine delays the server, too, so bounds are wide here."""
+    (tmp_path / "locustfile.py").write_text(HALF_A_CORE)
+    spinner = subprocess.Popen([sys.executable, "-c", SPIN])
+    try:
+        args = "--headless -u 300 -r 300 -t 4 --only-summary --json-file out --percentiles 0.5 --reset-stats"
+        done = OURS.command(*args.split(), "--host", target.url, cwd=tmp_path, timeout=60)
+    finally:
+        spinner.kill()
+        spinner.wait()
+    assert done.status == 0, done.stderr
+    (row,) = json.loads((tmp_path / "out.json").read_text())
+    assert row["generator"]["lagging_seconds"] >= 1 and row["generator"]["starved_max"] >= 10, done.stderr
+    assert "The generator lagged in " in done.stderr
+    assert 20 <= row["percentiles"]["0.5"] < 100

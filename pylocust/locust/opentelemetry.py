@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import os
@@ -95,39 +96,76 @@ def _trace(resource: Any, names: list[str]) -> None:
     for exporter in _make_exporters("traces", names, "trace_exporter", "OTLPSpanExporter", ConsoleSpanExporter):
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    tracer = provider.get_tracer("locust")
-
-    @events.request.add_listener
-    def on_request(
-        request_type: str,
-        name: str,
-        response_time: float | None,
-        exception: Any = None,
-        start_time: float | None = None,
-        response: Any = None,
-        url: Any = None,
-        **_kwargs: Any,
-    ) -> None:
-        # The engine makes no calls that could be instrumented, so each request becomes a span when it is over.
-        if start_time is None or response_time is None:
-            return
-        start_ns = int(start_time * 1e9)
-        label = name or urlsplit(str(url or "")).path or "/"
-        span = tracer.start_span(f"{request_type} {label}", kind=trace.SpanKind.CLIENT, start_time=start_ns)
-        span.set_attribute("http.request.method", request_type)
-        if url:
-            span.set_attribute("url.full", str(url))
-        status = getattr(response, "status_code", None)
-        if status:
-            span.set_attribute("http.response.status_code", status)
-        if exception is not None:
-            span.set_attribute("error.type", type(exception).__name__)
-            span.set_status(trace.Status(trace.StatusCode.ERROR, str(exception)))
-        span.end(end_time=start_ns + int(response_time * 1e6))
+    _trace_sessions(provider.get_tracer("locust", __version__))
 
     @events.quit.add_listener
     def on_quit(**_kwargs: Any) -> None:
         provider.shutdown()
+
+
+def _trace_sessions(tracer: Any) -> None:
+    """Every call of the HTTP clients gets a span, and its headers carry the trace on."""
+    from .clients import HttpSession
+    from .contrib.fasthttp import FastHttpSession
+
+    plain = ("catch_response", "context")
+    fast = ("data", "catch_response", "stream", "headers", "auth", "json", "allow_redirects", "context")
+    HttpSession.request = _traced(HttpSession.request, plain, tracer)  # type: ignore[method-assign]
+    FastHttpSession.request = _traced(FastHttpSession.request, fast, tracer)  # type: ignore[method-assign]
+
+
+def _traced(request: Callable[..., Any], positional: tuple[str, ...], tracer: Any) -> Callable[..., Any]:
+    """``request`` with a span around it; ``positional``: its parameters behind the name."""
+    from opentelemetry import propagate, trace
+
+    @functools.wraps(request)
+    def traced(self: Any, method: str, url: Any, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        kwargs.update(zip(positional, args, strict=False))
+        label = name or self.request_name or urlsplit(str(url)).path or "/"
+        span = tracer.start_span(f"{method} {label}", kind=trace.SpanKind.CLIENT)
+        headers = dict(kwargs.pop("headers", None) or {})
+        propagate.inject(headers, context=trace.set_span_in_context(span))
+        if name is not None:
+            kwargs["name"] = name
+        try:
+            response = request(self, method, url, headers=headers, **kwargs)
+            _describe(span, method, response)
+        except BaseException as error:
+            _fail(span, error)
+            raise
+        finally:
+            span.end()
+        return response
+
+    return traced
+
+
+def _describe(span: Any, method: str, response: Any) -> None:
+    """The attributes of HTTP: by their old names, unless OTEL_SEMCONV_STABILITY_OPT_IN asks for the stable ones."""
+    from opentelemetry import trace
+
+    opted = {word.strip() for word in os.getenv("OTEL_SEMCONV_STABILITY_OPT_IN", "").split(",")}
+    first = (response.history or [response])[0]
+    facts = [("http.method", "http.request.method", method)]
+    facts.append(("http.url", "url.full", str(first.request.url if first.request else response.url)))
+    if response.status_code:
+        facts.append(("http.status_code", "http.response.status_code", response.status_code))
+    for old, stable, value in facts:
+        if "http" not in opted or "http/dup" in opted:
+            span.set_attribute(old, value)
+        if not opted.isdisjoint(("http", "http/dup")):
+            span.set_attribute(stable, value)
+    if not response.status_code and response.error is not None:
+        _fail(span, response.error)
+    elif response.status_code >= 400:
+        span.set_status(trace.Status(trace.StatusCode.ERROR))
+
+
+def _fail(span: Any, error: BaseException) -> None:
+    from opentelemetry import trace
+
+    span.record_exception(error)
+    span.set_status(trace.Status(trace.StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
 
 def _measure(resource: Any, names: list[str]) -> None:

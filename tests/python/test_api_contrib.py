@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -362,15 +363,39 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
     _needs("opentelemetry.sdk" if importlib.util.find_spec("opentelemetry") else "opentelemetry")
     file = tmp_path / "otel.py"
     file.write_text(
-        "from locust import HttpUser, task, constant\n"
+        "from locust import FastHttpUser, HttpUser, task, constant\n"
         "class Caller(HttpUser):\n"
         "    wait_time = constant(0.2)\n"
         "    @task\n"
         "    def call(self):\n"
         "        self.client.get('/status/404', name='not there')\n"
+        "        sent = self.client.post('/echo/http?x=1', 'body', headers={'X-Own': '1'}).json()['headers']\n"
+        "        print('carried', sent.get('traceparent'), sent.get('X-Own'), flush=True)\n"
+        "        self.client.get('http://127.0.0.1:1/', name='refused')\n"
+        "class Quick(FastHttpUser):\n"
+        "    wait_time = constant(0.2)\n"
+        "    @task\n"
+        "    def call(self):\n"
+        "        sent = self.client.request('GET', '/echo/fast', 'positional').json()['headers']\n"
+        "        print('carried', sent.get('traceparent'), flush=True)\n"
     )
     variables = {f"OTEL_{signal}_EXPORTER": "console" for signal in ("TRACES", "METRICS", "LOGS")}
-    arguments = ["-f", str(file), "--headless", "-t", "1s", "-H", target.url, "--otel", "--profile", "p1"]
+    arguments = [
+        "-f",
+        str(file),
+        "--headless",
+        "-u",
+        "2",
+        "-r",
+        "9",
+        "-t",
+        "1s",
+        "-H",
+        target.url,
+        "--otel",
+        "--profile",
+        "p1",
+    ]
     done = ENGINES[0].command(*arguments, env=variables)
     assert done.status == 1, done.stderr
     assert "OpenTelemetry enabled" in done.stderr
@@ -378,11 +403,20 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
         "locust.client.duration",
         "locust.users.count",
         '"GET not there"',
+        '"GET refused"',
+        '"POST /echo/http"',
+        '"GET positional"',
+        '"http.status_code": 404',
         '"filename": "otel.py"',
         "HTTPError",
     ):
         assert text in done.stdout, done.stdout[-3000:]
     assert '"profile": "p1"' in done.stdout
+    carried = re.findall(r"^carried 00-(\w{32})-(\w{16})-\w\w( 1)?$", done.stdout, re.MULTILINE)
+    assert {own for *_, own in carried} == {"", " 1"}, done.stdout[-3000:]
+    for trace, span, _ in carried[:2]:
+        assert f'"0x{trace}"' in done.stdout
+        assert f'"0x{span}"' in done.stdout
     off = ENGINES[0].command(*arguments, env=dict.fromkeys(variables, "none"))
     assert "OpenTelemetry enabled" not in off.stderr
     assert "locust.client" not in off.stdout

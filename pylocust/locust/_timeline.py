@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .env import Environment
 
 INTERVAL_S = 2.0
+_LOOKS = 4
 # Samples that stay as they were taken, and how many all of them may become before old ones are merged.
 FRESH_SAMPLES = 600
 MAX_SAMPLES = 1800
@@ -194,14 +195,20 @@ class Timeline:
     def run(self) -> None:
         """Takes samples for as long as its greenlet lives."""
         while True:
-            gevent.sleep(INTERVAL_S)
+            # What lasts for less than a sample is marked, too.
+            for _ in range(_LOOKS):
+                gevent.sleep(INTERVAL_S / _LOOKS)
+                self._look_around()
             runner = self.environment.runner
-            if runner is None:
-                continue
+            if runner is not None and runner.state in _ACTIVE:
+                self.sample()
+
+    def _look_around(self) -> None:
+        runner = self.environment.runner
+        if runner is not None:
             self._look_at_workers()
             if runner.state in _ACTIVE:
                 self._look_at_users(runner.target_user_count)
-                self.sample()
 
     def _look_at_users(self, users: int) -> None:
         if users != self._target_users:

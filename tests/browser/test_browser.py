@@ -3,83 +3,23 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from servers import ROOT, Target
+from pages import check_accessibility, start
+from playwright.sync_api import Page, expect
 from webapp import serving
-
-AXE = ROOT / "pylocust/webui/node_modules/axe-core/axe.min.js"
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[str]:
-    with Target() as server:
-        yield server.url
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that must make no errors, ask no other host, and run nothing that a name or a failure holds."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    errors: list[str] = []
-    hosts: set[str] = set()
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: hosts.add(request.url.split("/")[2].split(":")[0]))
-    yield page
-    assert page.evaluate("window.hurt") is None
-    context.close()
-    assert errors == []
-    assert hosts <= {"127.0.0.1", ""}
-
-
-def _start(page: Page, url: str, users: int = 4) -> None:
-    page.goto(url)
-    page.get_by_label("Number of users").fill(str(users))
-    page.get_by_label("Ramp-up").fill("4")
-    page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.locator("#state")).to_have_text(re.compile("spawning|running"))
-
-
-def _check_accessibility(page: Page) -> None:
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
-    assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found] == []
 
 
 def test_from_start_to_report(page: Page, host: str, tmp_path: Path) -> None:
     """WEB-54..63, WEB-66"""
     with serving(tmp_path, host, "--class-picker") as url:
         page.goto(url)
-        _check_accessibility(page)
-        _start(page, url)
+        check_accessibility(page)
+        start(page, url)
         expect(page.get_by_role("cell", name="inner", exact=True)).to_be_visible()
-        _check_accessibility(page)
+        check_accessibility(page)
         page.get_by_label("Filter Requests").fill("inner")
         expect(page.locator("tbody tr")).to_have_count(1)
         page.get_by_label("Filter Requests").fill("")
@@ -90,7 +30,7 @@ def test_from_start_to_report(page: Page, host: str, tmp_path: Path) -> None:
 
         page.get_by_role("tab", name="Charts").click()
         expect(page.get_by_role("img", name="Requests per second")).to_be_visible()
-        _check_accessibility(page)
+        check_accessibility(page)
         page.get_by_role("tab", name="Failures").click()
         expect(page.get_by_text("<img src=x onerror=window.hurt=1>")).to_be_visible()
         page.get_by_role("tab", name="Exceptions").click()
@@ -119,9 +59,9 @@ def test_from_start_to_report(page: Page, host: str, tmp_path: Path) -> None:
             page.get_by_role("link", name="Report", exact=True).click()
         report = popup.value
         expect(report.get_by_role("heading", name="Request statistics")).to_be_visible()
-        _check_accessibility(report)
+        check_accessibility(report)
         report.get_by_role("button", name="Dark").click()
-        _check_accessibility(report)
+        check_accessibility(report)
         report.set_viewport_size({"width": 390, "height": 800})
         assert report.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -131,12 +71,12 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
     with serving(tmp_path, host) as url:
         other = page.context.new_page()
         other.goto(url)
-        _start(page, url)
-        expect(other.locator("#state")).to_have_text(re.compile("spawning|running"), timeout=10_000)
+        start(page, url)
+        expect(other.locator("#state")).to_have_text(re.compile("starting users|running"), timeout=10_000)
         page.get_by_role("button", name="Dark").click()
         page.set_viewport_size({"width": 390, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        _check_accessibility(page)
+        check_accessibility(page)
     expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=10_000)
 
 
@@ -144,7 +84,7 @@ def test_login_page(page: Page, host: str, tmp_path: Path) -> None:
     """WEB-8, WEB-71, WEB-72"""
     with serving(tmp_path, host, "--web-login") as url:
         page.goto(url)
-        _check_accessibility(page)
+        check_accessibility(page)
         for password in ("wrong", "right"):
             page.get_by_label("Username").fill("somebody")
             page.get_by_label("Password", exact=False).first.fill(password)

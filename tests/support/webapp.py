@@ -98,21 +98,28 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    folder: Path, target: str, *args: str, python: str = sys.executable, module: str = "cload", base: str = ""
+    folder: Path,
+    target: str,
+    *args: str,
+    python: str = sys.executable,
+    module: str = "cload",
+    base: str = "",
+    script: str = LOCUSTFILE,
+    scheme: str = "http",
 ) -> Iterator[str]:
-    """The web application of LOCUSTFILE while it runs; gives its URL."""
+    """The web application of a script while it runs; gives its URL."""
     folder.mkdir(exist_ok=True)
-    (folder / "locustfile.py").write_text(LOCUSTFILE)
+    (folder / "locustfile.py").write_text(script)
     port = free_port()
     command = [python, "-m", module, "-H", target, "--web-host", "127.0.0.1", "-P", str(port), *args]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}{base}"
+    url = f"{scheme}://127.0.0.1:{port}{base}"
     try:
         end = time.monotonic() + 20
         while True:
             try:
-                requests.get(f"{url}/login", timeout=5)
+                requests.get(f"{url}/login", timeout=5, verify=False)
                 break
             except requests.ConnectionError:
                 log_text = (folder / "log").read_text()

@@ -2,8 +2,9 @@ import { Alert, Badge, Button, Modal, Tabs, useComputedColorScheme, useMantineCo
 import { useDisclosure } from "@mantine/hooks";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { post, usePoll } from "./api";
-import { TestForm } from "./form";
+import { type Fields, TestForm } from "./form";
 import { Header } from "./header";
+import { reasonsText, worstOf } from "./health";
 import { Exceptions, Failures, TaskRatios } from "./sections";
 import { ChartsTab, DownloadTab, ExtendedTab, LogsTab, StatisticsTab, WorkersTab } from "./tabs";
 import { EMPTY } from "./timeline";
@@ -44,6 +45,8 @@ export function App({ args }: { args: PageArgs }) {
   const [complaint, setComplaint] = useState("");
   const [seen, setSeen] = useState({ failures: 0, exceptions: 0 });
   const timeline = useRef(EMPTY);
+  // What was last sent, so that changing a test does not take its options back to where they began.
+  const fields = useRef<Fields>({});
 
   const isActive = ACTIVE.includes(state);
   const onStatistics = useCallback((report: Statistics) => {
@@ -103,19 +106,21 @@ export function App({ args }: { args: PageArgs }) {
     setTurn((old) => old + 1);
   }
 
-  const health = generator.value;
-  const isBusy = isActive && health !== null && (health.cpu_usage > 90 || health.lag_ms > 100);
+  const health = useMemo(() => generator.value && worstOf(generator.value), [generator.value]);
+  const isBusy = isActive && health?.is_lagging;
+  const whole = generator.value?.whole_test;
+  const badSeconds = !isNew && whole && whole.lagging_seconds > 0 ? `${whole.lagging_seconds} of ${whole.seconds}` : "";
   const lost = report?.workers?.filter((worker) => worker.state === "missing").map((worker) => worker.id) ?? [];
   const news: Record<string, number> = {
     failures: Math.max(0, failures.length - seen.failures),
     exceptions: Math.max(0, raised.length - seen.exceptions),
   };
-  const form = (isEdit: boolean) => <TestForm {...{ args, isEdit }} {...test} workers={workerCount} onDone={onDone} />;
+  const form = (isEdit: boolean) => <TestForm {...{ args, isEdit }} {...test} workers={workerCount} sent={fields} onDone={onDone} />;
 
   return (
     <div className="page">
       <Header
-        {...{ state, isActive, report, health, isBusy, isDark }}
+        {...{ state, isActive, report, health, badSeconds, isDark }}
         host={test.host}
         workers={args.is_distributed ? workerCount : null}
         onTheme={() => setColorScheme(isDark ? "light" : "dark")}
@@ -150,7 +155,7 @@ export function App({ args }: { args: PageArgs }) {
         )}
         {isBusy && (
           <Alert color="yellow" mt="sm" title="The generator is short of CPU time">
-            Measured times may be longer than what the server took. Use more processes or machines.
+            Measured times may be longer than what the server took{health.reasons.length > 0 && `: ${reasonsText(health.reasons)}`}. Use more processes or machines.
           </Alert>
         )}
         {complaint && (
@@ -166,6 +171,7 @@ export function App({ args }: { args: PageArgs }) {
         </main>
       ) : (
         <main>
+          <h2 className="unseen">{tabs.find(([key]) => key === tab)?.[1]}</h2>
           <Tabs value={tab} onChange={(value) => setTab(value ?? "stats")} keepMounted={false} mt="sm">
             <Tabs.List>
               {tabs.map(([key, title]) => (
@@ -201,7 +207,7 @@ export function App({ args }: { args: PageArgs }) {
             </Tabs.Panel>
             {args.is_distributed && (
               <Tabs.Panel value="workers">
-                <WorkersTab report={report} generator={health} />
+                <WorkersTab report={report} generator={generator.value} />
               </Tabs.Panel>
             )}
             {(args.extended_tabs ?? []).map(({ key }) => (

@@ -1,5 +1,5 @@
 import { Accordion, Alert, Autocomplete, Button, Checkbox, MultiSelect, NativeSelect, NumberInput, PasswordInput, Stack, TextInput } from "@mantine/core";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type MutableRefObject, useState } from "react";
 import { post } from "./api";
 import type { Field, PageArgs } from "./types";
 
@@ -27,8 +27,50 @@ function initial(field: Field): string | string[] {
   return Array.isArray(value) ? value.map(String) : value === null ? "" : String(value);
 }
 
+export type Fields = Record<string, string | string[]>;
+
+/** What one class may be given other than its script says. */
+interface ClassSettings {
+  tasks?: string[];
+  weight?: number;
+  fixed_count?: number;
+  host?: string;
+}
+
+interface ClassProps {
+  name: string;
+  args: PageArgs;
+  isChosen: boolean;
+  settings: ClassSettings;
+  onChoose: (isChosen: boolean) => void;
+  onChange: (settings: ClassSettings) => void;
+}
+
+function ClassRow({ name, args, isChosen, settings, onChoose, onChange }: ClassProps) {
+  const own = args.users?.[name];
+  const all = [...new Set(args.available_user_tasks?.[name] ?? [])];
+  const number = (value: string | number) => (value === "" ? undefined : Number(value));
+  const summary = own && `${own.fixed_count ? `${own.fixed_count} users` : `weight ${own.weight}`}${own.host ? `, ${own.host}` : ""}`;
+  return (
+    <div className="user-class">
+      <Checkbox label={name} description={summary} checked={isChosen} onChange={(event) => onChoose(event.target.checked)} />
+      <details>
+        <summary aria-label={`Settings of ${name}`}>Settings</summary>
+        <Stack gap="xs">
+          {all.length > 1 && <MultiSelect label="Tasks" aria-label={`Tasks of ${name}`} size="xs" data={all} value={settings.tasks ?? [...new Set(own?.tasks ?? all)]} onChange={(tasks) => onChange({ ...settings, tasks })} />}
+          <NumberInput label="Weight" size="xs" min={0} value={settings.weight ?? own?.weight ?? 1} onChange={(value) => onChange({ ...settings, weight: number(value) })} />
+          <NumberInput label="Fixed count" size="xs" min={0} allowDecimal={false} value={settings.fixed_count ?? own?.fixed_count ?? 0} onChange={(value) => onChange({ ...settings, fixed_count: number(value) })} />
+          <TextInput label="Host of this class" size="xs" value={settings.host ?? own?.host ?? ""} onChange={(event) => onChange({ ...settings, host: event.target.value })} />
+        </Stack>
+      </details>
+    </div>
+  );
+}
+
 interface Props {
   args: PageArgs;
+  /** The options as they were last sent. */
+  sent: MutableRefObject<Fields>;
   isEdit: boolean;
   users: number | null;
   rate: number | null;
@@ -38,7 +80,7 @@ interface Props {
 }
 
 /** Starts a test, or changes the one that runs. */
-export function TestForm({ args, isEdit, users, rate, host, workers, onDone }: Props) {
+export function TestForm({ args, sent, isEdit, users, rate, host, workers, onDone }: Props) {
   const [userCount, setUserCount] = useState<string | number>(users ?? 1);
   const [spawnRate, setSpawnRate] = useState<string | number>(rate ?? 1);
   const [target, setTarget] = useState(host);
@@ -46,9 +88,9 @@ export function TestForm({ args, isEdit, users, rate, host, workers, onDone }: P
   const [profile, setProfile] = useState(args.profile ?? "");
   const [classes, setClasses] = useState(args.available_user_classes ?? []);
   const [shape, setShape] = useState(args.available_shape_classes[0]);
-  const [tasks, setTasks] = useState<Record<string, string[]>>({});
-  const [fields, setFields] = useState(() =>
-    Object.fromEntries(Object.entries(args.extra_options).map(([name, field]) => [name, initial(field)])),
+  const [settings, setSettings] = useState<Record<string, ClassSettings>>({});
+  const [fields, setFields] = useState<Fields>(() =>
+    Object.fromEntries(Object.entries(args.extra_options).map(([name, field]) => [name, sent.current[name] ?? initial(field)])),
   );
   const [refusal, setRefusal] = useState("");
   const [isSending, setSending] = useState(false);
@@ -74,11 +116,12 @@ export function TestForm({ args, isEdit, users, rate, host, workers, onDone }: P
       body.push(...[value].flat().map((item): [string, string] => [name, item]));
     }
     try {
-      for (const [name, chosen] of Object.entries(tasks)) {
-        await post("user", JSON.stringify({ user_class_name: name, tasks: chosen }));
+      for (const [name, own] of Object.entries(settings)) {
+        await post("user", JSON.stringify({ user_class_name: name, ...own }));
       }
       const answer = await (await post("swarm", new URLSearchParams(body))).json();
       if (answer.success) {
+        sent.current = fields;
         onDone(hasUsers ? Number(userCount) : null, hasUsers ? Number(spawnRate) : null, answer.host ?? target);
       } else {
         setRefusal(answer.message);
@@ -116,23 +159,16 @@ export function TestForm({ args, isEdit, users, rate, host, workers, onDone }: P
               <fieldset>
                 <legend>User classes</legend>
                 <Stack gap="xs">
-                  {args.available_user_classes.map((name) => {
-                    const own = args.users?.[name];
-                    const all = [...new Set(args.available_user_tasks?.[name] ?? [])];
-                    return (
-                      <div key={name}>
-                        <Checkbox
-                          label={name}
-                          description={own && `${own.fixed_count ? `${own.fixed_count} users` : `weight ${own.weight}`}${own.host ? `, ${own.host}` : ""}`}
-                          checked={classes.includes(name)}
-                          onChange={(event) => setClasses(event.target.checked ? [...classes, name] : classes.filter((one) => one !== name))}
-                        />
-                        {all.length > 1 && (
-                          <MultiSelect aria-label={`Tasks of ${name}`} size="xs" data={all} value={tasks[name] ?? [...new Set(own?.tasks ?? all)]} onChange={(chosen) => setTasks({ ...tasks, [name]: chosen })} />
-                        )}
-                      </div>
-                    );
-                  })}
+                  {args.available_user_classes.map((name) => (
+                    <ClassRow
+                      key={name}
+                      {...{ name, args }}
+                      isChosen={classes.includes(name)}
+                      settings={settings[name] ?? {}}
+                      onChoose={(isChosen) => setClasses(isChosen ? [...classes, name] : classes.filter((one) => one !== name))}
+                      onChange={(own) => setSettings({ ...settings, [name]: own })}
+                    />
+                  ))}
                   {args.available_shape_classes.length > 1 && (
                     <NativeSelect label="Load shape" data={args.available_shape_classes} value={shape} onChange={(event) => setShape(event.target.value)} />
                   )}

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import type { ReactNode } from "react";
 import { percent, short, whole } from "./format";
-import type { Generator, Statistics } from "./types";
+import type { Health, Statistics } from "./types";
 
 function Fact({ name, children, isBad = false, id }: { name: string; children: ReactNode; isBad?: boolean; id?: string }) {
   return (
@@ -21,8 +21,9 @@ interface Props {
   state: string;
   isActive: boolean;
   report: Statistics | null;
-  health: Generator | null;
-  isBusy: boolean;
+  health: Required<Health> | null;
+  /** Of the test, in which the generator measured itself; empty if there were none. */
+  badSeconds: string;
   /** null: not a master. */
   workers: number | null;
   isDark: boolean;
@@ -31,7 +32,7 @@ interface Props {
 }
 
 /** What a test is doing now, and the buttons. */
-export function Header({ host, state, isActive, report, health, isBusy, workers, isDark, onTheme, children }: Props) {
+export function Header({ host, state, isActive, report, health, badSeconds, workers, isDark, onTheme, children }: Props) {
   const lost = report?.workers?.filter((worker) => worker.state === "missing").length ?? 0;
   return (
     <header className="top">
@@ -53,8 +54,13 @@ export function Header({ host, state, isActive, report, health, isBusy, workers,
           {percent(report?.fail_ratio ?? 0)}
         </Fact>
         {isActive && health && (
-          <Fact name="Generator" isBad={isBusy}>
+          <Fact name="Generator" isBad={health.is_lagging}>
             {whole(health.cpu_usage)} % CPU, lag {short(health.lag_ms)} ms
+          </Fact>
+        )}
+        {badSeconds && (
+          <Fact name="Bad seconds" isBad>
+            {badSeconds}
           </Fact>
         )}
       </dl>

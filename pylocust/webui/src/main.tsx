@@ -7,7 +7,7 @@ import { Login } from "./login";
 import "./styles.css";
 import type { PageArgs } from "./types";
 
-const theme = createTheme({ primaryColor: "blue", primaryShade: { light: 8, dark: 7 }, autoContrast: true });
+const theme = createTheme({ primaryColor: "blue", primaryShade: 8, autoContrast: true });
 
 document.addEventListener("DOMContentLoaded", () => {
   const page = window.authArgs ? <Login args={window.authArgs} /> : <App args={window.templateArgs as PageArgs} />;

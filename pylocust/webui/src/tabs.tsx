@@ -4,13 +4,14 @@ import { safeAddress } from "./address";
 import { usePoll, useTimeline } from "./api";
 import { Entries, type TableAnswer } from "./entries";
 import { bytes, short } from "./format";
+import { reasonsText } from "./health";
 import { useMemory } from "./memory";
 import { allPercentiles, PercentileChoices } from "./percentiles";
 import { Requests } from "./sections";
 import { type Column, DataTable } from "./table";
 import { TimeCharts } from "./timecharts";
 import type { Timeline } from "./timeline";
-import type { ExtendedTable, Generator, PageArgs, Statistics, WorkerNode } from "./types";
+import type { ExtendedTable, Generator, Health, PageArgs, Statistics, WorkerNode } from "./types";
 
 export function StatisticsTab({ configured, everyMs, turn }: { configured: number[]; everyMs: number; turn: number }) {
   const [chosen, togglePercentile] = useMemory("percentiles", []);
@@ -71,7 +72,7 @@ export function LogsTab({ turn }: { turn: number }) {
   );
 }
 
-type SeenWorker = WorkerNode & { seen: number | undefined };
+type SeenWorker = WorkerNode & { seen: number | undefined; health: Partial<Health> };
 
 function seenText(seconds: number): string {
   return seconds <= 1 ? "now" : seconds < 120 ? `${seconds} s ago` : `${Math.floor(seconds / 60)} min ago`;
@@ -87,13 +88,29 @@ const WORKERS: Column<SeenWorker>[] = [
   },
   { key: "users", title: "# Users", value: (row) => row.user_count },
   { key: "cpu", title: "CPU", value: (row) => row.cpu_usage, show: (row) => <span className={row.cpu_usage > 90 ? "bad" : undefined}>{short(row.cpu_usage)} %</span> },
+  {
+    key: "lag",
+    title: "Lag",
+    value: (row) => row.health.lag_ms ?? 0,
+    show: (row) =>
+      row.health.lag_ms === undefined ? (
+        "–"
+      ) : (
+        <span className={row.health.is_lagging ? "bad" : undefined} title={reasonsText(row.health.reasons ?? [])}>
+          {short(row.health.lag_ms)} ms
+        </span>
+      ),
+  },
   { key: "memory", title: "Memory", value: (row) => row.memory_usage, show: (row) => bytes(row.memory_usage) },
   { key: "seen", title: "Last seen", value: (row) => row.seen ?? 0, show: (row) => (row.seen === undefined ? "–" : seenText(row.seen)) },
 ];
 const NO_WORKERS: WorkerNode[] = [];
 
 export function WorkersTab({ report, generator }: { report: Statistics | null; generator: Generator | null }) {
-  const rows = (report?.workers ?? NO_WORKERS).map((row) => ({ ...row, seen: generator?.workers?.[row.id]?.last_seen_s }));
+  const rows = (report?.workers ?? NO_WORKERS).map((row) => {
+    const told = generator?.workers?.[row.id];
+    return { ...row, seen: told?.last_seen_s, health: told ?? {} };
+  });
   return <DataTable label="Workers" columns={WORKERS} rows={rows} rowKey={(row) => row.id} empty="No worker has connected." />;
 }
 

@@ -74,11 +74,19 @@ export interface Ratios {
   total: Record<string, RatioNode>;
 }
 
-export interface Generator {
+/** How a process copes that makes load, in its last seconds. */
+export interface Health {
   cpu_usage: number;
-  memory_usage: number;
   lag_ms: number;
-  workers?: Record<string, { last_seen_s: number }>;
+  is_lagging?: boolean;
+  /** delay, busy, starved */
+  reasons?: string[];
+}
+
+export interface Generator extends Health {
+  memory_usage: number;
+  workers?: Record<string, { last_seen_s: number } & Partial<Health>>;
+  whole_test?: { seconds: number; lagging_seconds: number; left_out_requests: number };
   test: { host: string; num_users: number | null; spawn_rate: number | null };
 }
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import calls
 import growth
 import half
 from certs import make_certs
@@ -211,6 +212,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "users": growth.users,
     "names": growth.names,
     "bodies": growth.bodies,
+    "calls": calls.calls,
     "headers": growth.headers,
     "cookies": growth.cookies,
     "memory": Bench.memory,

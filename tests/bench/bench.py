@@ -19,6 +19,7 @@ from typing import Any
 import calls
 import growth
 import half
+import http2
 from certs import make_certs
 from contenders import PEERS, contenders, locust_like
 from engines import cload_command, oracle_command
@@ -209,6 +210,7 @@ class Bench:
 PARTS: dict[str, Callable[[Bench], Any]] = {
     "http": Bench.http,
     "https": Bench.https,
+    "http2": http2.http2,
     "users": growth.users,
     "names": growth.names,
     "bodies": growth.bodies,

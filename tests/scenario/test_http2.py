@@ -105,6 +105,9 @@ def test_server_that_says_goodbye(engine: Engine, nginx: Nginx, certs: Certs) ->
 
 WHICH = """
 from locust import FastHttpUser, HttpUser, constant, task
+from locust.runners import LocalRunner
+
+asked = set()
 
 
 class Asked(HttpUser):
@@ -113,6 +116,9 @@ class Asked(HttpUser):
     @task
     def ask(self):
         print(type(self).__name__, self.client.get("/hello").http_version, flush=True)
+        asked.add(type(self))
+        if len(asked) == 3 and isinstance(self.environment.runner, LocalRunner):
+            self.environment.runner.quit()
 
 
 class Unwilling(Asked):
@@ -137,7 +143,7 @@ def test_where_it_is_said(engine: Engine, nginx: Nginx, target: Target) -> None:
         ("old server", ["--http2"], {}, target.url),
         ("processes", ["--http2", "--processes", "1"], {}, nginx.h2c_url),
     ):
-        result = engine.load(file, *args, host=url, users=3, run_time="1s", env=env)
+        result = engine.load(file, *args, host=url, users=3, run_time="4s" if "--processes" in args else "20s", env=env)
         shown[key] = set(result.stdout.splitlines())
         if key in ("option", "old server"):
             assert result.code == (1 if key == "option" else 0), str(result)

@@ -7,8 +7,7 @@
 #include "stats_entry.h"
 
 #include "base/alloc.h"
-#include "rpc/message.h"
-#include "rpc/report.h"
+#include "rpc/node.h"
 
 /* Messages taken in a row before others get their turn. */
 #define RECEIVE_BURST 64
@@ -162,10 +161,10 @@ channel_send(struct channel_object *self, PyObject *args)
     }
     struct lc_error error = {0};
     int err = lc_channel_send(self->core, to, (struct lc_str){frame.buf, (size_t)frame.len}, &error);
-    if (err < 0 && err != LCE_LIMIT) {
+    if (err < 0 && err != LCE_LIMIT && err != LCE_NOTFOUND) {
         raise_system(err, &error);
     } else if (cload_hub_kick(self->hub) == 0) {
-        result = PyBool_FromLong(err == 0);
+        result = err == LCE_NOTFOUND ? Py_NewRef(Py_None) : PyBool_FromLong(err == 0);
     }
 out:
     PyBuffer_Release(&frame);
@@ -241,7 +240,8 @@ get_port(struct channel_object *self, void *Py_UNUSED(closure))
 
 static PyMethodDef channel_methods[] = {
     {"send", (PyCFunction)channel_send, METH_VARARGS,
-     PyDoc_STR("send(frame, to=None)\n\nSends or queues; False: the queue is full.")},
+     PyDoc_STR(
+         "send(frame, to=None)\n\nSends or queues. False: the queue is full; None: nobody of that name is there.")},
     {"recv", (PyCFunction)channel_recv, METH_NOARGS,
      PyDoc_STR("recv()\n\nWaits for a message: identity of the sender, and the frame (empty if it had several). "
                "ConnectionRefusedError: somebody was refused; the channel goes on.")},
@@ -339,27 +339,10 @@ peek_message(PyObject *module, PyObject *frame)
 
 /* The value of a key in a packed map; NULL without an exception if it is not there. */
 static PyObject *
-find_value(struct cload_state *state, struct lc_str data, struct lc_str name)
+find_value(struct cload_state *state, struct lc_str data, const char *name)
 {
-    struct lc_pack_reader reader = lc_pack_reader_from(data);
-    struct lc_pack_item head;
-    if (lc_pack_read(&reader, &head) < 0 || head.kind != LCORE_PACK_MAP) {
-        return NULL;
-    }
-    for (uint32_t i = 0; i < head.count; i++) {
-        struct lc_pack_reader ahead = reader;
-        struct lc_pack_item key;
-        if (lc_pack_read(&ahead, &key) < 0) {
-            return NULL;
-        }
-        if (key.kind == LCORE_PACK_STR && lc_str_equal(key.bytes, name)) {
-            return cload_unpack(state, &ahead);
-        }
-        if (lc_pack_skip(&reader) < 0 || lc_pack_skip(&reader) < 0) {
-            return NULL;
-        }
-    }
-    return NULL;
+    struct lc_pack_reader reader;
+    return lc__node_find(data, name, &reader) ? cload_unpack(state, &reader) : NULL;
 }
 
 static PyObject *
@@ -377,7 +360,7 @@ merge_report(PyObject *module, PyObject *args)
     }
     int err = lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message);
     if (err == 0) {
-        result = find_value(cload_state_of_module(module), message.data, LCORE_STR("user_classes_count"));
+        result = find_value(cload_state_of_module(module), message.data, "user_classes_count");
         err = result == NULL ? LCE_FORMAT : 0;
     }
     if (err == 0) {
@@ -392,6 +375,42 @@ merge_report(PyObject *module, PyObject *args)
 out:
     PyBuffer_Release(&view);
     return result;
+}
+
+static PyObject *
+write_report(PyObject *module, PyObject *stats)
+{
+    struct lc_stats *core = cload__stats_get(stats);
+    if (core == NULL) {
+        return NULL;
+    }
+    PyObject *result = NULL;
+    struct lc_buffer data = {0}, frame = {0};
+    int err = lc_pack_map(&data, LCORE_REPORT_KEYS + 1);
+    err = err < 0 ? err : lc_report_write(&data, core);
+    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("user_classes_count"));
+    err = err < 0 ? err : lc_pack_map(&data, 0);
+    err = err < 0 ? err : lc__node_frame(&frame, "stats", (struct lc_str){data.data, data.len}, LCORE_STR(""));
+    result = err < 0 ? cload_raise(err, NULL) : PyBytes_FromStringAndSize(frame.data, (Py_ssize_t)frame.len);
+    lc_buffer_fini(&data);
+    lc_buffer_fini(&frame);
+    return result;
+}
+
+static PyObject *
+report_number(PyObject *module, PyObject *frame)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    struct lc_message message;
+    uint64_t number = 0;
+    if (lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message) == 0) {
+        lc__node_find_count(message.data, LCORE_REPORT_NUMBER_KEY, &number);
+    }
+    PyBuffer_Release(&view);
+    return PyLong_FromUnsignedLongLong(number);
 }
 
 static PyObject *
@@ -430,6 +449,10 @@ static PyMethodDef rpc_methods[] = {
      PyDoc_STR(
          "merge_report(stats, frame) -> user_classes_count\n\nAdds the report of a stats message. ValueError: it is "
          "none, and nothing was added.")},
+    {"write_report", write_report, METH_O,
+     PyDoc_STR("write_report(stats) -> bytes\n\nA stats message with all that was counted, for merge_report().")},
+    {"report_number", report_number, METH_O,
+     PyDoc_STR("report_number(frame) -> int\n\nThe number of a stats message between nodes of ours; 0: it has none.")},
     {"set_rpc_helpers", set_rpc_helpers, METH_O,
      PyDoc_STR("set_rpc_helpers(helpers)\n\nGives the object that turns rare values into what a message can hold.")},
     {"end_rpc", end_rpc, METH_NOARGS,

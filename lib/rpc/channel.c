@@ -329,7 +329,8 @@ lc_channel_listen(struct lc_rpc *rpc, const struct lc_channel_options *options, 
     format_endpoint(endpoint, sizeof(endpoint), options->host, options->port);
     size_t len = sizeof(endpoint);
     /* Handover: a worker whose connection broke without the kernel noticing comes back under its name at once. */
-    if (set_option(channel, ZMQ_ROUTER_HANDOVER, 1) < 0 || zmq_bind(channel->socket, endpoint) < 0 ||
+    if (set_option(channel, ZMQ_ROUTER_HANDOVER, 1) < 0 || set_option(channel, ZMQ_ROUTER_MANDATORY, 1) < 0 ||
+        zmq_bind(channel->socket, endpoint) < 0 ||
         zmq_getsockopt(channel->socket, ZMQ_LAST_ENDPOINT, endpoint, &len) < 0) {
         err = fail(error, endpoint);
         channel_drop(channel);
@@ -400,9 +401,10 @@ lc_channel_send(struct lc_channel *channel, struct lc_str to, struct lc_str fram
         sent = zmq_send(channel->socket, frame.data, frame.len, ZMQ_DONTWAIT);
     } while (sent < 0 && zmq_errno() == EINTR);
 out:;
-    int err = sent >= 0               ? 0
-              : zmq_errno() == EAGAIN ? lc_error_set(error, LCE_LIMIT, "the queue is full")
-                                      : fail(error, "send");
+    int err = sent >= 0                     ? 0
+              : zmq_errno() == EAGAIN       ? lc_error_set(error, LCE_LIMIT, "the queue is full")
+              : zmq_errno() == EHOSTUNREACH ? lc_error_set(error, LCE_NOTFOUND, "nobody of that name is connected")
+                                            : fail(error, "send");
     if (!channel->is_dirty && has_message(channel)) {
         call_soon(channel);
     }

@@ -50,7 +50,7 @@ void lc_channel_free(struct lc_channel *channel);
 int lc_channel_port(const struct lc_channel *channel);
 
 /* 0: sent or queued. LCE_LIMIT: the queue is full, try later. LCE_SYSTEM. A listening channel needs `to`, the identity
- * of the receiver; a message for one that is not there is dropped. */
+ * of the receiver; LCE_NOTFOUND: that is not connected, and the message is dropped. */
 int lc_channel_send(struct lc_channel *channel, struct lc_str to, struct lc_str frame, struct lc_error *error);
 
 struct lc_frame {

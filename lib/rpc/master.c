@@ -22,6 +22,8 @@
 #define COUNTS_S 1
 #define LAST_REPORT_S 5
 #define STOP_S 60
+/* Strangers may send as much as they like; what is said of it is not to fill disks. */
+#define STRANGERS_PER_LINE 10000
 
 enum node_state { GONE, READY, SPAWNING, RUNNING, MISSING };
 
@@ -60,6 +62,7 @@ struct lc_master {
     bool is_quitting;
     bool is_complete_due; /* the ramp is over, but not all workers have said so */
     int64_t step_ns;
+    uint64_t strange_messages;
     double job_unix_s; /* time stamps of spawn messages grow, also where the clock does not */
     uint32_t *sent;    /* scratch for counts */
     struct lc_timer tick, dispatch_timer, run_timer, counts_timer, end_timer;
@@ -167,7 +170,8 @@ send_to(struct lc_master *master, struct lc_str id, const char *type, const stru
 {
     struct lc_error error;
     struct lc_str packed = data == NULL ? (struct lc_str){0} : (struct lc_str){data->data, data->len};
-    if (lc__node_send(master->channel, id, type, packed, id, &error) < 0) {
+    int err = lc__node_send(master->channel, id, type, packed, id, &error);
+    if (err < 0 && err != LCE_NOTFOUND) {
         say(master, "%s to %.*s could not be sent: %s", type, (int)id.len, id.data, error.text);
     }
 }
@@ -747,8 +751,9 @@ on_channel(struct lc_channel *channel, void *arg)
             say(master, "a message of %.*s is not understood; it is told to reconnect", (int)frame.from.len,
                 frame.from.data);
             send_to(master, frame.from, "reconnect", NULL);
-        } else {
-            say(master, "somebody who is no worker sent what is no message");
+        } else if (master->strange_messages++ % STRANGERS_PER_LINE == 0) {
+            say(master, "somebody who is no worker sent what is no message (%llu so far)",
+                (unsigned long long)master->strange_messages);
         }
         check_ended(master);
     }
@@ -766,11 +771,15 @@ on_tick(struct lc_timer *timer)
         if (node->state == GONE) {
             continue;
         }
+        /* Who is overdue and not even connected will not come in time. */
+        bool is_lost = master->options.is_rebalancing && node->liveness < LIVENESS && is_present(node) &&
+                       lc__node_send(master->channel, id_of(node), "heartbeat", (struct lc_str){0}, id_of(node),
+                                     NULL) == LCE_NOTFOUND;
         if (node->liveness < FORGOTTEN) {
             say(master, "%s did not come back and is forgotten", node->id);
             node->state = GONE;
             remove_from_dispatch(master, node);
-        } else if (node->liveness < 0 && node->state != MISSING) {
+        } else if ((is_lost || node->liveness < 0) && node->state != MISSING) {
             say(master,
                 "%s failed to send heartbeats, setting state to missing. Its last report came %.1f s ago; what it "
                 "measured since is not in the totals",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,43 @@ logger = logging.getLogger("locust.runners")
 # which put the key into their heartbeats.
 REGISTER = "cload_register"
 OWN_KEY = "cload"
+# In an ack: this master goes on with the test that the worker is in, so its users stay.
+KEEP_KEY = "cload_keep"
+# The number of a report between nodes of our own, and in a master's heartbeat up to where it has them all. A worker
+# sends its reports again until they are confirmed, so none is lost with a connection or a master.
+NUMBER_KEY = "cload_report"
+# Reports that may be missing among later ones before they are given up.
+_MOST_EARLY = 32
+
+
+def secret_of(environment: Environment) -> str | None:
+    """What a master and its workers have to know of each other; None: nothing, as with Locust."""
+    secret = getattr(environment.parsed_options, "master_secret", None) or os.getenv("LOCUST_MASTER_SECRET")
+    return secret or None
+
+
+class Taken:
+    """Which reports of a worker were taken (lib/rpc/taken.h)."""
+
+    def __init__(self, last: int = 0, early: list[int] | None = None) -> None:
+        # This one and all before, and those that came before others.
+        self.last = last
+        self.early = set(early or ())
+
+    def note(self, number: int) -> bool:
+        """Whether a report is new, and notes that it was taken."""
+        if not self.last and not self.early:
+            self.last = number
+            return True
+        if number <= self.last or number in self.early:
+            return False
+        self.early.add(number)
+        if len(self.early) > _MOST_EARLY:
+            self.last = min(self.early)
+        while self.last + 1 in self.early:
+            self.last += 1
+        self.early = {early for early in self.early if early > self.last}
+        return True
 
 
 class DistributedRunner(Runner):

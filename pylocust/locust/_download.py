@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ import gevent
 from . import __version__, argument_parser
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Client, Message
+from .rpc.zmqrpc import RPCRefusedError
 
 _LONGEST_WAIT = 300.0
 _FIRST_NOTICE = 10.0
@@ -26,20 +28,34 @@ def _fail(message: str) -> NoReturn:
     sys.exit(1)
 
 
-def _ask(client: Client, identity: str, address: str) -> Message:
+def _ask(connect: Callable[[], Client], identity: str, address: str) -> Message:
     """Asks once a second until there is an answer."""
     begin = time.monotonic()
     next_notice = _FIRST_NOTICE
-    while (waited := time.monotonic() - begin) < _LONGEST_WAIT:
-        if waited >= next_notice:
-            next_notice += _NOTICE_INTERVAL
-            sys.stderr.write(f"Waiting for the master at {address} to send the locustfile\n")
-        client.send(Message("locustfile", {"version": __version__}, identity))
-        with gevent.Timeout(1, False):
-            while True:
-                message = client.recv()
-                if message.type == "locustfile":
-                    return message
+    refusal = ""
+    client = connect()
+    try:
+        while (waited := time.monotonic() - begin) < _LONGEST_WAIT:
+            if waited >= next_notice:
+                next_notice += _NOTICE_INTERVAL
+                sys.stderr.write(f"Waiting for the master at {address} to send the locustfile\n")
+            try:
+                client.send(Message("locustfile", {"version": __version__}, identity))
+                with gevent.Timeout(1, False):
+                    while True:
+                        message = client.recv()
+                        if message.type == "locustfile":
+                            return message
+            except RPCRefusedError as error:
+                if str(error) != refusal:
+                    refusal = str(error)
+                    sys.stderr.write(f"The master at {address}: {refusal}. Trying again\n")
+                gevent.sleep(1)
+                # That end of the connection may have given up for good; another master may have the right secret.
+                client.close()
+                client = connect()
+    finally:
+        client.close()
     _fail(f"The master at {address} sent no locustfile within {_LONGEST_WAIT:.0f} seconds")
 
 
@@ -54,16 +70,19 @@ def _save(entry: dict[str, Any]) -> str:
     return path
 
 
-def download_locustfiles_from_master(master_host: str, master_port: int) -> list[str]:
-    """Paths of the master's files in the temporary folder. Ends the process if there are none."""
+def download_locustfiles_from_master(
+    master_host: str, master_port: int, secret: str | None = None, is_refusing_code: bool = False
+) -> list[str]:
+    """Paths of the master's files in the temporary folder. Ends the process if there are none, or if this worker is
+    not to run code of its master's."""
+    if is_refusing_code:
+        _fail(
+            "This worker takes no code from a master (--refuse-code): give it its locustfile with -f instead of '-f -'"
+        )
     identity = f"{socket.gethostname()}_download_locustfile_{uuid4().hex}"
     address = f"{master_host}:{master_port}"
     try:
-        client = Client(master_host, master_port, identity)
-        try:
-            data = _ask(client, identity, address).data
-        finally:
-            client.close()
+        data = _ask(lambda: Client(master_host, master_port, identity, secret), identity, address).data
         if data.get("error"):
             _fail(f"The master at {address} has no locustfile for workers: {data['error']}")
         return [

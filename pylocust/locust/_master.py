@@ -13,10 +13,13 @@ import _cload
 import gevent
 
 from . import __version__, runners
-from ._distributed import OWN_KEY, REGISTER, DistributedRunner
+from ._distributed import KEEP_KEY, NUMBER_KEY, OWN_KEY, REGISTER, DistributedRunner, Taken, secret_of
 from ._generator import WIRE_KEY
+from ._resume import KeptRun
+from ._state import StateError
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
+from .rpc.zmqrpc import RPCRefusedError, Server
 from .runners import (
     STATE_INIT,
     STATE_MISSING,
@@ -41,6 +44,9 @@ _REPORT_KEYS = ("stats", "stats_total", "errors", "user_classes_count", "user_co
 # Seconds a worker has beyond its stop timeout to send its last report.
 _LAST_REPORT_WAIT = 5.0
 _REGISTER_PAUSE = 2.0
+_STRANGERS_PAUSE = 30.0
+# Options that are nobody else's business.
+_KEPT_OPTIONS = ("master_secret", "master_state")
 
 
 def _wait_after_ramp_up() -> float:
@@ -70,13 +76,23 @@ class MasterRunner(DistributedRunner):
         self.clients = WorkerNodes()
         self._indexes: dict[str, int] = {}
         self._asked_to_register: dict[str, float] = {}
+        self._taken: dict[str, Taken] = {}
+        # When workers were heard of last, when they reported last, and how many requests a second that was.
+        self._heard: dict[str, float] = {}
+        self._reports: dict[str, tuple[float, float]] = {}
+        # What is missing in the totals: seconds, and about how many requests, by worker.
+        self.lost_reports: dict[str, tuple[float, float]] = {}
+        self._strange_messages = 0
+        self._strangers_due = 0.0
         # Grows with each ramp: one that was replaced sees it and ends.
         self._ramp = 0
         try:
-            self.server = rpc.Server(master_bind_host, master_bind_port)
+            self.server = self._listen()
         except RPCError as error:
             logger.error("Cannot listen for workers on %s:%s: %s", master_bind_host, master_bind_port, error)
             sys.exit(1)
+        self._say_who_can_join()
+        self._kept = self._open_state()
         reports = environment.events.worker_report
         reports.add_listener(self._on_worker_report)
         # That of the statistics, which was registered last but one, and this one.
@@ -84,6 +100,42 @@ class MasterRunner(DistributedRunner):
         environment.events.quitting.add_listener(self._on_quitting)
         self._spawn_own(self.heartbeat_worker)
         self._spawn_own(self.client_listener)
+
+    def _listen(self) -> Server:
+        # Looked up in the module: programs and tests put classes of their own there, which know of no secret.
+        secret = secret_of(self.environment)
+        more = (secret,) if secret else ()
+        return rpc.Server(self.master_bind_host, self.master_bind_port, *more)
+
+    def _say_who_can_join(self) -> None:
+        host = self.master_bind_host
+        where = "all interfaces" if host in ("*", "0.0.0.0", "::") else host
+        who = (
+            "messages are encrypted, and only who knows the secret can join"
+            if secret_of(self.environment)
+            else "whoever can reach that can join (--master-secret changes it)"
+        )
+        logger.info("Listening for workers on %s, port %d: %s", where, self.server.port, who)
+
+    def _open_state(self) -> KeptRun | None:
+        path = getattr(self.environment.parsed_options, "master_state", None)
+        if not path:
+            return None
+        try:
+            return KeptRun(path, self)
+        except StateError as error:
+            logger.error("%s", error)
+            sys.exit(1)
+
+    def resume(self) -> float | None:
+        """Goes on with a run that another process began, if --master-state has one: seconds since its begin."""
+        if self._kept is None or not self._kept.has_run:
+            return None
+        logger.info("Going on with the test that began %.0f s ago", self._kept.elapsed)
+        self.update_state(STATE_SPAWNING)
+        self.environment.events.test_start.fire(environment=self.environment)
+        self._spawn_aside(self._kept.resume)
+        return self._kept.elapsed
 
     @property
     def user_count(self) -> int:
@@ -154,6 +206,8 @@ class MasterRunner(DistributedRunner):
             "Sending spawn jobs of %d users at %.2f spawn rate to %d workers", user_count, spawn_rate, len(workers)
         )
         self.update_state(STATE_SPAWNING)
+        if self._kept is not None:
+            self._kept.note_target()
         self._users_dispatcher.new_dispatch(user_count, spawn_rate, user_classes)
         self._follow_dispatcher()
 
@@ -161,7 +215,10 @@ class MasterRunner(DistributedRunner):
         for node in workers:
             node.cpu_warning_emitted = False
         self._users_dispatcher = None
+        self.lost_reports = {}
         self._begin_run()
+        if self._kept is not None:
+            self._kept.begin()
 
     def _follow_dispatcher(self) -> None:
         """Sends what each step of the dispatcher says, until it is done or another ramp has begun."""
@@ -194,6 +251,8 @@ class MasterRunner(DistributedRunner):
         total = sum(self.target_user_classes_count.values())
         self.environment.events.spawning_complete.fire(user_count=total)
         self.spawning_completed = True
+        if self._kept is not None:
+            self._kept.note_target()
         for node in self._present():
             self._send("spawning_complete", {"user_count": total}, node.id)
         logger.info("All users spawned: %s", _format_user_classes_count_for_log(self.reported_user_classes_count))
@@ -203,6 +262,8 @@ class MasterRunner(DistributedRunner):
         options = vars(self.environment.parsed_options) if self.environment.parsed_options else {}
         forwarded = {}
         for name, value in options.items():
+            if name in _KEPT_OPTIONS:
+                continue
             try:
                 Message("", value, "").serialize()
             except (TypeError, ValueError, OverflowError) as error:
@@ -260,8 +321,20 @@ class MasterRunner(DistributedRunner):
                 logger.warning("Workers still report %d users; the test is over all the same", self.user_count)
         self.generator.end()
         self.cpu_log_warning()
+        if send_stop_to_client:
+            self._say_what_was_lost()
         environment.events.test_stop.fire(environment=environment)
         self.check_stopped()
+        if self._kept is not None:
+            self._kept.end()
+
+    def _say_what_was_lost(self) -> None:
+        if self.lost_reports:
+            logger.warning(
+                "The totals lack what %d workers measured after their last reports: about %d requests",
+                len(self.lost_reports),
+                sum(requests for _, requests in self.lost_reports.values()),
+            )
 
     def check_stopped(self) -> None:
         """Ends the stopping once all workers have."""
@@ -283,8 +356,11 @@ class MasterRunner(DistributedRunner):
         if late:
             logger.warning("No last report came from %s: what they measured since the one before is missing", late)
             for client_id in late:
+                self._note_loss(client_id)
                 del self.clients[client_id]
         self.generator.close()
+        self._say_what_was_lost()
+        self.lost_reports = {}
         self.greenlet.kill(block=True)
 
     def _on_quitting(self, environment: Environment, **_kwargs: Any) -> None:
@@ -297,12 +373,15 @@ class MasterRunner(DistributedRunner):
         while True:
             try:
                 sender, message = self.server.recv_from_client()
+            except RPCRefusedError as error:
+                logger.error("%s", error)
+                continue
             except RPCReceiveError as error:
                 if error.addr in self.clients:
                     logger.error("%s; telling %s to reconnect", error, error.addr)
                     self._send("reconnect", None, error.addr)
                 else:
-                    logger.error("%s, from %r, who is no worker", error, error.addr)
+                    self._note_stranger(error)
                 continue
             except RPCError as error:
                 if not self.connection_broken:
@@ -313,6 +392,16 @@ class MasterRunner(DistributedRunner):
             message.node_id = sender
             self._take(message)
             self.check_stopped()
+
+    def _note_stranger(self, error: RPCReceiveError) -> None:
+        """Said now and then, for strangers may send as much as they like."""
+        self._strange_messages += 1
+        now = time.monotonic()
+        if now >= self._strangers_due:
+            self._strangers_due = now + _STRANGERS_PAUSE
+            logger.error(
+                "%s, from %.100r, who is no worker (%d such messages so far)", error, error.addr, self._strange_messages
+            )
 
     def _on_client_ready_message(self, message: Message) -> None:
         client_id = message.node_id
@@ -329,7 +418,12 @@ class MasterRunner(DistributedRunner):
                 __version__,
             )
         index = self.get_worker_index(client_id)
-        self._send("ack", {"index": index}, client_id)
+        ack = {"index": index, OWN_KEY: 1}
+        if self._kept is not None and self._kept.is_awaited(client_id):
+            # It was running before this process was: its next heartbeat lists it again.
+            self._send("ack", ack | {KEEP_KEY: True}, client_id)
+            return
+        self._send("ack", ack, client_id)
         self.environment.events.worker_connect.fire(client_id=client_id)
         node = WorkerNode(client_id, heartbeat_liveness=runners.HEARTBEAT_LIVENESS)
         self.clients[client_id] = node
@@ -355,6 +449,7 @@ class MasterRunner(DistributedRunner):
             return
         state, cpu_usage, memory_usage = data["state"], data["current_cpu_usage"], data.get("current_memory_usage", 0)
         node.heartbeat = runners.HEARTBEAT_LIVENESS
+        self._heard[node.id] = time.monotonic()
         was_missing = node.state == STATE_MISSING
         node.state = state
         node.cpu_usage = cpu_usage
@@ -369,8 +464,10 @@ class MasterRunner(DistributedRunner):
                 runners.CPU_WARNING_THRESHOLD,
             )
         self.environment.events.heartbeat_sent.fire(client_id=node.id, timestamp=time.time())
-        self._send("heartbeat", None, node.id)
+        taken = self._taken.get(node.id) if OWN_KEY in data else None
+        self._send("heartbeat", {NUMBER_KEY: taken.last} if taken else None, node.id)
         if was_missing:
+            self.lost_reports.pop(node.id, None)
             logger.info("Worker %s is back, in state %s", node.id, state)
             self._add_to_dispatch(node)
 
@@ -394,17 +491,44 @@ class MasterRunner(DistributedRunner):
         return node
 
     def _on_stats_message(self, message: Message) -> None:
+        frame = message.unread_frame
+        number = _cload.report_number(frame) if frame is not None else message.data.get(NUMBER_KEY)
+        if number and not self._taken.setdefault(message.node_id, Taken()).note(number):
+            return  # sent again, because the confirmation was late
         hook = self.environment.events.worker_report
-        if message.unread_frame is not None and hook._handlers == self._own_report_listeners:
+        before = self.stats.total.num_requests
+        if frame is not None and hook._handlers == self._own_report_listeners:
             # Nobody else listens, so no dictionaries need to be built.
-            counts = _cload.merge_report(self.stats, message.unread_frame)
+            counts = _cload.merge_report(self.stats, frame)
             self._note_users(message.node_id, counts)
+        else:
+            missing = [key for key in _REPORT_KEYS if key not in message.data]
+            if missing:
+                logger.error("The report of %s lacks %s", message.node_id, missing)
+                return
+            hook.fire(client_id=message.node_id, data=message.data)
+        self._note_report(message.node_id, self.stats.total.num_requests - before)
+        if self._kept is not None:
+            self._kept.note_report(message.node_id, number or 0, frame or message.serialize())
+
+    def _note_report(self, client_id: str, requests: int) -> None:
+        now = time.monotonic()
+        before, _ = self._reports.get(client_id, (now - runners.WORKER_REPORT_INTERVAL, 0.0))
+        self._reports[client_id] = (now, requests / max(now - before, 0.1))
+
+    def _note_loss(self, client_id: str) -> None:
+        """A worker is not there any more: what it measured since its last report is missing."""
+        if self.state not in (STATE_SPAWNING, STATE_RUNNING, STATE_STOPPING) or client_id not in self._reports:
             return
-        missing = [key for key in _REPORT_KEYS if key not in message.data]
-        if missing:
-            logger.error("The report of %s lacks %s", message.node_id, missing)
-            return
-        self.environment.events.worker_report.fire(client_id=message.node_id, data=message.data)
+        reported, rate = self._reports[client_id]
+        # It lived until some moment between its last heartbeat and the next one.
+        seconds = max(0.0, self._heard.get(client_id, reported) - reported) + runners.HEARTBEAT_INTERVAL / 2
+        self.lost_reports[client_id] = (seconds, rate * seconds)
+        logger.warning(
+            "What %s measured after its last report is not in the totals: %.1f s, about %d requests",
+            client_id,
+            *self.lost_reports[client_id],
+        )
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
         self._note_users(client_id, data["user_classes_count"])
@@ -418,6 +542,8 @@ class MasterRunner(DistributedRunner):
 
     def _on_exception_message(self, message: Message) -> None:
         self.log_exception(message.node_id, message.data["msg"], message.data["traceback"])
+        if self._kept is not None:
+            self._kept.note_exception(message)
 
     def _on_logs_message(self, message: Message) -> None:
         self.environment.update_worker_logs(message.data)
@@ -467,15 +593,27 @@ class MasterRunner(DistributedRunner):
             if self.connection_broken:
                 self.reset_connection()
                 continue
+            if self._kept is not None:
+                self._kept.tick()
             for node in list(self.clients.all):
                 if node.heartbeat < runners.HEARTBEAT_DEAD_INTERNAL:
                     self._forget(node)
-                elif node.heartbeat < 0 and node.state != STATE_MISSING:
+                elif node.state != STATE_MISSING and (node.heartbeat < 0 or self._is_lost(node)):
                     self._miss(node)
                 node.heartbeat -= 1
 
+    def _is_lost(self, node: WorkerNode) -> bool:
+        """Whether a worker that is overdue is not even connected: its users can be moved before more time is lost."""
+        if node.heartbeat >= runners.HEARTBEAT_LIVENESS or not self._is_rebalancing_enabled():
+            return False
+        try:
+            return self.server.send_to_client(Message("heartbeat", None, node.id)) is False
+        except RPCSendError:
+            return False
+
     def _miss(self, node: WorkerNode) -> None:
         logger.info("Worker %s failed to send heartbeat, setting state to missing.", node.id)
+        self._note_loss(node.id)
         node.state = STATE_MISSING
         node.user_classes_count = {}
         if self._is_rebalancing_enabled():
@@ -493,7 +631,7 @@ class MasterRunner(DistributedRunner):
         logger.info("Resetting the connection to the workers")
         try:
             self.server.close()
-            self.server = rpc.Server(self.master_bind_host, self.master_bind_port)
+            self.server = self._listen()
             self.connection_broken = False
         except RPCError as error:
             logger.error("%s", error)

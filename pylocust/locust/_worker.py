@@ -14,10 +14,11 @@ import gevent
 from gevent.event import Event
 
 from . import __version__, log, runners
-from ._distributed import OWN_KEY, DistributedRunner
+from ._distributed import KEEP_KEY, NUMBER_KEY, OWN_KEY, DistributedRunner, secret_of
 from ._generator import WIRE_KEY
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
+from .rpc.zmqrpc import Client, RPCRefusedError
 from .runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING
 
 if TYPE_CHECKING:
@@ -54,8 +55,12 @@ class WorkerRunner(DistributedRunner):
         self._acknowledged = Event()
         self._stopping: gevent.Greenlet[..., Any] | None = None
         self._has_quit = False
-        self._reset_pending = False
-        self.client = rpc.Client(master_host, master_port, self.client_id)
+        self._is_refused = False
+        # Whether the master confirms reports, and those that it has not: by their number, when they were sent and what.
+        self._is_own_master = False
+        self._last_number = 0
+        self._unconfirmed: dict[int, tuple[float, Message]] = {}
+        self.client = self._connect()
         self._spawn_own(self.worker)
         self.connect_to_master()
         self._spawn_own(self.heartbeat)
@@ -73,8 +78,11 @@ class WorkerRunner(DistributedRunner):
         raise NotImplementedError("a worker is started by its master")
 
     def _send(self, kind: str, data: Any = None) -> None:
+        self._send_message(Message(kind, data, self.client_id))
+
+    def _send_message(self, message: Message) -> None:
         try:
-            self.client.send(Message(kind, data, self.client_id))
+            self.client.send(message)
         except RPCSendError as error:
             logger.error("%s", error)
 
@@ -84,6 +92,12 @@ class WorkerRunner(DistributedRunner):
         self.client.send(Message(msg_type, data, self.client_id))
 
     # The master
+
+    def _connect(self) -> Client:
+        # Looked up in the module: programs and tests put classes of their own there, which know of no secret.
+        secret = secret_of(self.environment)
+        more = (secret,) if secret else ()
+        return rpc.Client(self.master_host, self.master_port, self.client_id, *more)
 
     def connect_to_master(self) -> None:
         """Announces this worker until the master has taken it; ``ConnectionError`` if it never does."""
@@ -100,6 +114,10 @@ class WorkerRunner(DistributedRunner):
         raise ConnectionError(f"the master at {self.master_host}:{self.master_port} does not answer")
 
     def _announce(self) -> None:
+        if self._is_refused:
+            # That end of the connection may have given up for good; another master may have the right secret.
+            self._is_refused = False
+            self.reset_connection()
         self._acknowledged.clear()
         self._send("client_ready", __version__)
 
@@ -108,6 +126,10 @@ class WorkerRunner(DistributedRunner):
         while True:
             try:
                 message = self.client.recv()
+            except RPCRefusedError as error:
+                logger.error("%s (%s:%s)", error, self.master_host, self.master_port)
+                self._is_refused = True
+                continue
             except RPCReceiveError as error:
                 logger.error("%s", error)
                 continue
@@ -119,12 +141,15 @@ class WorkerRunner(DistributedRunner):
             self._take(message)
 
     def _on_ack_message(self, message: Message) -> None:
-        if message.data is not None and "index" in message.data:
-            self.worker_index = message.data["index"]
+        data = message.data or {}
+        if "index" in data:
+            self.worker_index = data["index"]
+        self._is_own_master = OWN_KEY in data
         # The clock of a new master may be behind the one before.
         self.last_received_spawn_timestamp = 0.0
         self.last_heartbeat_timestamp = time.time()
-        if self.connected and not self._acknowledged.is_set() and self.worker_state != STATE_INIT:
+        is_listed_anew = self.connected and not self._acknowledged.is_set() and KEEP_KEY not in data
+        if is_listed_anew and self.worker_state != STATE_INIT:
             logger.info("The master lists this worker anew, so its users stop")
             self._begin_stop(is_announced=True)
         self._acknowledged.set()
@@ -175,6 +200,8 @@ class WorkerRunner(DistributedRunner):
         if unknown:
             raise ValueError(f"The master wants users of {unknown}, which this worker's locustfile does not have")
         if self.worker_state not in (STATE_RUNNING, STATE_SPAWNING):
+            # What is not confirmed now belongs to a test that the master has forgotten.
+            self._unconfirmed.clear()
             self._begin_run()
         self.worker_state = STATE_SPAWNING
         for user_class in self.user_classes:
@@ -238,7 +265,7 @@ class WorkerRunner(DistributedRunner):
         """Connects anew under the same name."""
         self.client.close()
         try:
-            self.client = rpc.Client(self.master_host, self.master_port, self.client_id)
+            self.client = self._connect()
         except RPCError as error:
             logger.error("%s", error)
 
@@ -267,9 +294,21 @@ class WorkerRunner(DistributedRunner):
 
     def _on_heartbeat_message(self, message: Message) -> None:
         self.last_heartbeat_timestamp = time.time()
+        if message.data:
+            self._confirm(message.data[NUMBER_KEY])
         self.environment.events.heartbeat_received.fire(
             client_id=message.node_id, timestamp=self.last_heartbeat_timestamp
         )
+
+    def _confirm(self, last: int) -> None:
+        """The master has the reports up to this one. Others that should be there are sent again."""
+        now = time.monotonic()
+        for number, (sent, report) in list(self._unconfirmed.items()):
+            if number <= last:
+                del self._unconfirmed[number]
+            elif now - sent > runners.WORKER_REPORT_INTERVAL:
+                self._unconfirmed[number] = (now, report)
+                self._send_message(report)
 
     def heartbeat_timeout_checker(self) -> None:
         """Ends this worker when its master is gone for good, and announces it to one that came in its place."""
@@ -300,8 +339,13 @@ class WorkerRunner(DistributedRunner):
 
     def _send_stats(self) -> None:
         data: dict[str, Any] = {}
+        report = Message("stats", data, self.client_id)
+        if self._is_own_master:
+            self._last_number += 1
+            data[NUMBER_KEY] = self._last_number
+            self._unconfirmed[self._last_number] = (time.monotonic(), report)
         self.environment.events.report_to_master.fire(client_id=self.client_id, data=data)
-        self._send("stats", data)
+        self._send_message(report)
 
     def _on_report_to_master(self, client_id: str, data: dict[str, Any]) -> None:
         data["user_classes_count"] = self.user_classes_count

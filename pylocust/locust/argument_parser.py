@@ -29,9 +29,10 @@ from .util.url import is_url
 PROGRAM = "cload"
 version = locust.__version__
 
-# From the weakest to the strongest.
-#: title of the options that Locust does not have
+# Title of the options that Locust does not have.
 CLOAD_GROUP = "cload options"
+
+# From the weakest to the strongest.
 DEFAULT_CONFIG_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 
 
@@ -304,6 +305,8 @@ def parse_locustfile_option(args: Sequence[str] | None = None) -> argparse.Names
     parser.add_argument("--master", action="store_true", env_var="LOCUST_MODE_MASTER")
     parser.add_argument("--master-host", default="127.0.0.1", env_var="LOCUST_MASTER_NODE_HOST")
     parser.add_argument("--master-port", type=int, default=5557, env_var="LOCUST_MASTER_NODE_PORT")
+    parser.add_argument("--master-secret", env_var="LOCUST_MASTER_SECRET")
+    parser.add_argument("--refuse-code", action="store_true", env_var="LOCUST_REFUSE_CODE")
     options: argparse.Namespace
     options, _ = parser.parse_known_args(args)
     if options.help or options.version:
@@ -318,7 +321,9 @@ def get_locustfiles_locally(options: argparse.Namespace) -> list[str]:
             _fail("'-' as locustfile means to get it from the master, and only works together with --worker")
         from ._download import download_locustfiles_from_master
 
-        return download_locustfiles_from_master(options.master_host, options.master_port)
+        return download_locustfiles_from_master(
+            options.master_host, options.master_port, options.master_secret, options.refuse_code
+        )
     return parse_locustfile_paths([path.strip() for path in options.locustfile.split(",")])
 
 
@@ -638,6 +643,25 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
         " trusted. Workers do as their master",
         **flag,
     )
+    option(
+        "--master-secret",
+        metavar="<text>",
+        env_var="LOCUST_MASTER_SECRET",
+        help="What a master and its workers have to know of each other: nobody else can join, and messages are"
+        " encrypted. Better given as environment variable, since others on the machine can read command lines",
+    )
+    option(
+        "--master-state",
+        metavar="<filename>",
+        env_var="LOCUST_MASTER_STATE",
+        help="Keep the master's run in this file. A master that was killed goes on with it when it is started again",
+    )
+    option(
+        "--refuse-code",
+        env_var="LOCUST_REFUSE_CODE",
+        help="On a worker: run no code that a master sends, so no '-f -'",
+        **flag,
+    )
 
     group = parser.add_argument_group("User classes")
     option(
@@ -670,6 +694,8 @@ def check_options(parser: LocustArgumentParser, options: argparse.Namespace) -> 
     """Rules that concern more than one option."""
     if options.stats_history_enabled and options.csv_prefix is None:
         parser.error("--csv-full-history has no file to write to without --csv")
+    if options.master_state and not options.master and options.processes is None:
+        parser.error("--master-state is for the master (--master)")
 
 
 def default_args_dict() -> dict[str, Any]:

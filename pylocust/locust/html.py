@@ -37,7 +37,7 @@ _MARKED_PERCENTILES = (0.5, 0.95, 0.99)
 # Where in a file name which option goes.
 _PLACEHOLDERS = {"{u}": "num_users", "{r}": "spawn_rate", "{t}": "run_time"}
 
-_HIDDEN_OPTIONS = {"tls_key", "tls_cert", "config", "html_file", "list_commands"}
+_HIDDEN_OPTIONS = {"tls_key", "tls_cert", "config", "html_file", "list_commands", "master_secret"}
 
 
 class ReportError(Exception):

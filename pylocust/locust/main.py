@@ -297,10 +297,11 @@ class TestRun:
                     logger.info("Starting web interface at %s", self.web_url)
                     environment.web_ui.start()
                     main_greenlet = environment.web_ui.greenlet
-                if options.headless or options.autostart:
-                    if options.master:
+                elapsed = self.runner.resume() if options.master else None
+                if elapsed is not None or options.headless or options.autostart:
+                    if options.master and elapsed is None:
                         self._wait_for_workers()
-                    self._start_test()
+                    self._start_test(elapsed)
             main_greenlet.join()
         except KeyboardInterrupt:
             logger.debug("Interrupted")
@@ -343,7 +344,8 @@ class TestRun:
         except ReportError as error:
             logger.error("The HTML report was not written: %s", error)
 
-    def _start_test(self) -> None:
+    def _start_test(self, elapsed: float | None) -> None:
+        """elapsed: seconds since the begin of a test that goes on already."""
         options, runner = self.options, self.runner
         if options.num_users is None:
             options.num_users = 1
@@ -351,15 +353,17 @@ class TestRun:
             options.spawn_rate = 1
         if self.environment.shape_class:
             # The run time is for the shape to read: it alone decides about the end.
-            runner.start_shape()
+            if elapsed is None:
+                runner.start_shape()
             try:
                 runner.shape_greenlet.join()
             finally:
                 self._end_of_test("Shape test completed")
             return
-        self.helpers.append(self._spawn(runner.start, options.num_users, options.spawn_rate))
+        if elapsed is None:
+            self.helpers.append(self._spawn(runner.start, options.num_users, options.spawn_rate))
         if options.run_time:
-            self._limit_run_time()
+            self._limit_run_time(elapsed or 0.0)
         else:
             logger.info("No run time limit set, use CTRL+C to interrupt")
 
@@ -379,9 +383,11 @@ class TestRun:
                 logger.log(level, "Waiting for workers to be ready, %d of %d connected", count, wanted)
             time.sleep(0.05)
 
-    def _limit_run_time(self) -> None:
+    def _limit_run_time(self, elapsed: float) -> None:
         logger.info("Run time limit set to %s seconds", self.options.run_time)
-        timer = gevent.spawn_later(self.options.run_time, self._end_of_test, "--run-time limit reached")
+        timer = gevent.spawn_later(
+            max(0.0, self.options.run_time - elapsed), self._end_of_test, "--run-time limit reached"
+        )
         timer.link_exception(self._log_failure)
 
     def _end_of_test(self, reason: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from engines import Engine, Result, parse_tables
 from servers import BUILD, Target
+from test_faults import wait_for_users
 from test_fleet import Fleet, fleet  # noqa: F401
 
 # Classes without tasks: the workers have them.
@@ -25,6 +26,7 @@ def on_init(environment, runner, **_):
         print("pong", msg.data, flush=True)
     runner.register_message("pong", on_pong)
     events.spawning_complete.add_listener(lambda **_: runner.send_message("ping", {1: [None, b"x"]}))
+    events.spawning_complete.add_listener(lambda **_: open(__file__ + ".spawned", "w").close())
 """
 FULL_SOURCE = """
 from locust import HttpUser, constant, task
@@ -88,7 +90,7 @@ def test_c_workers_under_a_master(
     master = engine if kind == "cload" else locust
     locustfile = master.locustfile(SOURCE)
     workers = [c_worker(fleet) for _ in range(2)]
-    result = fleet.master(master, locustfile, "--expect-workers", "2", "--host", target.url, "-u", "8")
+    result = fleet.master(master, locustfile, "--expect-workers", "2", "--host", target.url, "-u", "8", run_time="2s")
     assert result.code == 0, str(result)
     check_counts(result, target, before)
     assert "(8 total users)" in result.stderr
@@ -127,7 +129,7 @@ import gevent
 
 @events.test_start.add_listener
 def on_start(environment, **_):
-    gevent.spawn_later(1.5, again, environment)
+    gevent.spawn_later(1, again, environment)
 
 rounds = []
 def again(environment):
@@ -144,7 +146,9 @@ def again(environment):
 """
     )
     worker = c_worker(fleet)
-    result = fleet.master(engine, engine.locustfile(source), "--expect-workers", "1", "--host", target.url, "-u", "4")
+    result = fleet.master(
+        engine, engine.locustfile(source), "--expect-workers", "1", "--host", target.url, "-u", "4", run_time="3s"
+    )
     assert result.code == 0 and "rows True" in result.stdout, str(result)
     assert "(4 total users)" in result.stderr and "(3 total users)" in result.stderr, str(result)
     ended = fleet.end(worker)
@@ -155,12 +159,12 @@ def test_a_c_worker_and_sigterm(fleet: Fleet, engine: Engine, target: Target) ->
     """DST-22: it reports once more and takes leave."""
     before = target.counters()["requests"]
     worker = c_worker(fleet)
+    locustfile = engine.locustfile(SOURCE)
 
     def terminate(process: "subprocess.Popen[str]") -> None:
-        time.sleep(2.5)
+        wait_for_users(locustfile, 1)
         worker.terminate()
 
-    locustfile = engine.locustfile(SOURCE)
     result = fleet.master(
         engine, locustfile, "--expect-workers", "1", "--host", target.url, "-u", "4", during=terminate
     )

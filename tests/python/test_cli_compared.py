@@ -71,7 +71,10 @@ FILES = {
 # CSV files and options of ours; pylocust/README.md tells of them.
 OWN_FILES = ("_phases.csv", "_generator.csv")
 OWN_GROUP = "cload options"
-OWN_OPTIONS = ("http2", "http3", "phases", "percentiles", "exclude_lagging")
+OWN_OPTIONS = (
+    *("http2", "http3", "phases", "percentiles", "exclude_lagging"),
+    *("master_secret", "master_state", "refuse_code"),
+)
 # Keys of the rows of the JSON that come after all of Locust's.
 OWN_KEYS = ("phases", "generator")
 

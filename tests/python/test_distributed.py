@@ -165,14 +165,14 @@ def test_joining(make_master: Any, make_hand: Any) -> None:
     seen: list[Any] = []
     master.environment.events.worker_connect.add_listener(lambda client_id: seen.append(client_id))
     first, second = make_hand(master, "h_1").join(), make_hand(master, "h_2", is_beating=False).join()
-    assert (first.of("ack"), second.of("ack")) == ([{"index": 0}], [{"index": 1}])
+    assert (first.of("ack"), second.of("ack")) == ([{"index": 0, "cload": 1}], [{"index": 1, "cload": 1}])
     assert seen == ["h_1", "h_2"]
     assert master.worker_count == 2 and sorted(master.clients) == ["h_1", "h_2"]
     until(lambda: first.of("heartbeat"))
     assert master.clients["h_1"].memory_usage == 5
-    assert make_hand(master, "h_3").join().of("ack") == [{"index": 2}]
+    assert make_hand(master, "h_3").join().of("ack") == [{"index": 2, "cload": 1}]
     first.join()
-    assert first.of("ack")[-1] == {"index": 0}, "kept"
+    assert first.of("ack")[-1]["index"] == 0, "kept"
     refused = make_hand(master, "h_4", is_beating=False)
     refused.send("client_ready", "")
     refused.send("heartbeat", {"state": "ready", "current_cpu_usage": 0, "current_memory_usage": 0})

@@ -40,7 +40,11 @@ actions = {
     a.dest: [sorted(a.option_strings), getattr(a, "env_var", None), a.nargs, getattr(a, "include_in_web_ui", None)]
     for a in get_parser()._actions
 }
-out([default_args_dict(), actions])
+# What Locust does not have.
+groups = [group for group in get_parser()._action_groups if group.title == "cload options"]
+own = {a.dest for group in groups for a in group._group_actions}
+actions = {name: action for name, action in actions.items() if name not in own}
+out([{name: value for name, value in default_args_dict().items() if name not in own}, actions])
 """
     defaults, actions = engine.snippet(code)
     assert defaults == {

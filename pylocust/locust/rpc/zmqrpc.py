@@ -17,12 +17,17 @@ _RETRIES = (1, 3, 5)
 atexit.register(_cload.end_rpc)
 
 
-class BaseSocket:
-    """What both ends can do. All calls wait cooperatively."""
+class RPCRefusedError(RPCReceiveError):
+    """A connection was refused: the secrets differ, or the other side speaks something else. The socket goes on."""
 
-    def __init__(self, host: str, port: int, identity: str | None = None) -> None:
+
+class BaseSocket:
+    """What both ends can do. All calls wait cooperatively. ``secret``: what both ends have to know; messages are
+    encrypted then."""
+
+    def __init__(self, host: str, port: int, identity: str | None = None, secret: str | None = None) -> None:
         try:
-            self._channel = _cload.Channel(host, port, identity)
+            self._channel = _cload.Channel(host, port, identity, secret)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise RPCError(f"Socket failure: {reason}") from error
@@ -37,12 +42,13 @@ class BaseSocket:
         """Closes the socket. What was sent still leaves."""
         self._channel.close()
 
-    def _send(self, msg: Message, to: str | None) -> None:
+    def _send(self, msg: Message, to: str | None) -> bool:
         try:
             frame = msg.serialize()
             for pause in (*_RETRIES, None):
-                if self._channel.send(frame, to):
-                    return
+                sent = self._channel.send(frame, to)
+                if sent is not False:
+                    return sent is True
                 if pause is not None:
                     gevent.sleep(pause)
         except (OSError, TypeError, ValueError, OverflowError) as error:
@@ -52,6 +58,8 @@ class BaseSocket:
     def _receive(self) -> tuple[str, Message]:
         try:
             sender, frame = self._channel.recv()
+        except ConnectionRefusedError as error:
+            raise RPCRefusedError(str(error)) from error
         except OSError as error:
             raise RPCError(f"Socket failure: {error}") from error
         name = sender.decode("utf-8", "backslashreplace")
@@ -64,12 +72,12 @@ class BaseSocket:
 class Server(BaseSocket):
     """A master's end."""
 
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port)
+    def __init__(self, host: str, port: int, secret: str | None = None) -> None:
+        super().__init__(host, port, None, secret)
 
-    def send_to_client(self, msg: Message) -> None:
-        """Sends to the worker that ``msg.node_id`` names; it is dropped if that is not there."""
-        self._send(msg, msg.node_id)
+    def send_to_client(self, msg: Message) -> bool:
+        """Sends to the worker that ``msg.node_id`` names; False: that is not connected, and the message is dropped."""
+        return self._send(msg, msg.node_id)
 
     def recv_from_client(self) -> tuple[str, Message]:
         """Waits for the next message; the sender comes with it."""
@@ -79,8 +87,8 @@ class Server(BaseSocket):
 class Client(BaseSocket):
     """A worker's end."""
 
-    def __init__(self, host: str, port: int, identity: str) -> None:
-        super().__init__(host, port, identity)
+    def __init__(self, host: str, port: int, identity: str, secret: str | None = None) -> None:
+        super().__init__(host, port, identity, secret)
 
     def send(self, msg: Message) -> None:
         """Sends to the master, now or when it comes up."""

@@ -184,7 +184,7 @@ static void
 a_message_for_nobody_is_dropped(void **state)
 {
     struct scene *scene = *state;
-    assert_int_equal(lc_channel_send(scene->server, LCORE_STR("nobody"), LCORE_STR("hello"), NULL), 0);
+    assert_int_equal(lc_channel_send(scene->server, LCORE_STR("nobody"), LCORE_STR("hello"), NULL), LCE_NOTFOUND);
 }
 
 /* Both sides are told once, and nothing is delivered. */

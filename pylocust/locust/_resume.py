@@ -1,0 +1,211 @@
+"""What of a master's run is kept on disk, and how another process goes on with it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import _cload
+import gevent
+
+from ._distributed import Taken
+from ._state import StateError, StateFile
+from .rpc import Message
+from .runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, WorkerNode
+
+if TYPE_CHECKING:
+    from ._master import MasterRunner
+
+logger = logging.getLogger("locust.runners")
+
+# Seconds that workers of the run have to come back before users are spread over those that have, and until there is
+# any at all.
+_GRACE = 8.0
+_PATIENCE = 60.0
+
+
+class KeptRun:
+    """A run in a file. Reports are written before they are confirmed, so what a worker believes taken is on disk."""
+
+    def __init__(self, path: str, runner: MasterRunner) -> None:
+        self._runner = runner
+        self._file = StateFile(path)
+        self._began = 0.0
+        self._history_written = 0
+        self._stats_began: float | None = None
+        # Workers of the run that have not been heard of since this process began.
+        self._awaited: set[str] = set()
+        self._is_complete = False
+        self.has_run = False
+        records = self._file.read()
+        if records:
+            self._restore(records)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return max(0.0, time.time() - self._began)
+
+    # Writing
+
+    def _meta(self) -> Message:
+        runner = self._runner
+        environment = runner.environment
+        data = {
+            "began": self._began,
+            "classes": sorted(runner.user_classes_by_name),
+            "shape": type(environment.shape_class).__name__ if environment.shape_class is not None else None,
+            "host": environment.host,
+            "target": runner.target_user_count,
+            "rate": runner.spawn_rate,
+            "is_complete": runner.spawning_completed,
+            "indexes": runner._indexes,
+            "taken": {name: [taken.last, sorted(taken.early)] for name, taken in runner._taken.items()},
+            "workers": {node.id: node.user_classes_count for node in runner.clients.all},
+            "stop_timeout": environment.stop_timeout,
+        }
+        return Message("run", data, "")
+
+    def _snapshot(self) -> None:
+        runner = self._runner
+        exceptions = [
+            [row["count"], row["msg"], row["traceback"], sorted(row["nodes"])] for row in runner.exceptions.values()
+        ]
+        self._stats_began = runner.stats.start_time
+        self._history_written = len(runner.stats.history)
+        frames = [self._meta(), Message("history", runner.stats.history, ""), Message("exceptions", exceptions, "")]
+        self._file.replace([*(frame.serialize() for frame in frames), _cload.write_report(runner.stats)])
+
+    def begin(self) -> None:
+        """A test began."""
+        self._began = time.time()
+        self._awaited.clear()
+        self.has_run = True
+        self._snapshot()
+
+    def end(self) -> None:
+        """The test is over."""
+        self.has_run = False
+        self._awaited.clear()
+        self._file.remove()
+
+    def note_target(self) -> None:
+        """Where the run is going, and who takes part."""
+        self._file.append(self._meta().serialize())
+
+    def note_report(self, client_id: str, number: int, frame: bytes) -> None:
+        """A report was taken. Its sender's name is the connection's, not what it says itself."""
+        self._file.append(Message("from", [client_id, number], "").serialize())
+        self._file.append(frame)
+
+    def note_exception(self, message: Message) -> None:
+        """Somebody's code let an exception through."""
+        self._file.append(message.serialize())
+
+    def tick(self) -> None:
+        """What changes without messages: samples of the history, and statistics that were reset."""
+        if not self.has_run or not self._file.is_open:
+            return
+        stats = self._runner.stats
+        if self._file.is_long or stats.start_time != self._stats_began:
+            self._snapshot()
+        elif len(stats.history) > self._history_written:
+            self._file.append(Message("history", stats.history[self._history_written :], "").serialize())
+            self._history_written = len(stats.history)
+
+    # Going on
+
+    def is_awaited(self, client_id: str) -> bool:
+        """Whether this worker was part of the run and has not come back yet."""
+        node = self._runner.clients.get(client_id)
+        return client_id in self._awaited and node is not None and node.state == STATE_MISSING
+
+    def _restore(self, records: list[Message]) -> None:
+        """Brings the runner to where the other process was."""
+        runner = self._runner
+        runner.stats.clear_all()
+        runner.exceptions = {}
+        meta: dict[str, Any] = {}
+        taken: dict[str, Taken] = {}
+        sender = ""
+        try:
+            for record in records:
+                if record.type == "run":
+                    meta = record.data
+                    for name, (last, early) in meta["taken"].items():
+                        taken[name] = Taken(last, early)
+                elif record.type == "from":
+                    sender, number = record.data
+                    if number:
+                        taken.setdefault(sender, Taken()).note(number)
+                elif record.type == "stats":
+                    _cload.merge_report(runner.stats, record.unread_frame)
+                elif record.type == "history":
+                    runner.stats.history += record.data
+                elif record.type == "exception":
+                    runner.log_exception(record.node_id, record.data["msg"], record.data["traceback"])
+                elif record.type == "exceptions":
+                    for count, text, trace, nodes in record.data:
+                        runner.exceptions[hash(trace)] = {
+                            "count": count,
+                            "msg": text,
+                            "traceback": trace,
+                            "nodes": set(nodes),
+                        }
+            self._take_meta(meta)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StateError(f"The state in {self._file.path} is not understood: {error!r}") from error
+        runner._taken = taken
+
+    def _take_meta(self, meta: dict[str, Any]) -> None:
+        runner = self._runner
+        shape = runner.environment.shape_class
+        here = [sorted(runner.user_classes_by_name), type(shape).__name__ if shape is not None else None]
+        if [meta["classes"], meta["shape"]] != here:
+            raise StateError(
+                f"The state in {self._file.path} is of a test of {', '.join(meta['classes'])} and this is one of"
+                f" {', '.join(here[0] or [])}: give it another file, or remove this one"
+            )
+        self._began = meta["began"]
+        runner.environment.host = meta["host"]
+        runner.environment.stop_timeout = meta["stop_timeout"]
+        runner._indexes = meta["indexes"]
+        runner.target_user_count = meta["target"]
+        runner.spawn_rate = meta["rate"]
+        self._is_complete = meta["is_complete"]
+        for name in meta["workers"]:
+            runner.clients[name] = WorkerNode(name, STATE_MISSING, 0)
+        self._awaited = set(meta["workers"])
+        self.has_run = True
+
+    def resume(self) -> None:
+        """Waits for the run's workers, makes their users the start of a dispatch, and goes on to the target."""
+        runner = self._runner
+        self._snapshot()
+        begin = time.monotonic()
+        while runner.clients.missing and time.monotonic() - begin < _GRACE:
+            gevent.sleep(0.05)
+        while not runner._present() and time.monotonic() - begin < _PATIENCE:
+            gevent.sleep(0.2)
+        if runner.state not in (STATE_SPAWNING, STATE_RUNNING):
+            return  # stopped in the meantime
+        self._awaited.clear()
+        if not runner._present():
+            logger.error("No worker of the test came back within %.0f seconds, so it ends", _PATIENCE)
+            runner.stop()
+            return
+        target, rate, shape = runner.target_user_count, runner.spawn_rate, runner.environment.shape_class
+        present = runner.user_count
+        if self._is_complete or shape is not None:
+            present = target
+        if present:
+            runner.start(present, present)
+        if shape is not None:
+            shape.reset_time()
+            shape.start_time -= self.elapsed
+            runner.shape_greenlet = runner._spawn_own(runner.shape_worker)
+        elif present != target or not present:
+            runner.start(target, rate)
+        else:
+            runner.spawn_rate = rate

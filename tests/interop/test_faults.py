@@ -1,0 +1,414 @@
+"""What goes wrong in fleets: processes that die or freeze, links that break or are slow, strangers on the port."""
+
+import contextlib
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from engines import Engine, Result
+from servers import BUILD, Target, free_port
+from test_fleet import Fleet, fleet  # noqa: F401
+
+# Prints what the master sees, with a clock that other processes have too.
+SOURCE = """
+import time
+import gevent
+from locust import HttpUser, constant, events, task
+
+class Visitor(HttpUser):
+    wait_time = constant(0.02)
+
+    @task
+    def hello(self):
+        self.client.get("/hello")
+
+@events.init.add_listener
+def on_init(environment, runner, **_):
+    def watch():
+        while True:
+            print("SEEN", time.monotonic(), runner.user_count, runner.stats.total.num_requests, flush=True)
+            gevent.sleep(0.1)
+    if hasattr(runner, "clients"):
+        gevent.spawn(watch)
+        events.spawning_complete.add_listener(lambda **_: open(__file__ + ".spawned", "w").close())
+        events.spawning_complete.add_listener(lambda user_count: print("SPAWNED", time.monotonic(), user_count))
+"""
+TARGET_USERS = 8
+# ["run", {}, ""]
+RUN = b"\x93\xa3run\x80\xa0"
+
+
+def wait_for_users(locustfile: Path, seconds: float = 0) -> None:
+    """Until the master has said that all are there, and some time more."""
+    marker = Path(f"{locustfile}.spawned")
+    deadline = time.monotonic() + 40
+    while not marker.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(seconds)
+
+
+def seen(result: Result) -> list[tuple[float, int, int]]:
+    """(time, users, requests) as the master saw them."""
+    lines = (line.split() for line in result.stdout.splitlines() if line.startswith("SEEN "))
+    return [(float(line[1]), int(line[2]), int(line[3])) for line in lines if len(line) == 4]
+
+
+def outage(result: Result, since: float) -> float:
+    """Seconds from then until the master had all users again, on the workers that were left."""
+    lines = (line.split() for line in result.stdout.splitlines() if line.startswith("SPAWNED "))
+    later = [float(line[1]) for line in lines if line[2] == str(TARGET_USERS) and float(line[1]) > since]
+    assert later, result.stdout
+    return later[0] - since
+
+
+def master_args(fleet: Fleet, workers: int, *args: str) -> tuple[str, ...]:  # noqa: F811
+    bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(fleet.port))
+    return (*bind, "--expect-workers", str(workers), "--enable-rebalancing", "--exit-code-on-error", "0", *args)
+
+
+def lost(result: Result, target: Target, before: int) -> int:
+    assert result.total is not None, str(result)
+    return target.counters()["requests"] - before - 1 - result.total.requests
+
+
+def test_one_of_four_is_killed_and_one_freezes(fleet: Fleet, engine: Engine, target: Target) -> None:  # noqa: F811
+    """DST-39, DST-40, DST-56: users are back within 5 s, what is lost is said, and a frozen worker loses nothing."""
+    before = target.counters()["requests"]
+    locustfile = engine.locustfile(SOURCE)
+    workers = [fleet.worker(engine, locustfile) for _ in range(4)]
+    moments: list[float] = []
+
+    def interfere(process: "subprocess.Popen[str]") -> None:
+        wait_for_users(locustfile, 1)
+        workers[1].send_signal(signal.SIGSTOP)
+        time.sleep(5.5)
+        workers[1].send_signal(signal.SIGCONT)
+        time.sleep(1.5)
+        moments.append(time.monotonic())
+        workers[0].kill()
+
+    result = engine.load(
+        locustfile, *master_args(fleet, 4), host=target.url, users=TARGET_USERS, run_time="12s", during=interfere
+    )
+    assert result.code == 0, str(result)
+    assert outage(result, moments[0]) < 5, str(seen(result))
+    assert result.stderr.count("setting state to missing") == 2, str(result)
+    assert re.search(r"is back, in state running", result.stderr), str(result)
+    told = re.search(r"The totals lack what 1 workers measured after their last reports: about (\d+)", result.stderr)
+    assert told is not None, str(result)
+    # At most three users, 20 ms apart, for one interval of reports, and what stopping users had under way.
+    missing = lost(result, target, before)
+    assert 0 <= missing <= 3 * 3.5 / 0.02 + 16
+    assert abs(int(told[1]) - missing) <= 200, f"said {told[1]}, in truth {missing}"
+
+
+def test_the_master_is_killed_and_started_again(
+    fleet: Fleet,  # noqa: F811
+    engine: Engine,
+    locust: Engine,
+    target: Target,
+    tmp_path: Path,
+) -> None:
+    """DST-44, better: workers, real ones too, go on, and so do statistics, history, exceptions and the clock."""
+    before = target.counters()["requests"]
+    source = SOURCE + (
+        "\nclass Broken(Visitor):\n    fixed_count = 1\n"
+        "    wait_time = constant(0.5)\n    @task\n    def fails(self):\n        raise ValueError('oops')\n"
+    )
+    locustfile = engine.locustfile(source)
+    workers = [fleet.worker(engine, locustfile) for _ in range(2)]
+    workers.append(fleet.worker(locust, locustfile))
+    state = tmp_path / "state"
+    args = (
+        *("-f", str(locustfile), "--headless", "-u", str(TARGET_USERS), "-r", "100", "-t", "7s"),
+        *("--host", target.url, *master_args(fleet, 3), "--master-state", str(state)),
+        *("--csv", str(tmp_path / "run"), "--only-summary"),
+    )
+    first = engine.start(*args)
+    fleet.processes.append(first)
+    wait_for_users(locustfile)
+    begin = time.monotonic()
+    time.sleep(3)
+    first.kill()
+    assert state.stat().st_mode & 0o077 == 0, "hosts and options are nobody else's business"
+    result = engine.run(*args, limit=40)
+    result.csv_prefix = tmp_path / "run"
+    assert result.code == 0, str(result)
+    assert "Going on with the test that began" in result.stderr
+    assert 6 <= time.monotonic() - begin <= 14, "the time before counts"
+    ended = [fleet.end(worker) for worker in workers]
+    for worker in ended:
+        assert worker.code in (0, 1) and "so its users stop" not in worker.stderr, str(worker)
+    assert 0 <= lost(result, target, before) <= 16, "\n".join(map(str, [result, *ended]))
+    exceptions = result.csv("exceptions")
+    assert [row["Message"] for row in exceptions] == ["oops"] and int(exceptions[0]["Count"]) > 1
+    assert not state.exists(), "a test that ended leaves nothing to go on with"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"something else\n", "is not the state of a master"),
+        (b"cload state 1\n", "is of a test of"),
+        (b"cload state 1\n" + struct.pack(">II", 7, zlib.crc32(RUN)) + RUN, "is not understood"),
+    ],
+)
+def test_a_state_that_does_not_fit(
+    fleet: Fleet,  # noqa: F811
+    engine: Engine,
+    tmp_path: Path,
+    content: bytes,
+    text: str,
+) -> None:
+    state = tmp_path / "state"
+    if "of a test of" in text:
+        other = engine.start(
+            *("-f", engine.locustfile(SOURCE.replace("Visitor", "Other")), "--headless", "--processes", "1", "-t", "9"),
+            *("--master-bind-port", str(fleet.port), "--master-state", state, "--host", "http://127.0.0.1:1"),
+        )
+        fleet.processes.append(other)
+        deadline = time.monotonic() + 20
+        while not (state.exists() and state.stat().st_size > 100) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        args = ("-f", engine.locustfile(SOURCE), "--headless", "--master", "--master-bind-port", str(free_port()))
+        in_use = engine.run(*args, "--master-state", state, limit=20)
+        assert in_use.code == 1 and "in use by another master" in in_use.stderr, str(in_use)
+        other.kill()
+        other.wait(10)
+    else:
+        state.write_bytes(content)
+    args = ("-f", engine.locustfile(SOURCE), "--headless", "--master", "--master-bind-port", str(fleet.port))
+    result = engine.run(*args, "--master-state", state, limit=20)
+    assert result.code == 1 and text in result.stderr, str(result)
+    assert state.exists(), "it is left as it is"
+
+
+class SlowLink:
+    """A relay between workers and their master that holds everything back, and can be cut."""
+
+    def __init__(self, port: int, delay: float, bytes_per_s: int) -> None:
+        self.target = port
+        self.delay, self.bytes_per_s = delay, bytes_per_s
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self.is_over = False
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def _accept(self) -> None:
+        while not self.is_over:
+            if select.select([self.listener], [], [], 0.1)[0]:
+                near, _ = self.listener.accept()
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.target))
+                except OSError:
+                    near.close()
+                    continue
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._relay, args=(source, sink), daemon=True).start()
+
+    def _relay(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                time.sleep(self.delay + len(data) / self.bytes_per_s)
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self.is_over = True
+        self.thread.join(5)
+        self.listener.close()
+
+
+def test_a_slow_link(fleet: Fleet, engine: Engine, target: Target) -> None:  # noqa: F811
+    """A quarter of a second each way and 40 kB/s: the test takes its time, and nothing is lost."""
+    before = target.counters()["requests"]
+    locustfile = engine.locustfile(SOURCE)
+    master_port = fleet.port
+    link = SlowLink(master_port, 0.25, 40_000)
+    workers = [fleet.worker(engine, locustfile)]
+    fleet.port = link.port
+    workers.append(fleet.worker(engine, "-"))
+    fleet.port = master_port
+    try:
+        result = engine.load(locustfile, *master_args(fleet, 2), host=target.url, users=TARGET_USERS, run_time="2s")
+    finally:
+        link.close()
+    assert result.code == 0, str(result)
+    assert "setting state to missing" not in result.stderr, str(result)
+    assert TARGET_USERS in [users for _, users, _ in seen(result)], str(result)
+    assert 0 <= lost(result, target, before) <= 16, str(result)
+
+
+@contextlib.contextmanager
+def namespace() -> Iterator[tuple[str, str, str]]:
+    """Its name, the master's address as it sees it, and our end of the cable."""
+    name = f"cload{os.getpid()}"
+    cable, end = f"cl{os.getpid() % 100000}a", f"cl{os.getpid() % 100000}b"
+    here, there = "169.254.117.1", "169.254.117.2"
+
+    def ip(*args: str) -> None:
+        subprocess.run(["ip", *args], check=True, capture_output=True, timeout=10)
+
+    if shutil.which("ip") is None:
+        pytest.skip("iproute2 is not there")
+    try:
+        ip("netns", "add", name)
+    except subprocess.CalledProcessError:
+        pytest.skip("network namespaces are not permitted here")
+    try:
+        try:
+            ip("link", "add", cable, "type", "veth", "peer", "name", end, "netns", name)
+        except subprocess.CalledProcessError:
+            pytest.skip("virtual cables are not permitted here")
+        ip("addr", "add", f"{here}/30", "dev", cable)
+        ip("link", "set", cable, "up")
+        ip("netns", "exec", name, "ip", "addr", "add", f"{there}/30", "dev", end)
+        ip("netns", "exec", name, "ip", "link", "set", end, "up")
+        ip("netns", "exec", name, "ip", "link", "set", "lo", "up")
+        yield name, here, cable
+    finally:
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=10, check=False)
+        subprocess.run(["ip", "link", "del", cable], capture_output=True, timeout=10, check=False)
+
+
+def test_a_partition(fleet: Fleet, engine: Engine) -> None:  # noqa: F811
+    """The cable to all workers is cut for longer than it takes to miss them: they come back, and nothing is lost."""
+    with namespace() as (name, address, cable):
+        port = free_port()
+        target = subprocess.Popen(
+            ["ip", "netns", "exec", name, BUILD / "tests" / "support" / "target", "--port", str(port)],
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        fleet.processes.append(target)
+        locustfile = engine.locustfile(SOURCE)
+        inside = Engine(engine.name, ["ip", "netns", "exec", name, *engine.command], engine.folder)
+        workers = [fleet.worker(inside, locustfile, "--master-host", address) for _ in range(2)]
+
+        def cut(process: "subprocess.Popen[str]") -> None:
+            wait_for_users(locustfile, 1)
+            subprocess.run(["ip", "link", "set", cable, "down"], check=True, timeout=10)
+            time.sleep(3)
+            subprocess.run(["ip", "link", "set", cable, "up"], check=True, timeout=10)
+
+        result = engine.load(
+            locustfile,
+            *("--master", "--master-bind-host", address, "--master-bind-port", str(fleet.port)),
+            *("--expect-workers", "2", "--host", f"http://127.0.0.1:{port}", "--exit-code-on-error", "0"),
+            users=TARGET_USERS,
+            run_time="6s",
+            during=cut,
+        )
+        assert result.code == 0, str(result)
+        arrived = subprocess.run(
+            ["ip", "netns", "exec", name, "curl", "-s", f"http://127.0.0.1:{port}/counter"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout
+        match = re.search(r'"requests": *(\d+)', arrived)
+        assert match is not None and result.total is not None, arrived
+        assert 0 <= int(match[1]) - 1 - result.total.requests <= 16, f"{arrived} {result}"
+        for worker in workers:
+            assert fleet.end(worker).code in (0, 1)
+
+
+def hostile_frames() -> Iterator[bytes]:
+    """What no worker sends: other protocols, greetings that break off, frames of impossible sizes."""
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 1 + 31)
+    ready = b"\x04\x29\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity\x00\x00\x00\x00"
+    yield b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    yield os.urandom(4096)
+    yield greeting[:20]
+    yield greeting + b"\x06" + struct.pack(">Q", 1 << 62)
+    yield greeting + ready + b"\x02" + struct.pack(">Q", 1 << 62)
+    yield greeting + ready + b"\x02" + struct.pack(">Q", 400 << 20)
+    yield greeting + ready + (b"\x00\x05\x93\xa5stat" * 5000)
+    # An array of arrays of arrays ..., and a map that says it has four billion keys.
+    deep = b"\x93\xa5stats" + b"\x91" * 200_000
+    yield greeting + ready + b"\x02" + struct.pack(">Q", len(deep)) + deep
+    big = b"\x93\xa5stats\xdf\xff\xff\xff\xff"
+    yield greeting + ready + b"\x00" + bytes([len(big)]) + big
+
+
+def test_hostile_frames(fleet: Fleet, engine: Engine, target: Target) -> None:  # noqa: F811
+    """DST-11: strangers do not disturb a test, whatever they send and however often."""
+    before = target.counters()["requests"]
+    locustfile = engine.locustfile(SOURCE)
+    worker = fleet.worker(engine, locustfile)
+    # One more than is expected takes part as well.
+    extra = fleet.worker(engine, locustfile)
+
+    def disturb(process: "subprocess.Popen[str]") -> None:
+        deadline = time.monotonic() + 20
+        frames = list(hostile_frames())
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", fleet.port), 1).close()
+                break
+            time.sleep(0.05)
+        open_ones = []
+        for index in range(200):
+            with contextlib.suppress(OSError):
+                stranger = socket.create_connection(("127.0.0.1", fleet.port), 5)
+                stranger.sendall(frames[index % len(frames)])
+                open_ones.append(stranger)
+        time.sleep(1)
+        for stranger in open_ones:
+            stranger.close()
+
+    result = engine.load(
+        locustfile, *master_args(fleet, 1), host=target.url, users=TARGET_USERS, run_time="2s", during=disturb
+    )
+    assert result.code == 0, str(result)
+    assert f"({TARGET_USERS} total users)" in result.stderr and "2 workers connected" in result.stderr
+    assert "does not speak the protocol" in result.stderr and "who is no worker" in result.stderr, str(result)
+    assert result.stderr.count("does not speak the protocol") < 3, "said now and then, not for each"
+    assert 0 <= lost(result, target, before) <= 16, str(result)
+    for process in (worker, extra):
+        assert fleet.end(process).code in (0, 1)
+
+
+def test_secrets_and_code(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:  # noqa: F811
+    """Only who knows the secret joins; who does not is told why, at both ends. Code can be refused."""
+    locustfile = engine.locustfile(SOURCE)
+    secret = {"LOCUST_MASTER_SECRET": "open sesame"}
+    refusing = engine.run("-f", "-", "--worker", "--master-port", str(fleet.port), "--refuse-code", limit=20)
+    assert refusing.code == 1 and "takes no code from a master" in refusing.stderr, str(refusing)
+
+    def worker(engine: Engine, *args: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+        process = engine.start("--worker", "--master-port", str(fleet.port), *args, env=env)
+        fleet.processes.append(process)
+        return process
+
+    outsiders: list[subprocess.Popen[str]] = []
+
+    def join(process: "subprocess.Popen[str]") -> None:
+        outsiders.append(worker(engine, "-f", str(locustfile), "--master-secret", "open barley"))
+        outsiders.append(worker(locust, "-f", str(locustfile)))
+        time.sleep(1)
+        worker(engine, "-f", "-", env=secret)
+
+    result = engine.load(
+        locustfile, *master_args(fleet, 1), host=target.url, users=2, run_time="1s", during=join, env=secret
+    )
+    assert result.code == 0, str(result)
+    assert "messages are encrypted" in result.stderr and "1 workers connected" in result.stderr
+    assert "2 workers connected" not in result.stderr and "refused" in result.stderr, str(result)
+    assert "open sesame" not in result.stderr + result.stdout
+    for process in outsiders:
+        process.terminate()
+    assert "its secret is another one" in fleet.end(outsiders[0]).stderr

@@ -23,6 +23,7 @@
 struct lc_rpc {
     struct lc_loop *loop;
     void *context;
+    unsigned long monitors; /* ever made: their addresses are taken until ZeroMQ's thread has closed them */
 };
 
 struct lc_channel {
@@ -244,7 +245,7 @@ static int
 watch_refusals(struct lc_channel *channel)
 {
     char address[64];
-    snprintf(address, sizeof(address), "inproc://refusals-%p", (void *)channel);
+    snprintf(address, sizeof(address), "inproc://refusals-%lu", channel->rpc->monitors++);
     int events =
         ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
     if (zmq_socket_monitor(channel->socket, address, events) < 0) {

@@ -140,7 +140,7 @@ class KeptRun:
                     if number:
                         taken.setdefault(sender, Taken()).note(number)
                 elif record.type == "stats":
-                    _cload.merge_report(runner.stats, record.unread_frame)
+                    _cload.merge_report(runner.stats, record.unread_frame or b"")
                 elif record.type == "history":
                     runner.stats.history += record.data
                 elif record.type == "exception":

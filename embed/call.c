@@ -126,11 +126,30 @@ call_name(struct cload_session *self, const struct cload_call *call, const struc
     return name_from(response);
 }
 
+/* A test of HTTP/2 that is none should not pass unnoticed. */
+static int
+tell_of_older_http(struct cload_session *self, const struct lc_response *response)
+{
+    self->is_older_told = true;
+    PyObject *told = NULL;
+    PyObject *url = PyUnicode_DecodeUTF8(response->url.data, (Py_ssize_t)response->url.len, "replace");
+    PyObject *version = PyLong_FromLong(self->http_version);
+    if (url != NULL && version != NULL) {
+        told = cload__call_helper(self->state, "tell_of_older_http", url, version, NULL);
+    }
+    Py_XDECREF(told);
+    Py_XDECREF(url);
+    Py_XDECREF(version);
+    return told == NULL ? -1 : 0;
+}
+
 static PyObject *
 call_finish(struct cload_session *self, const struct cload_call *call, struct lc_response *core)
 {
     PyObject *name = call_name(self, call, core);
-    if (name == NULL) {
+    if (name == NULL || (core->http_major < self->http_version && core->status != 0 && !self->is_older_told &&
+                         tell_of_older_http(self, core) < 0)) {
+        Py_XDECREF(name);
         lc_response_free(core);
         return NULL;
     }

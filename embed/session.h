@@ -60,6 +60,7 @@ struct cload_session {
     bool is_mounted, is_auth_general;
     bool is_fast;        /* a FastHttpSession */
     int http_version;    /* 1, 2, 3: the highest that is spoken */
+    bool is_older_told;  /* that a server speaks an older one */
     int max_redirects;   /* as struct lc_request has it */
     int max_retries;     /* fast */
     bool has_slash_base; /* the base URL's path is a slash, so that a path behind it would begin with two */

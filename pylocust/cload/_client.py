@@ -10,6 +10,7 @@ import errno
 import http.client
 import io
 import json
+import logging
 import os
 import re
 import socket
@@ -41,6 +42,8 @@ from urllib3.response import HTTPResponse
 
 if not (os.getenv("LOCUST_SKIP_MONKEY_PATCH") or os.getenv("LOCUST_SKIP_URLLIB3_PATCH")):
     urllib3.connectionpool.ConnectionPool.QueueCls = gevent.queue.LifoQueue
+
+logger = logging.getLogger(__name__)
 
 _ACCEPT_ENCODING = str(requests.utils.default_headers()["Accept-Encoding"])
 #: user agent, whether br is accepted, whether zstd is: what requests would send
@@ -380,6 +383,17 @@ def session_setup(session: Any, base_url: str) -> tuple[str, Any, type]:
             netloc = parts.netloc.rpartition("@")[2]
             base_url = urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
     return base_url, auth, type(session)._base_client()._response_class
+
+
+_told_older: set[tuple[str, int]] = set()
+
+
+def tell_of_older_http(url: str, wanted: int) -> None:
+    """Said once for each server."""
+    server = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(url))
+    if (server, wanted) not in _told_older:
+        _told_older.add((server, wanted))
+        logger.warning("%s does not speak HTTP/%d: an older version is used there", server, wanted)
 
 
 # --- errors ---

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from certs import Certs
 from engines import Engine
-from servers import Nginx, Target
+from servers import Nginx, Target, free_port
 from test_nginx import ERRORS, NAMES, VISITOR
 
 
@@ -104,10 +104,16 @@ def test_server_that_says_goodbye(engine: Engine, nginx: Nginx, certs: Certs) ->
 
 
 WHICH = """
-from locust import FastHttpUser, HttpUser, constant, task
-from locust.runners import LocalRunner
+from locust import FastHttpUser, HttpUser, constant, events, task
+from locust.runners import MasterRunner, WorkerRunner
 
 asked = set()
+
+
+@events.init.add_listener
+def listen(environment, **_):
+    if isinstance(environment.runner, MasterRunner):
+        environment.runner.register_message("asked", lambda environment, **_: environment.runner.quit())
 
 
 class Asked(HttpUser):
@@ -117,8 +123,11 @@ class Asked(HttpUser):
     def ask(self):
         print(type(self).__name__, self.client.get("/hello").http_version, flush=True)
         asked.add(type(self))
-        if len(asked) == 3 and isinstance(self.environment.runner, LocalRunner):
-            self.environment.runner.quit()
+        runner = self.environment.runner
+        if len(asked) == 3 and isinstance(runner, WorkerRunner):
+            runner.send_message("asked")
+        elif len(asked) == 3:
+            runner.quit()
 
 
 class Unwilling(Asked):
@@ -135,18 +144,22 @@ class Fast(FastHttpUser):
 def test_where_it_is_said(engine: Engine, nginx: Nginx, target: Target) -> None:
     """The class before the options, options also from the environment; HTTP/1.1 where the server has nothing else."""
     file = engine.locustfile(WHICH)
+    port = str(free_port())
+    ports = ["--master-bind-port", port, "--master-port", port]
     shown = {}
     for key, args, env, url in (
         ("none", [], {}, nginx.h2c_url),
         ("option", ["--http2"], {}, nginx.h2c_url),
         ("environment", [], {"LOCUST_HTTP2": "true"}, nginx.h2c_url),
         ("old server", ["--http2"], {}, target.url),
-        ("processes", ["--http2", "--processes", "1"], {}, nginx.h2c_url),
+        ("processes", ["--http2", "--processes", "1", *ports], {}, nginx.h2c_url),
     ):
-        result = engine.load(file, *args, host=url, users=3, run_time="4s" if "--processes" in args else "20s", env=env)
+        result = engine.load(file, *args, host=url, users=3, run_time="30s", env=env)
         shown[key] = set(result.stdout.splitlines())
         if key in ("option", "old server"):
             assert result.code == (1 if key == "option" else 0), str(result)
+        told = result.stderr.count(f"{url} does not speak HTTP/2: an older version is used there")
+        assert told == (key == "old server"), str(result)
     with_option = {"Asked HTTP/2", "Fast HTTP/2"}
     assert {line for line in shown["none"] if "HTTP/2" in line} == {"Fast HTTP/2"}
     assert with_option < shown["option"], shown

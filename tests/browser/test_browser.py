@@ -73,6 +73,12 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         other.goto(url)
         start(page, url)
         expect(other.locator("#state")).to_have_text(re.compile("starting users|running"), timeout=10_000)
+        page.context.set_offline(True)
+        expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=10_000)
+        page.context.set_offline(False)
+        expect(page.get_by_text("The connection is lost")).to_be_hidden(timeout=10_000)
+        other.get_by_role("button", name="Edit").click()
+        expect(other.get_by_role("dialog").get_by_label("Number of users")).to_have_value("4")
         page.get_by_role("button", name="Dark").click()
         page.set_viewport_size({"width": 390, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -150,7 +150,7 @@ export function App({ args }: { args: PageArgs }) {
         )}
         {lost.length > 0 && (
           <Alert color="red" mt="sm" title={lost.length === 1 ? "A worker is lost" : `${lost.length} workers are lost`}>
-            <span className="message">{lost.join(", ")}</span>: its users are no longer running here. Others take them over, or it comes back.
+            <span className="message">{lost.join(", ")}</span>: what it ran is missing until it comes back. With --enable-rebalancing the other workers take its users over.
           </Alert>
         )}
         {isBusy && (

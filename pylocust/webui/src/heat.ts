@@ -44,12 +44,14 @@ export function pictureOf(samples: Sample[], [first, last]: Range, width: number
   const totals = new Float32Array(width);
   const perSecond = width / (last - first);
   let end = 0;
-  for (const { time, span, heat } of samples) {
+  let before = -1;
+  for (const { time, span, run, heat } of samples) {
     if (heat.length < 2) {
       continue;
     }
-    const from = end > 0 ? Math.max(end, time - Math.max(span, LONGEST_WAIT_S)) : time - span;
+    const from = run === before ? Math.max(end, time - Math.max(span, LONGEST_WAIT_S)) : time - span;
     end = time;
+    before = run;
     if (time < first || from > last) {
       continue;
     }

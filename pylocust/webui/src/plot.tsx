@@ -97,12 +97,13 @@ function drawMarks(plot: uPlot, { marks, isDark }: PlotProps) {
     // Texts that have no room in one of the rows are left out.
     const row = rows.findIndex((end) => end < x);
     if (row >= 0) {
-      const width = ctx.measureText(mark.text).width + 2 * pad;
+      const text = mark.text.length > 24 ? `${mark.text.slice(0, 23)}…` : mark.text;
+      const width = ctx.measureText(text).width + 2 * pad;
       const y = bbox.top + (10 + 15 * row) * devicePixelRatio;
       ctx.fillStyle = paper;
       ctx.fillRect(x + 1, y - 7 * devicePixelRatio, width, 14 * devicePixelRatio);
       ctx.fillStyle = ink;
-      ctx.fillText(mark.text, x + pad, y);
+      ctx.fillText(text, x + pad, y);
       rows[row] = x + width;
     }
   }
@@ -172,7 +173,7 @@ function options(latest: { current: PlotProps }, width: number): uPlot.Options {
       right: { range: fromZero },
     },
     axes: [
-      { ...axis, values: TIMES },
+      { ...axis, values: TIMES, space: 90 },
       { ...axis, size: 64, values: numbers },
       ...(hasRight ? [{ ...axis, scale: "right", side: 1 as const, size: 56, grid: { show: false }, values: numbers }] : []),
     ],

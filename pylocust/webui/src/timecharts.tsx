@@ -4,16 +4,18 @@ import type uPlot from "uplot";
 import { percentile, short } from "./format";
 import { bandStartMs, describe, extentMs, pictureOf, pixelsOf, shade } from "./heat";
 import { type Line, Plot } from "./plot";
-import { ALL, badSpans, columns, panned, type Range, rangeOf, reasonRate, runsOf, type Sample, type Timeline, type View, within, zoomed } from "./timeline";
+import { ALL, badSpans, columns, panned, type Range, rangeOf, reasonRates, runsOf, type Sample, type Timeline, type View, within, zoomed } from "./timeline";
 
 // Told apart by those who do not see all colours, on both backgrounds; dashes tell the rest apart.
 export const COLORS = ["#2a7fc4", "#d9730d", "#0f9d76", "#b65a92", "#8a7a00", "#5b6ee1"];
 const DASHES = [undefined, [8, 4], [2, 3]];
 
+type Value = (sample: Sample, place: number) => number | null;
+
 interface Chart {
   title: string;
   lines: Line[];
-  values: ((sample: Sample) => number | null)[];
+  values: (samples: Sample[]) => Value[];
 }
 
 function chartsOf(percentiles: number[], reasons: string[], hasGenerator: boolean): Chart[] {
@@ -25,14 +27,14 @@ function chartsOf(percentiles: number[], reasons: string[], hasGenerator: boolea
         { label: "Requests/s", color: color(0), unit: "/s" },
         { label: "Failures/s", color: color(1), unit: "/s", dash: DASHES[1] },
       ],
-      values: [(sample) => sample.rps, (sample) => sample.failures_per_s],
+      values: () => [(sample) => sample.rps, (sample) => sample.failures_per_s],
     },
     {
       title: "Response times",
       lines: percentiles.map((part, place) => ({ label: percentile(part), color: color(place + 2), unit: " ms", dash: DASHES[place % 3] })),
-      values: percentiles.map((_, place) => (sample) => sample.percentiles[place] ?? null),
+      values: () => percentiles.map((_, place) => (sample) => sample.percentiles[place] ?? null),
     },
-    { title: "Users", lines: [{ label: "Users", color: color(0), unit: "" }], values: [(sample) => sample.users] },
+    { title: "Users", lines: [{ label: "Users", color: color(0), unit: "" }], values: () => [(sample) => sample.users] },
     ...(reasons.length > 0
       ? [
           {
@@ -43,7 +45,11 @@ function chartsOf(percentiles: number[], reasons: string[], hasGenerator: boolea
               unit: "/s",
               dash: DASHES[Math.floor(place / COLORS.length) % 3],
             })),
-            values: reasons.map((_, place) => reasonRate(place)),
+            values: (samples: Sample[]) =>
+              reasons.map((_, reason): Value => {
+                const rates = reasonRates(samples, reason);
+                return (_, place) => rates[place];
+              }),
           },
         ]
       : []),
@@ -55,7 +61,7 @@ function chartsOf(percentiles: number[], reasons: string[], hasGenerator: boolea
               { label: "CPU of the busiest process", color: color(0), unit: " %" },
               { label: "Lag", color: color(1), unit: " ms", dash: DASHES[1], isRight: true },
             ],
-            values: [(sample: Sample) => sample.cpu, (sample: Sample) => sample.lag_ms],
+            values: () => [(sample: Sample) => sample.cpu, (sample: Sample) => sample.lag_ms],
           },
         ]
       : []),
@@ -87,7 +93,7 @@ export function TimeCharts({ timeline, isDark }: Props) {
   const hasHeat = useMemo(() => samples.some((sample) => sample.heat.length > 0), [samples]);
   const names = JSON.stringify([percentiles, reasons, hasGenerator]);
   const charts = useMemo(() => chartsOf(percentiles, reasons, hasGenerator), [names]);
-  const data = useMemo(() => charts.map((chart) => columns(samples, chart.values)), [charts, samples]);
+  const data = useMemo(() => charts.map((chart) => columns(samples, chart.values(samples))), [charts, samples]);
   const bad = useMemo(() => badSpans(samples), [samples]);
   const runs = useMemo(() => runsOf(samples), [samples]);
   const range = rangeOf(view, samples);

@@ -83,10 +83,10 @@ export function ofHistory(history: HistorySample[], percentiles: number[]): Time
 export type Column = (number | null)[];
 
 /** Samples as columns over one time axis. Between two tests stands an empty sample, so that no line crosses the gap. */
-export function columns(samples: Sample[], values: ((sample: Sample) => number | null)[]): Column[] {
+export function columns(samples: Sample[], values: ((sample: Sample, place: number) => number | null)[]): Column[] {
   const result: Column[] = [[], ...values.map(() => [])];
   let run = samples[0]?.run;
-  for (const sample of samples) {
+  samples.forEach((sample, number) => {
     if (sample.run !== run) {
       run = sample.run;
       result[0].push(sample.time - sample.span - 0.01);
@@ -96,22 +96,36 @@ export function columns(samples: Sample[], values: ((sample: Sample) => number |
     }
     result[0].push(sample.time);
     values.forEach((value, place) => {
-      result[place + 1].push(value(sample));
+      result[place + 1].push(value(sample, number));
     });
-  }
+  });
   return result;
 }
 
-/** Failures per second by reason. */
-export function reasonRate(reason: number): (sample: Sample) => number {
-  return ({ reasons, span }) => {
-    for (let place = 0; place < reasons.length; place += 2) {
-      if (reasons[place] === reason) {
-        return reasons[place + 1] / Math.max(span, 0.1);
-      }
+// Reports of workers come every few seconds: over less than this, a rate would be that of reports.
+const RATE_WINDOW_S = 8;
+
+/** Failures per second of a reason at each sample, over the seconds before it. */
+export function reasonRates(samples: Sample[], reason: number): number[] {
+  const counts = samples.map(({ reasons }) => {
+    const place = reasons.findIndex((value, place) => place % 2 === 0 && value === reason);
+    return place < 0 ? 0 : reasons[place + 1];
+  });
+  const rates: number[] = [];
+  let first = 0;
+  let count = 0;
+  let span = 0;
+  samples.forEach((sample, last) => {
+    count += counts[last];
+    span += sample.span;
+    while (first < last && (samples[first].run !== sample.run || span - samples[first].span >= RATE_WINDOW_S)) {
+      count -= counts[first];
+      span -= samples[first].span;
+      first++;
     }
-    return 0;
-  };
+    rates.push(count / Math.max(span, 0.1));
+  });
+  return rates;
 }
 
 export type Range = [number, number];

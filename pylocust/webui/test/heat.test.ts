@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import { bandStartMs, describe, extentMs, pictureOf, pixelsOf, rangeText, shade } from "../src/heat";
 import type { Sample } from "../src/timeline";
 
-const sample = (time: number, heat: number[]): Sample => ({
+const sample = (time: number, heat: number[], run = 1): Sample => ({
   time,
   span: 2,
-  run: 1,
+  run,
   users: 1,
   rps: 1,
   failures_per_s: 0,
@@ -39,6 +39,7 @@ test("reports that come every few seconds leave no stripes, long silence stays e
   const shares = (samples: Sample[]) => [...(pictureOf(samples, [0, 20], 10)?.shares ?? [])];
   expect(shares([sample(2, [30, 1]), sample(4, []), sample(6, [30, 1])]).slice(0, 3)).toEqual([1, 1, 1]);
   expect(shares([sample(2, [30, 1]), sample(20, [30, 1])])).toEqual([1, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
+  expect(shares([sample(2, [30, 1]), sample(8, [30, 1], 2)]).slice(0, 5)).toEqual([1, 0, 0, 1, 0]);
 });
 
 test("nothing measured, nothing drawn", () => {

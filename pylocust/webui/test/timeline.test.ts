@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { absorb, ALL, badSpans, columns, EMPTY, ofHistory, panned, rangeOf, reasonRate, type Sample, type TimelineAnswer, within, zoomed } from "../src/timeline";
+import { absorb, ALL, badSpans, columns, EMPTY, ofHistory, panned, rangeOf, reasonRates, type Sample, type TimelineAnswer, within, zoomed } from "../src/timeline";
 
 const COLUMNS = ["time", "span", "run", "users", "rps", "failures_per_s", "percentiles", "heat", "reasons", "cpu", "lag_ms", "bad_seconds"];
 
@@ -34,9 +34,14 @@ test("no line crosses the time between two tests", () => {
   expect(columns([], [() => 1])).toEqual([[], []]);
 });
 
-test("failures of a reason per second", () => {
-  expect(reasonRate(3)(sample(2, { span: 4, reasons: [1, 7, 3, 8] }))).toBe(2);
-  expect(reasonRate(2)(sample(2, { reasons: [1, 7, 3, 8] }))).toBe(0);
+test("failures of a reason per second, over some seconds as workers report every few", () => {
+  const samples = [0, 6, 0, 6].map((count, place) => sample(2 * place, { reasons: count ? [3, 1, 1, count] : [] }));
+  expect(reasonRates(samples, 1)).toEqual([0, 1.5, 1, 1.5]);
+  expect(reasonRates(samples, 3)).toEqual([0, 0.25, 1 / 6, 0.25]);
+  expect(reasonRates(samples, 6)).toEqual([0, 0, 0, 0]);
+  const long = [0, 1, 2, 3, 4].map((place) => sample(10 * place, { span: 10, reasons: [0, 10 * place] }));
+  expect(reasonRates(long, 0)).toEqual([0, 1, 2, 3, 4]);
+  expect(reasonRates([...samples, sample(100, { run: 2, reasons: [1, 8] })], 1).at(-1)).toBe(4);
 });
 
 const SAMPLES = [sample(2), sample(50), sample(100), sample(1000, { run: 2 }), sample(1100, { run: 2 })];

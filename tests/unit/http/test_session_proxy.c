@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "certificate.h"
+#include "h2_peer.h"
 #include "scene.h"
 
 static char cert_path[] = "/tmp/lcore-proxy-XXXXXX";
@@ -246,6 +247,99 @@ test_proxy_over_tls(void **state)
     stage_close(&stage);
 }
 
+/* ---- HTTP/2 ---- */
+
+static int
+choose_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
+          void *arg)
+{
+    for (unsigned at = 0; at < in_len; at += in[at] + 1u) {
+        if (in[at] == 2 && memcmp(in + at + 1, "h2", 2) == 0) {
+            *out = in + at + 1;
+            *out_len = 2;
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
+/* Says in which version it was asked, and for what. */
+static void
+serve_h2(struct peer *peer, void *arg)
+{
+    struct h2_peer h2;
+    assert_true(h2_begin(&h2, peer, NULL, 0));
+    while (h2_wait(&h2, H2_HEADERS)) {
+        if (strcmp(h2.path, "/missing") == 0) {
+            h2_headers(&h2, h2.stream, 404, NULL, H2_END_STREAM);
+            continue;
+        }
+        uint32_t stream = h2.stream;
+        while ((h2.flags & H2_END_STREAM) == 0 && h2_wait(&h2, H2_DATA)) {
+        }
+        h2_headers(&h2, stream, 200, NULL, 0);
+        h2_data(&h2, stream, h2.fields, H2_END_STREAM);
+    }
+    h2_end(&h2);
+}
+
+/* Behind a tunnel HTTP/2 is spoken, whoever made the tunnel; also by libcurl where the proxy is reached over TLS. */
+static void
+test_http2(void **state)
+{
+    static const struct {
+        server_fn *proxy;
+        bool is_proxy_tls;
+        const char *form;
+    } ways[] = {
+        {serve_proxy, false, "http://user:pass@127.0.0.1:%u"},
+        {serve_socks5, false, "socks5h://127.0.0.1:%u"},
+        {serve_proxy, true, "https://user:pass@127.0.0.1:%u"},
+    };
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        struct stage stage;
+        stage_open(&stage, true, ways[i].proxy, ways[i].proxy == serve_proxy ? "auth" : NULL, ways[i].is_proxy_tls,
+                   ways[i].form);
+        SSL_CTX_set_alpn_select_cb(stage.server.tls, choose_h2, NULL);
+        stage.server.fn = serve_h2;
+        lc_session_free(stage.client.session);
+        stage.client.options.version = LCORE_HTTP_2;
+        client_open(&stage.client);
+        for (int kept = 0; kept < 2; kept++) {
+            struct lc_response *response = client_post(&stage.client, "/t", "posted");
+            if (response->fail != LCORE_FAIL_NONE) {
+                fail_msg("%s: %.*s", ways[i].form, (int)response->fail_text.len, response->fail_text.data);
+            }
+            assert_int_equal(response->http_major, 2);
+            assert_str(response->reason, "OK");
+            assert_true(has(response->body, ":method: POST\n"));
+            assert_true(has(response->body, ":path: /t\n"));
+            assert_true(has(response->body, "content-length: 6\n"));
+            assert_false(has(response->body, "connection: "));
+            assert_int_equal(response->is_kept_alive, kept);
+            assert_true((response->timings.connected_ns != 0) == !kept);
+            lc_response_free(response);
+        }
+        struct lc_response *response = client_get(&stage.client, "/missing");
+        assert_int_equal(response->status, 404);
+        assert_str(response->reason, "Not Found");
+        lc_response_free(response);
+        assert_int_equal(stage.server.accepted, 1);
+        stage_close(&stage);
+    }
+    /* A proxy that forwards is spoken to in HTTP/1.1. */
+    struct stage stage;
+    stage_open(&stage, false, serve_proxy, NULL, false, "http://127.0.0.1:%u");
+    lc_session_free(stage.client.session);
+    stage.client.options.version = LCORE_HTTP_2;
+    client_open(&stage.client);
+    struct lc_response *response = client_get(&stage.client, "/f");
+    assert_int_equal(response->http_major, 1);
+    assert_true(has(response->body, "GET http://127.0.0.1:"));
+    lc_response_free(response);
+    stage_close(&stage);
+}
+
 static void
 serve_hang(struct peer *peer, void *arg)
 {
@@ -330,8 +424,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forwarding), cmocka_unit_test(test_tunnels),     cmocka_unit_test(test_proxy_over_tls),
-        cmocka_unit_test(test_failures),   cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_forwarding), cmocka_unit_test(test_tunnels),  cmocka_unit_test(test_proxy_over_tls),
+        cmocka_unit_test(test_http2),      cmocka_unit_test(test_failures), cmocka_unit_test(test_environment),
     };
     int fd = mkstemp(cert_path);
     if (fd < 0) {

@@ -21,7 +21,7 @@ _PARENTS_OPTIONS = {
     "run_time": None,
     "autostart": None,
     "csv_prefix": None,
-    "stats_history_enabled": None,
+    "stats_history_enabled": False,
     "html_file": None,
     "print_stats": None,
 }
@@ -99,7 +99,7 @@ def fork_workers(options: argparse.Namespace) -> None:
     """Starts the workers. Returns in each of them, and in the parent that is their master; a parent of ``--worker``
     processes waits for them and exits."""
     count = options.processes
-    if count < -1 or count == 0:
+    if count < -1:
         _fail(f"--processes {count} makes no sense: 1 or more, or -1 for one per core")
     if options.master:
         _fail("--processes is the master already; --master is for a master without workers of its own")

@@ -225,6 +225,7 @@ class TestRun:
         self.helpers: list[gevent.Greenlet[..., Any]] = []
         self.screen: Any = None
         self.keys: KeyListener | None = None
+        self.is_report_missing = False
         self._suspending: Any = None
         self._log_failure = greenlet_exception_logger(logger)
 
@@ -343,6 +344,7 @@ class TestRun:
             write_html_report(self.environment, self.options.html_file)
         except ReportError as error:
             logger.error("The HTML report was not written: %s", error)
+            self.is_report_missing = True
 
     def _start_test(self, elapsed: float | None) -> None:
         """elapsed: seconds since the begin of a test that goes on already."""
@@ -497,7 +499,8 @@ class TestRun:
             stats.print_error_report(runner.stats)
         if not isinstance(runner, WorkerRunner):
             stats.print_lines(own_tables)
-        return is_all_written and not self.csv_writer.is_failing and not log.lost_lines
+        is_complete = not (self.is_report_missing or self.csv_writer.is_failing or log.lost_lines)
+        return is_all_written and is_complete
 
     def _write_json(self, name: str, path: str | None) -> bool:
         # Zeroes the entries, so that this text is all there is.
@@ -534,6 +537,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     stats.validate_stats_configuration()
     if options.headful:
         options.headless = False
+    if options.num_users is not None and options.num_users < 0 and not options.list_commands:
+        parser.error(f"argument -u/--users: {options.num_users} is less than no users")
     if options.autoquit != -1 and not options.autostart:
         _fail("--autoquit is for --autostart only")
     if not options.skip_log_setup:
@@ -563,7 +568,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             _cload.check_http_version(3)
         except NotImplementedError as error:
             _stop_with_error(str(error))
-    if options.processes is not None and not (options.show_task_ratio or options.show_task_ratio_json):
+    if options.processes and not (options.show_task_ratio or options.show_task_ratio_json):
         fork_workers(options)
     fixed_count = sum(user_class.fixed_count for user_class in user_classes)
     if shape is None and options.num_users and fixed_count > options.num_users:
@@ -599,7 +604,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if options.show_task_ratio_json:
         print_task_ratio_json(user_classes, options.num_users)
         sys.exit(0)
-    _check_web_options(options)
+    if not options.headless and not options.worker:
+        _check_web_options(options)
     if options.autostart and options.headless and not options.worker:
         logger.info("--autostart adds nothing to --headless")
     if not options.worker:

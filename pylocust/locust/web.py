@@ -39,7 +39,7 @@ from jinja2 import TemplateNotFound
 from werkzeug.exceptions import HTTPException
 
 from . import __version__ as version
-from . import argument_parser, stats
+from . import argument_parser, log, stats
 from ._timeline import Timeline
 from .html import (
     DEFAULT_BUILD_PATH,
@@ -266,8 +266,14 @@ class WebUI:
             self.server.serve_forever()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                logger.critical("Port %s is in use: choose another one with --web-port", self.port)
-            raise
+                reason = "the port is in use: choose another one with --web-port"
+            elif error.errno in (errno.EADDRNOTAVAIL, errno.EACCES):
+                reason = f"{error.strerror}: see --web-host and --web-port"
+            else:
+                raise
+            logger.critical("The web application cannot listen on %s:%s: %s", self.host or "*", self.port, reason)
+            # The command ends with status 2, as after any error that nobody waits for.
+            log.unhandled_greenlet_exception = True
         finally:
             timeline.kill(block=False)
 

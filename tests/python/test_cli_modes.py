@@ -1,0 +1,397 @@
+"""The command with the web application, as master and worker, and what the environment tells it: both programs do the
+same. Each test runs them side by side."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import requests
+from certs import make_certs
+from oracle import ENGINES, Engine, _environment
+
+pytestmark = pytest.mark.skipif(
+    ENGINES[1].python is None, reason="real Locust is not there: set LOCUST_ORACLE to its Python"
+)
+
+LOCUSTFILE = """
+import os
+from locust import User, constant, events, task
+class A(User):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        events.request.fire(request_type="T", name="n", response_time=5, response_length=1)
+"""
+T = TypeVar("T")
+
+
+def both(function: Callable[[Engine, Path], T], folder: Path) -> tuple[T, T]:
+    """What it returns for each program, at the same time."""
+
+    def run(engine: Engine) -> T:
+        own = folder / engine.name
+        own.mkdir()
+        if not (own / "locustfile.py").exists():
+            (own / "locustfile.py").write_text(LOCUSTFILE)
+        return function(engine, own)
+
+    with ThreadPoolExecutor(2) as pool:
+        ours, theirs = pool.map(run, ENGINES)
+    return ours, theirs
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Running:
+    """The command, and what it says."""
+
+    def __init__(self, engine: Engine, folder: Path, *args: str, env: dict[str, str] | None = None) -> None:
+        assert engine.python is not None
+        self.log = folder / f"log{len(list(folder.iterdir()))}"
+        with open(self.log, "w") as file:
+            self.process = subprocess.Popen(
+                [engine.python, "-m", engine.name, *args],
+                cwd=folder,
+                env=_environment(env or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+    def expect(self, pattern: str, seconds: float = 30) -> re.Match[str]:
+        deadline = time.monotonic() + seconds
+        while (match := re.search(pattern, self.log.read_text())) is None:
+            assert time.monotonic() < deadline and self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+        return match
+
+    def finish(self, number: int = signal.SIGINT) -> int:
+        if self.process.poll() is None and number:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout=40)
+        finally:
+            self.process.kill()
+
+
+@pytest.mark.parametrize("has_tls", [False, True])
+def test_web_options(tmp_path: Path, has_tls: bool) -> None:
+    """CLI-10, CLI-11, CLI-14, CLI-15, CLI-19, CLI-23: where it listens, what it prints, when it ends."""
+    certs = make_certs(tmp_path)
+
+    def run(engine: Engine, folder: Path) -> Any:
+        port = free_port()
+        args = ["-P", str(port), "--web-base-path", "/base", "--autostart", "-t", "2", "--autoquit", "2"]
+        if has_tls:
+            args += [
+                "--web-host",
+                "127.0.0.1",
+                "--tls-cert",
+                str(certs.server.cert),
+                "--tls-key",
+                str(certs.server.key),
+            ]
+        else:
+            # A certificate without its key is none.
+            args += ["--web-host", "*", "--web-host-display-name", "shown", "--tls-cert", str(certs.server.cert)]
+        one = Running(engine, folder, *args)
+        shown = one.expect("Starting web interface at (.*)")[1].replace(str(port), "PORT").partition(",")[0]
+        one.expect("All users spawned")
+        scheme = "https" if has_tls else "http"
+        answers = [
+            requests.get(f"{scheme}://127.0.0.1:{port}{path}", verify=False, timeout=9).status_code
+            for path in ("/base/", "/base/stats/requests", "/")
+        ]
+        status = one.finish(0)
+        return shown, answers, status, re.findall(r"(?:INFO|ERROR)/(\S+): --", one.log.read_text())
+
+    ours, theirs = both(run, tmp_path)
+    assert ours == theirs
+    assert ours[0] == ("https://127.0.0.1:PORT/base" if has_tls else "shown")
+    assert ours[1:] == ([200, 200, 404], 0, ["locust.main", "locust.main"])
+
+
+def test_login_own_pages_and_tables(tmp_path: Path) -> None:
+    """CLI-18, CLI-20, CLI-21, CLI-37."""
+
+    def run(engine: Engine, folder: Path) -> Any:
+        pages = folder / "pages"
+        pages.mkdir()
+        for name in ("index.html", "auth.html"):
+            (pages / name).write_text(f"own {name}")
+        port = free_port()
+        text = (
+            LOCUSTFILE + "@events.init.add_listener\ndef key(environment, web_ui, **_): web_ui.app.secret_key = 'x'\n"
+        )
+        (folder / "locustfile.py").write_text(text)
+        address = ["--web-host", "127.0.0.1", "-P", str(port), "--build-path", str(pages)]
+        one = Running(engine, folder, *address, "--web-login")
+        one.expect("Starting web interface")
+        time.sleep(1)
+        answer = requests.get(f"http://127.0.0.1:{port}/", timeout=9, allow_redirects=False)
+        seen: list[Any] = [answer.status_code, answer.headers.get("Location", "").partition("?")[0]]
+        one.finish()
+        other = Running(engine, folder, *address, "--class-picker", "--print-stats", "--autostart", "-t", "1")
+        other.expect("limit reached")
+        other.expect("Aggregated(.|\n)*Aggregated")
+        seen.append(requests.get(f"http://127.0.0.1:{port}/", timeout=9).text)
+        seen.append(other.finish())
+        return seen
+
+    ours, theirs = both(run, tmp_path)
+    assert ours == theirs
+    assert ours[2:] == ["own index.html", 0]
+
+
+def test_wrong_addresses(tmp_path: Path) -> None:
+    """CLI-12, CLI-23, CLI-25, CLI-26."""
+    with socket.socket() as busy:
+        busy.bind(("0.0.0.0", 0))
+        busy.listen()
+        port = str(busy.getsockname()[1])
+
+        def run(engine: Engine, folder: Path) -> Any:
+            lines = (
+                ["-P", port],
+                ["--web-base-path", "x"],
+                ["--master", "--headless", "--master-bind-port", port],
+                ["--master", "--headless", "--master-bind-host", "300.1.1.1"],
+            )
+            with ThreadPoolExecutor(4) as pool:
+                done = list(pool.map(lambda line: engine.command(*line, cwd=folder, timeout=60), lines))
+            if engine.is_ours:
+                assert [one.stderr for one in done if "Traceback" in one.stderr] == []
+            return [one.status for one in done]
+
+        ours, theirs = both(run, tmp_path)
+    assert ours == theirs == [2, 1, 1, 1]
+
+
+FLEET = (
+    LOCUSTFILE
+    + """
+@events.init.add_listener
+def show(environment, runner, **_):
+    options = environment.parsed_options
+    names = "run_time autostart csv_prefix stats_history_enabled html_file print_stats host num_users".split()
+    print("ROLE", type(runner).__name__, {name: getattr(options, name) for name in names}, flush=True)
+@events.test_start.add_listener
+def host(environment, runner=None, **_):
+    print("HOST", type(environment.runner).__name__, environment.host, flush=True)
+"""
+)
+
+
+def roles(text: str) -> list[str]:
+    return sorted(set(re.findall(r"^(?:ROLE|HOST) .*", text, re.MULTILINE)))
+
+
+def test_processes(tmp_path: Path) -> None:
+    """CLI-32, CLI-88, CLI-92: what children are told, what they report, that all end, and the status."""
+
+    def run(engine: Engine, folder: Path) -> Any:
+        (folder / "locustfile.py").write_text(FLEET)
+        args = [
+            "--headless",
+            "--processes",
+            "2",
+            "-u",
+            "4",
+            "-r",
+            "4",
+            "-t",
+            "4",
+            "--master-bind-port",
+            str(free_port()),
+        ]
+        args += ["--csv", "c", "--csv-full-history", "--html", "r.html", "--host", "http://h", "--master-port"]
+        args.append(args[args.index("--master-bind-port") + 1])
+        one = Running(engine, folder, *args)
+        one.expect("All users spawned", 40)
+        children = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
+        status = one.finish(0)
+        text = one.log.read_text()
+        left = [child for child in children if Path(f"/proc/{child}").exists()]
+        files = sorted(path.name for path in folder.iterdir() if path.name.startswith(("c_", "r.")))
+        own = ("c_phases.csv", "c_generator.csv")
+        return roles(text), status, len(children), left, [name for name in files if name not in own], "ERROR" in text
+
+    ours, theirs = both(run, tmp_path)
+    assert ours == theirs
+    assert ours[1:4] == (0, 2, [])
+
+
+def test_workers(tmp_path: Path) -> None:
+    """CLI-31, CLI-33, CLI-87, CLI-92: a worker is told by its master, and ends with it; its status is its own."""
+
+    def run(engine: Engine, folder: Path) -> Any:
+        port = str(free_port())
+        (folder / "locustfile.py").write_text(
+            FLEET + "A.tasks = [lambda user: events.request.fire(request_type='T', name='n', response_time=1,"
+            " response_length=0, exception=ValueError('x'))]\n"
+        )
+        master = Running(
+            engine, folder, "--master", "--headless", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+            "-u", "1", "-t", "3", "--expect-workers", "1",
+        )  # fmt: skip
+        worker = Running(
+            engine, folder, "--worker", "--master-host", "127.0.0.1", "--master-port", port,
+            "-t", "1", "--autostart", "--host", "http://mine", "-u", "50",
+        )  # fmt: skip
+        worker.expect("HOST WorkerRunner", 40)
+        status = master.finish(0)
+        own = worker.finish(0)
+        limited = "limit" in worker.log.read_text()
+        return status, own in (0, 1), limited, roles(worker.log.read_text()), "Aggregated" in worker.log.read_text()
+
+    ours, theirs = both(run, tmp_path)
+    assert ours == theirs
+    assert ours[:3] == (1, True, False)
+
+
+def test_parent_of_workers(tmp_path: Path) -> None:
+    """CLI-88, CLI-91: the highest status of its children; the second Ctrl-C ends them hard."""
+    (tmp_path / "locustfile.py").write_text(
+        LOCUSTFILE + "os.register_at_fork(after_in_child=lambda: print('UP', flush=True))\n"
+    )
+    one = Running(ENGINES[0], tmp_path, "--worker", "--processes", "2", "--master-port", str(free_port()))
+    one.expect("UP(.|\n)*UP")
+    children = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
+    one.process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert one.process.poll() is None
+    assert one.finish(signal.SIGINT) == 1
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE + "os.register_at_fork(after_in_child=lambda: os._exit(3))\n")
+    status = Running(ENGINES[0], tmp_path, "--worker", "--processes", "3", "--master-port", str(free_port())).finish(0)
+    assert status == 3
+
+
+SHOW_FILES = (
+    LOCUSTFILE
+    + """
+@events.init.add_listener
+def show(**_):
+    import resource
+    print("FILES", resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True)
+    raise SystemExit(0)
+"""
+)
+
+
+def test_open_files(tmp_path: Path) -> None:
+    """CLI-96: raised where that is allowed, and a warning where it is not."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 10_000:
+        pytest.skip("this process may not open 10000 files")
+
+    def run(engine: Engine, folder: Path) -> Any:
+        (folder / "locustfile.py").write_text(SHOW_FILES)
+        seen = []
+        for limit in ("-Sn 256", "-n 512"):
+            line = f"ulimit {limit} && exec '{engine.python}' -m {engine.name} --headless"
+            if limit == "-n 512" and os.geteuid() == 0:
+                # root may raise every limit, unless it is not the same root any more
+                line = (
+                    f"ulimit {limit} && exec setpriv --bounding-set -sys_resource --inh-caps -sys_resource"
+                    + line.partition("exec")[2]
+                )
+            done = subprocess.run(
+                ["bash", "-c", line], cwd=folder, env=_environment({}), capture_output=True, text=True
+            )
+            seen.append([re.findall(r"FILES \d+", done.stdout), "WARNING" in done.stderr])
+        return seen
+
+    ours, theirs = both(run, tmp_path)
+    assert ours == theirs
+    assert ours == [[["FILES 10000"], False], [["FILES 512"], True]]
+
+
+def test_reset_at_the_end_of_each_ramp(tmp_path: Path) -> None:
+    """CLI-39."""
+
+    def run(engine: Engine, folder: Path) -> Any:
+        (folder / "locustfile.py").write_text(
+            LOCUSTFILE
+            + """
+import gevent
+@events.reset_stats.add_listener
+def reset(**_): print("RESET", flush=True)
+@events.test_start.add_listener
+def again(environment, **_): gevent.spawn_later(1.5, environment.runner.start, 4, 100)
+"""
+        )
+        done = engine.command(
+            "--headless", "--only-summary", "-u", "2", "-r", "9", "-t", "3", "--reset-stats", cwd=folder
+        )
+        return done.stdout.count("RESET"), done.stderr.count("Resetting stats"), done.status
+
+    ours, theirs = both(run, tmp_path)
+    assert ours == theirs
+
+
+def test_report_is_written_or_not(tmp_path: Path) -> None:
+    """CLI-40, CLI-90: not after SIGTERM. CLI-15: what cannot be written is told, and the status tells it, too."""
+
+    def run(engine: Engine, folder: Path) -> Any:
+        args = ["--headless", "--only-summary", "-u", "1"]
+        stopped = Running(engine, folder, *args, "--html", "int.html")
+        ended = Running(engine, folder, *args, "--html", "term.html")
+        missing = Running(engine, folder, *args, "-t", "1", "--html", "locustfile.py/x.html")
+        for one in (stopped, ended):
+            one.expect("All users spawned")
+        statuses = [stopped.finish(), ended.finish(signal.SIGTERM), missing.finish(0)]
+        return statuses, (folder / "int.html").exists(), (folder / "term.html").exists()
+
+    ours, theirs = both(run, tmp_path)
+    assert ours == theirs == ([0, 0, 1], True, False)
+
+
+def test_wait_for_reports() -> None:
+    """CLI-54: seconds, or a multiple of the interval of reports."""
+    theirs = """
+import locust.runners
+from locust.runners import MasterRunner
+def seconds():
+    return MasterRunner._wait_for_workers_report_after_ramp_up(None)
+"""
+    ours = "from locust._master import _wait_after_ramp_up as seconds\n"
+    rest = """
+import sys
+if sys.argv[1] != "none":
+    os.environ["LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP"] = sys.argv[1]
+out(seconds())
+"""
+    for value, seconds in (("none", 1.0), ("2.5", 2.5), ("3 * WORKER_REPORT_INTERVAL", 9.0)):
+        assert ENGINES[0].snippet("import os\n" + ours + rest, value) == seconds
+        assert ENGINES[1].snippet("import os\n" + theirs + rest, value) == seconds
+
+
+def test_nobody_patches(tmp_path: Path) -> None:
+    """CLI-56."""
+    code = "import os; os.environ['LOCUST_SKIP_MONKEY_PATCH'] = '1'; import {}; from gevent import monkey; "
+    code += "print(monkey.is_module_patched('socket'))"
+    for engine, name in zip(ENGINES, ("cload", "locust"), strict=True):
+        assert engine.python is not None
+        done = subprocess.run(
+            [engine.python, "-c", code.format(name)], cwd=tmp_path, capture_output=True, text=True, env=_environment({})
+        )
+        assert done.stdout == "False\n", done.stderr

@@ -3,7 +3,6 @@
  *
  * wire_times PORT SECONDS: prints count, median and 99 % in ms, at SIGTERM or after so long. Needs the right to open
  * packet sockets (root). */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
@@ -24,6 +23,7 @@ enum { BATCH = 256, SNAP = 128 };
 
 static int64_t sent_ns[65536], answered_ns[65536]; /* by the client's port; 0: none */
 static int64_t *times_ns;
+static uint32_t answered_to[65536]; /* the highest sequence number of that */
 static size_t count, capacity;
 static volatile sig_atomic_t is_over;
 
@@ -67,14 +67,21 @@ take(const unsigned char *data, size_t len, int64_t now_ns, uint16_t port)
     }
     memcpy(&ip, data, sizeof(ip));
     memcpy(&tcp, data + ip.ihl * 4u, sizeof(tcp));
-    if (ntohs(ip.tot_len) <= ip.ihl * 4 + tcp.doff * 4) {
-        return; /* carries nothing */
+    int carried = ntohs(ip.tot_len) - ip.ihl * 4 - tcp.doff * 4;
+    if (carried <= 0) {
+        return;
     }
     if (ntohs(tcp.dest) == port) {
         finish(ntohs(tcp.source));
         sent_ns[ntohs(tcp.source)] = now_ns;
     } else if (sent_ns[ntohs(tcp.dest)] != 0) {
-        answered_ns[ntohs(tcp.dest)] = now_ns;
+        uint16_t client = ntohs(tcp.dest);
+        uint32_t end = ntohl(tcp.seq) + (uint32_t)carried;
+        /* Servers send the last packet again when a busy client is slow to acknowledge it. */
+        if (answered_ns[client] == 0 || (int32_t)(end - answered_to[client]) > 0) {
+            answered_ns[client] = now_ns;
+            answered_to[client] = end;
+        }
     }
 }
 

@@ -122,6 +122,7 @@ class Generator:
         self._numbers: dict[str, Any] = {}
         self._marks: list[tuple[int, int]] = []
         self._warned: dict[str, float] = {}
+        self._is_testing = False
         # By worker: what it told last, and the last of its seconds that the CSV file has.
         self.workers: dict[str, dict[str, Any]] = {}
         self._csv_seconds: dict[str, int] = {}
@@ -143,6 +144,7 @@ class Generator:
         self.workers.clear()
         self._warned.clear()
         self._recent.clear()
+        self._is_testing = True
         if self._meter is not None:
             self._meter.begin(self._runner.stats if self._is_excluding() else None)
 
@@ -151,6 +153,7 @@ class Generator:
 
     def end(self) -> None:
         """The users are gone: what was held back is counted, or not."""
+        self._is_testing = False
         if self._meter is not None:
             self._meter.end()
 
@@ -184,7 +187,7 @@ class Generator:
     def _look_at(self, node: str, who: str, recent: list[Second]) -> None:
         """Warns about a process now and then while it lags; of too little CPU alone its runner warns, as in Locust."""
         lagging = [second for second in recent if second.lag]
-        if len(recent) < _RECENT or all(second.reasons == ["busy"] for second in lagging):
+        if not self._is_testing or len(recent) < _RECENT or all(second.reasons == ["busy"] for second in lagging):
             return
         now = time.monotonic()
         if now - self._warned.get(node, -_WARNING_PAUSE) < _WARNING_PAUSE:

@@ -165,6 +165,9 @@ function Generator({ own }: { own: NonNullable<typeof extras.generator> }) {
     ["Waiting for a core", `${short(own.starved_average)} %, at most ${short(own.starved_max)} %`],
     ["Lag", `${timeText(own.lag_average_ms)}, at most ${timeText(own.lag_max_ms)}`],
   ];
+  if (own.left_out_requests > 0) {
+    facts.push(["Left out of the statistics", `${whole(own.left_out_requests)} requests, ${whole(own.left_out_failures)} failures`]);
+  }
   return (
     <dl className="facts">
       {facts.map(([name, value]) => (

@@ -191,6 +191,9 @@ export interface GeneratorReport {
   starved_max: number;
   lag_average_ms: number;
   lag_max_ms: number;
+  /** What --exclude-lagging did not count. */
+  left_out_requests: number;
+  left_out_failures: number;
 }
 
 /** Requests by bands of their time (heat.ts), and exact percentiles. */

@@ -4,6 +4,7 @@
 #include "chaos.h"
 #include "report/console.h"
 #include "report/csv.h"
+#include "report/own.h"
 #include "report/json.h"
 #include "../report/support.h"
 
@@ -49,6 +50,12 @@ write_all(void)
     }
     if (err == 0) {
         err = lc__csv_failures(&text, stats);
+    }
+    if (err == 0) {
+        err = lc__console_phases(&text, stats, &options);
+    }
+    if (err == 0) {
+        err = lc__csv_exact(&text, stats, &options);
     }
     if (err == 0) {
         err = lc__csv_exceptions(&text, &exception, 1);

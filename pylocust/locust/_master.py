@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("locust.runners")
 
-_REPORT_KEYS = ("stats", "stats_total", "errors", "user_classes_count", "user_count")
+_REPORT_KEYS = ("stats", "stats_total", "errors", "user_count")
 # Seconds a worker has beyond its stop timeout to send its last report.
 _LAST_REPORT_WAIT = 5.0
 _REGISTER_PAUSE = 2.0
@@ -531,7 +531,8 @@ class MasterRunner(DistributedRunner):
         )
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
-        self._note_users(client_id, data["user_classes_count"])
+        if "user_classes_count" in data:
+            self._note_users(client_id, data["user_classes_count"])
 
     def _note_users(self, client_id: str, counts: dict[str, int]) -> None:
         node = self.clients.get(client_id)

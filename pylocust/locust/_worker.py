@@ -178,12 +178,16 @@ class WorkerRunner(DistributedRunner):
         self.spawning_greenlet = self._spawn_own(self.start_worker, counts)
 
     def _take_options(self, options: dict[str, Any]) -> None:
-        own = self.environment.parsed_options
-        if own is None:
+        if not options:
             return
         # Slow to import, and not needed in programs without a command line.
         from . import argument_parser
 
+        own = self.environment.parsed_options
+        if own is None:
+            parser = argument_parser.get_empty_argument_parser()
+            argument_parser.setup_parser_arguments(parser)
+            own = self.environment.parsed_options = parser.parse_args([])
         known = argument_parser.default_args_dict()
         for name, value in options.items():
             if name not in known or name in _TAKEN_OPTIONS:

@@ -267,7 +267,11 @@ class Runner:
         timeout = self.environment.stop_timeout
         caller = None
         ending: list[Any] = []
-        for greenlet, user in self._choose_users(counts):
+        chosen = self._choose_users(counts)
+        if any(user._state is None for _, user in chosen):
+            # Who was started just now gets as far as its first wait.
+            gevent.sleep(0)
+        for greenlet, user in chosen:
             if _is_current(greenlet):
                 caller = greenlet
                 continue

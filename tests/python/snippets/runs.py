@@ -556,3 +556,53 @@ def classes_made_while_running(kit: Kit) -> Any:
     gevent.sleep(0.1)
     runner.quit()
     return [list(dict.fromkeys(kit.log)), environment.user_classes_by_name == {"Caller": Caller}, Caller.weight]
+
+
+def stopped_at_once(kit: Kit) -> Any:
+    """API-93, API-139: users that are stopped right after they were started got as far as their first wait."""
+
+    class Caller(User):
+        wait_time = constant(1)
+
+        def on_stop(self) -> None:
+            gevent.sleep(0.05)
+            kit.note("on_stop")
+
+        @task
+        def call(self) -> None:
+            kit.note("call")
+
+    runner = kit.environment(Caller).create_local_runner()
+    users = runner.spawn_users({"Caller": 3})
+    greenlets = [user.greenlet for user in users]
+    runner.stop_users({"Caller": 2})
+    counts = [runner.user_count, sum(greenlet.dead for greenlet in greenlets)]
+    runner.quit()
+    return [kit.log, counts, runner.user_count]
+
+
+def options_reach_library_workers(kit: Kit) -> Any:
+    """API-123, EVT-13: a worker without options of its own gets those that scripts added from the master."""
+    from argparse import Namespace
+
+    class Caller(User):
+        wait_time = constant(1)
+
+        @task
+        def call(self) -> None:
+            kit.note(self.environment.parsed_options.own_word, self.environment.host)
+
+    first = Environment(user_classes=[Caller], host="http://h", parsed_options=Namespace(own_word="hello"))
+    # What the master itself asks its options for.
+    vars(first.parsed_options).update(
+        enable_rebalancing=False, headless=True, autostart=False, tags=None, exclude_tags=None
+    )
+    master = first.create_master_runner("127.0.0.1", 0)
+    second = Environment(user_classes=[Caller])
+    worker = second.create_worker_runner("127.0.0.1", master.server.port)
+    gevent.sleep(0.5)
+    master.start(1, 1)
+    gevent.sleep(0.7)
+    worker.quit()
+    master.quit()
+    return [kit.log[:1], second.parsed_options is not None]

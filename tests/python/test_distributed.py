@@ -268,6 +268,7 @@ def test_reports_are_merged_alike_in_both_ways(has_histogram: bool) -> None:
         ours, theirs = by_frame.entries[key], by_listener.entries[key]
         assert ours.serialize() == theirs.serialize()
         assert ours._histogram == theirs._histogram
+        assert ours._phases == theirs._phases
     assert by_frame.total.serialize() == by_listener.total.serialize()
     assert by_frame.serialize_errors() == by_listener.serialize_errors()
 
@@ -281,6 +282,8 @@ def test_half_a_report_changes_nothing() -> None:
         ("stats", [entry | {"num_requests": -1}]),
         ("stats", [entry | {"start_time": float("nan")}]),
         ("stats", [entry | {"cload_histogram": [10**6, 1]}]),
+        ("stats", [entry | {"cload_phases": [1, 2]}]),
+        ("stats", [entry | {"cload_phases": [1, -2, 3]}]),
         ("stats", 5),
         ("stats_total", None),
         ("errors", {"k": {"name": "a"}}),

@@ -7,6 +7,7 @@
 #include "http/url.h"
 #include "hub.h"
 #include "response.h"
+#include "stream.h"
 
 static void
 call_release(struct cload_call *call)
@@ -143,6 +144,26 @@ tell_of_older_http(struct cload_session *self, const struct lc_response *respons
     return told == NULL ? -1 : 0;
 }
 
+/* The length that counts is the one that is announced: the body is still to come. */
+static int
+take_stream(struct cload_session *self, struct cload_response *response)
+{
+    struct lc_response *core = response->core;
+    struct lc_str announced = lc_response_header(core, LCORE_STR("content-length"));
+    response->is_stream = true;
+    response->response_length = 0;
+    for (size_t i = 0; i < announced.len && announced.data[i] >= '0' && announced.data[i] <= '9'; i++) {
+        response->response_length = response->response_length * 10 + (uint64_t)(announced.data[i] - '0');
+    }
+    if (core->stream != NULL) {
+        struct lc_stream *stream = core->stream;
+        core->stream = NULL;
+        response->stream = cload__stream_new(self, stream);
+        return response->stream == NULL ? -1 : 0;
+    }
+    return 0;
+}
+
 static PyObject *
 call_finish(struct cload_session *self, const struct cload_call *call, struct lc_response *core)
 {
@@ -177,7 +198,9 @@ call_finish(struct cload_session *self, const struct cload_call *call, struct lc
         made->is_bad_status = core->status < 0 || core->status >= CLOAD_STATUS_LIMIT ||
                               PyBytes_AS_STRING(self->valid_statuses)[core->status] == 0;
     }
-    if (!call->is_catching && cload_response_report(made) < 0) {
+    if (call->is_stream && take_stream(self, made) < 0) {
+        Py_CLEAR(response);
+    } else if (!call->is_catching && cload_response_report(made) < 0) {
         Py_CLEAR(response);
     }
     return response;

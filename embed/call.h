@@ -20,8 +20,9 @@ struct cload_call {
     int64_t first_start_ns; /* of a call that is tried again */
     int max_redirects, max_retries;
     bool is_catching, is_redirecting, is_general;
-    bool is_json;  /* fast: the body came from json= */
-    bool is_plain; /* fast: cannot be general, Python has looked at it */
+    bool is_stream; /* fast: the body is taken piece by piece */
+    bool is_json;   /* fast: the body came from json= */
+    bool is_plain;  /* fast: cannot be general, Python has looked at it */
 };
 
 /* positional: url [, data [, json]] up to `most`. 0, or -1 with an exception. */

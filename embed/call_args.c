@@ -60,7 +60,10 @@ fast_keyword(struct cload_state *state, struct cload_call *call, PyObject *key, 
     if (call->is_plain && key == state->str_max_retries) {
         return read_limit(value, &call->max_retries);
     }
-    call->is_general |= key != state->str_stream || (value != Py_None && value != Py_False);
+    if (key == state->str_stream) {
+        return read_bool(value, &call->is_stream);
+    }
+    call->is_general = true;
     return 0;
 }
 

@@ -90,7 +90,7 @@ build_slot(struct cload_response *self, enum cload_response_slot slot, const cha
     case CLOAD_SLOT_reason:
         return has_head ? cload__response_text(core->reason) : Py_NewRef(Py_None);
     case CLOAD_SLOT__content:
-        if (!has_head) {
+        if (!has_head || self->stream != NULL) {
             Py_RETURN_NONE;
         }
         return PyBytes_FromStringAndSize(core->body.data, (Py_ssize_t)core->body.len);
@@ -290,6 +290,8 @@ response_show(PyObject *object, PyObject *owner)
     self->core = shown->core;
     self->is_fast = shown->is_fast;
     self->is_bad_status = shown->is_bad_status;
+    self->is_stream = shown->is_stream;
+    self->stream = Py_XNewRef(shown->stream);
     self->request_type = Py_XNewRef(shown->request_type);
     self->name = Py_XNewRef(shown->name);
     self->asked_url = Py_XNewRef(shown->asked_url);
@@ -336,6 +338,7 @@ response_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->user);
     Py_VISIT(self->context);
     Py_VISIT(self->owner);
+    Py_VISIT(self->stream);
     Py_VISIT(self->manual);
     Py_VISIT(self->dict);
     for (int i = 0; i < CLOAD_SLOT_COUNT; i++) {
@@ -355,6 +358,7 @@ response_clear(PyObject *object)
     Py_CLEAR(self->context);
     Py_CLEAR(self->manual);
     Py_CLEAR(self->body);
+    Py_CLEAR(self->stream);
     Py_CLEAR(self->asked_url);
     Py_CLEAR(self->base_url);
     if (self->owner != NULL) {
@@ -468,6 +472,8 @@ static PyMemberDef response_members[] = {
     {"_user", T_OBJECT, offsetof(struct cload_response, user), READONLY, NULL},
     {"_manual", T_OBJECT, offsetof(struct cload_response, manual), READONLY, NULL},
     {"_max_retries", T_INT, offsetof(struct cload_response, max_retries), READONLY, NULL},
+    {"_stream", T_OBJECT, offsetof(struct cload_response, stream), READONLY, NULL},
+    {"_is_stream", T_BOOL, offsetof(struct cload_response, is_stream), READONLY, NULL},
     {"_is_fast", T_BOOL, offsetof(struct cload_response, is_fast), 0, NULL},
     {"_base_url", T_OBJECT, offsetof(struct cload_response, base_url), 0, NULL},
     {"_is_catching", T_BOOL, offsetof(struct cload_response, is_catching), READONLY, NULL},

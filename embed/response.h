@@ -41,6 +41,7 @@ struct cload_response {
     PyObject *body;      /* bytes that were sent, or NULL */
     PyObject *asked_url; /* where requests' own code made it; fast: the url argument */
     PyObject *base_url;  /* fast: what is put before asked_url unless that is absolute */
+    PyObject *stream;    /* the rest of a body that is taken piece by piece, or NULL */
     PyObject *owner;     /* fast: the response whose `core` this one shows, or NULL */
     PyObject *slots[CLOAD_SLOT_COUNT];
     PyObject *dict, *weakrefs;
@@ -53,6 +54,7 @@ struct cload_response {
     bool is_phased;     /* its phases were counted */
     bool is_history;    /* a redirect on the way: never reported */
     bool is_fast;       /* of a FastHttpSession */
+    bool is_stream;     /* fast: made with stream=True */
     bool is_bad_status; /* fast: the status is a failure */
     int max_retries;    /* fast: how often a call that ran into a timeout was tried again */
 };

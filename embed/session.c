@@ -5,6 +5,7 @@
 #include "helpers.h"
 #include "http/url.h"
 #include "hub.h"
+#include "stream.h"
 #include "wire.h"
 
 struct cload_retired {
@@ -436,7 +437,7 @@ int
 cload__session_add_types(PyObject *module)
 {
     return cload__session_http_add(module) < 0 || cload__session_fast_add(module) < 0 ||
-                   cload__tls_options_add(module) < 0 || cload__wire_add(module) < 0
+                   cload__tls_options_add(module) < 0 || cload__wire_add(module) < 0 || cload__stream_add(module) < 0
                ? -1
                : 0;
 }

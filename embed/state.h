@@ -90,7 +90,8 @@
     X(user_type)                                                                                                       \
     X(taskset_type)                                                                                                    \
     X(user_greenlet_type)                                                                                              \
-    X(wire_type)
+    X(wire_type)                                                                                                       \
+    X(stream_type)
 
 #define CLOAD_OBJECT_LIST(X)                                                                                           \
     X(client_helpers)                                                                                                  \

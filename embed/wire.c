@@ -4,150 +4,42 @@
 
 #include <structmember.h>
 
-#include "base/clock.h"
 #include "base/str.h"
 #include "hub.h"
+#include "lent.h"
 #include "response.h"
 
 #include "http/wire.h"
 
 struct wire_object {
     PyObject_HEAD
-    struct cload_session *session; /* keeps the core's session; NULL: closed */
-    struct cload_hub *hub;
-    struct lc_wire *wire;
-    struct cload_waiter *waiter; /* of whoever waits for it */
+    struct cload_lent lent; /* of a struct lc_wire */
 };
-
-/* The waiter's value where it was the wire that woke it, not the timer. */
-static char is_woken;
 
 static void
 on_event(struct lc_wire *wire, void *arg)
 {
     struct wire_object *self = arg;
     (void)wire;
-    if (self->waiter != NULL) {
-        self->waiter->value = &is_woken;
-        cload_waiter_wake(self->waiter);
-    }
+    cload__lent_wake(&self->lent);
 }
 
 static void
-on_timeout(struct lc_timer *timer)
+give_back(void *core, bool is_clean)
 {
-    cload_waiter_wake(LCORE_CONTAINER(timer, struct cload_waiter, timer));
+    lc_wire_close(core, is_clean);
 }
 
-/* Waits for the wire. 1: it may go on; 0: `timeout_ns` (0: none) is over; -1 with an exception. */
-static int
-wait_for(struct wire_object *self, int64_t timeout_ns)
+static struct lc_wire *
+wire_of(const struct wire_object *self)
 {
-    if (self->waiter != NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "another greenlet is already waiting for this connection");
-        return -1;
-    }
-    struct cload_hub *hub = self->hub;
-    struct cload_waiter *waiter = cload_waiter_new(hub);
-    if (waiter == NULL) {
-        return -1;
-    }
-    int result = -1;
-    if (timeout_ns > 0 &&
-        lc_timer_start(hub->loop, &waiter->timer, lc_clock_monotonic_ns() + timeout_ns, on_timeout) < 0) {
-        PyErr_NoMemory();
-    } else {
-        self->waiter = waiter;
-        int err = cload_waiter_wait(waiter);
-        self->waiter = NULL;
-        lc_timer_stop(hub->loop, &waiter->timer);
-        result = err < 0 ? -1 : waiter->value == &is_woken ? 1 : 0;
-    }
-    cload_waiter_free(waiter);
-    return result;
-}
-
-struct closing {
-    struct lc_wire *wire;
-    struct cload_session *session;
-};
-
-static void
-finish_closing(struct lc_wire *wire, struct cload_session *session, bool is_clean)
-{
-    lc_wire_close(wire, is_clean);
-    if (--session->flight_count == 0) {
-        cload__session_free_retired(session);
-    }
-    Py_DECREF(session);
-}
-
-static void
-close_on_hub(void *arg)
-{
-    struct closing *closing = arg;
-    finish_closing(closing->wire, closing->session, false);
-    PyMem_Free(closing);
-}
-
-/* Anybody may drop the last reference; the loop's thread alone may touch the connection. */
-static void
-let_go(struct wire_object *self, bool is_clean)
-{
-    struct cload_session *session = self->session;
-    struct lc_wire *wire = self->wire;
-    self->session = NULL;
-    self->wire = NULL;
-    if (wire == NULL) {
-        return;
-    }
-    if (self->waiter != NULL) {
-        self->waiter->value = &is_woken;
-        cload_waiter_wake(self->waiter);
-    }
-    if (self->hub->is_left) {
-        /* The parent's, in a forked child. */
-        Py_DECREF(session);
-        return;
-    }
-    if (PyThread_get_thread_ident() == self->hub->thread) {
-        finish_closing(wire, session, is_clean);
-        return;
-    }
-    /* Without memory for it the connection stays until the process ends. */
-    struct closing *closing = PyMem_Malloc(sizeof(*closing));
-    if (closing != NULL) {
-        *closing = (struct closing){wire, session};
-        if (lc_loop_call(self->hub->loop, close_on_hub, closing) < 0) {
-            PyMem_Free(closing);
-        }
-    }
-}
-
-static int
-read_timeout(PyObject *value, int64_t *out)
-{
-    *out = 0;
-    if (value == Py_None) {
-        return 0;
-    }
-    double seconds = PyFloat_AsDouble(value);
-    if (seconds == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    *out = seconds > 9e9 ? 0 : seconds <= 0 ? 1 : (int64_t)(seconds * 1e9);
-    return 0;
+    return self->lent.core;
 }
 
 static PyObject *
 failure_of(const struct lc_wire *wire)
 {
-    static const char *const names[] = {
-#define CLOAD_FAIL_NAME(name, text) #name,
-        LCORE_FAIL_LIST(CLOAD_FAIL_NAME)
-#undef CLOAD_FAIL_NAME
-    };
-    return Py_BuildValue("(siN)", names[wire->fail], wire->fail_errno,
+    return Py_BuildValue("(siN)", cload__fail_name(wire->fail), wire->fail_errno,
                          cload__response_text(lc_str_from(wire->fail_text)));
 }
 
@@ -158,7 +50,7 @@ cload__session_open_wire(PyObject *object, PyObject *args)
     struct lc_request request = {0};
     PyObject *tls, *timeout;
     if (!PyArg_ParseTuple(args, "s#OzO", &request.url.data, &request.url.len, &tls, &request.proxy, &timeout) ||
-        read_timeout(timeout, &request.connect_timeout_ns) < 0) {
+        cload__read_timeout(timeout, &request.connect_timeout_ns) < 0) {
         return NULL;
     }
     if (tls != Py_None && (request.tls = PyCapsule_GetPointer(tls, "cload.tls")) == NULL) {
@@ -178,53 +70,34 @@ cload__session_open_wire(PyObject *object, PyObject *args)
         return NULL;
     }
     struct lc_error error = {0};
-    int err = lc_wire_open(session->core, &request, on_event, self, &self->wire, &error);
+    struct lc_wire *wire;
+    int err = lc_wire_open(session->core, &request, on_event, self, &wire, &error);
     if (err < 0) {
         Py_DECREF(self);
         return cload_raise(err, &error);
     }
-    self->session = (struct cload_session *)Py_NewRef(object);
-    self->hub = hub;
-    session->flight_count++;
-    if (wait_for(self, 0) < 0) {
+    cload__lent_hold(&self->lent, session, wire, give_back);
+    if (cload__lent_wait(&self->lent, 0) < 0) {
         Py_DECREF(self);
         return NULL;
     }
-    if (self->wire->fail == LCORE_FAIL_NONE) {
+    if (wire->fail == LCORE_FAIL_NONE) {
         return (PyObject *)self;
     }
-    PyObject *failure = failure_of(self->wire);
+    PyObject *failure = failure_of(wire);
     Py_DECREF(self);
     return failure;
-}
-
-/* 0: it can be used; -1 with an exception. */
-static int
-check(const struct wire_object *self)
-{
-    if (self->wire == NULL || self->hub->is_left) {
-        errno = EBADF;
-        PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
-    }
-    if (PyThread_get_thread_ident() != self->hub->thread) {
-        PyErr_SetString(PyExc_RuntimeError, "this connection belongs to the thread the users run in");
-        return -1;
-    }
-    return 0;
 }
 
 /* After -EAGAIN: 0, or -1 with an exception. */
 static int
 wait_to_go_on(struct wire_object *self, int64_t timeout_ns)
 {
-    int err = wait_for(self, timeout_ns);
+    int err = cload__lent_wait(&self->lent, timeout_ns);
     if (err == 0) {
         PyErr_SetString(PyExc_TimeoutError, "timed out");
-    } else if (err > 0 && self->wire == NULL) {
-        return check(self);
     }
-    return err > 0 ? 0 : -1;
+    return err > 0 ? cload__lent_check(&self->lent) : -1;
 }
 
 /* recv_into(buffer, timeout) -> int */
@@ -239,8 +112,8 @@ wire_recv_into(PyObject *object, PyObject *args)
         return NULL;
     }
     ssize_t got = -1;
-    if (check(self) == 0 && read_timeout(timeout, &timeout_ns) == 0) {
-        while ((got = lc_wire_read(self->wire, buffer.buf, (size_t)buffer.len)) == -EAGAIN) {
+    if (cload__lent_check(&self->lent) == 0 && cload__read_timeout(timeout, &timeout_ns) == 0) {
+        while ((got = lc_wire_read(wire_of(self), buffer.buf, (size_t)buffer.len)) == -EAGAIN) {
             if (wait_to_go_on(self, timeout_ns) < 0) {
                 break;
             }
@@ -269,11 +142,11 @@ wire_sendall(PyObject *object, PyObject *args)
         return NULL;
     }
     ssize_t sent = -1;
-    if (check(self) == 0 && read_timeout(timeout, &timeout_ns) == 0) {
+    if (cload__lent_check(&self->lent) == 0 && cload__read_timeout(timeout, &timeout_ns) == 0) {
         Py_ssize_t done = 0;
         sent = 0;
         while (done < data.len) {
-            sent = lc_wire_write(self->wire, (const char *)data.buf + done, (size_t)(data.len - done));
+            sent = lc_wire_write(wire_of(self), (const char *)data.buf + done, (size_t)(data.len - done));
             if (sent > 0) {
                 done += sent;
             } else if (sent != -EAGAIN || wait_to_go_on(self, timeout_ns) < 0) {
@@ -300,7 +173,7 @@ wire_close(PyObject *object, PyObject *is_clean)
     if (truth < 0) {
         return NULL;
     }
-    let_go((struct wire_object *)object, truth);
+    cload__lent_let_go(&((struct wire_object *)object)->lent, truth);
     Py_RETURN_NONE;
 }
 
@@ -308,28 +181,28 @@ static PyObject *
 wire_get_end_ns(PyObject *object, void *Py_UNUSED(closure))
 {
     struct wire_object *self = (struct wire_object *)object;
-    return PyLong_FromLongLong(self->wire == NULL ? 0 : (long long)self->wire->timings.end_ns);
+    return PyLong_FromLongLong(wire_of(self) == NULL ? 0 : (long long)wire_of(self)->timings.end_ns);
 }
 
 static PyObject *
 wire_get_is_reused(PyObject *object, void *Py_UNUSED(closure))
 {
     struct wire_object *self = (struct wire_object *)object;
-    return PyBool_FromLong(self->wire != NULL && self->wire->is_reused);
+    return PyBool_FromLong(wire_of(self) != NULL && wire_of(self)->is_reused);
 }
 
 static int
 wire_traverse(PyObject *object, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(object));
-    Py_VISIT(((struct wire_object *)object)->session);
+    Py_VISIT(((struct wire_object *)object)->lent.session);
     return 0;
 }
 
 static int
 wire_clear(PyObject *object)
 {
-    let_go((struct wire_object *)object, false);
+    cload__lent_let_go(&((struct wire_object *)object)->lent, false);
     return 0;
 }
 
@@ -338,7 +211,7 @@ wire_dealloc(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
     PyObject_GC_UnTrack(object);
-    let_go((struct wire_object *)object, false);
+    cload__lent_let_go(&((struct wire_object *)object)->lent, false);
     type->tp_free(object);
     Py_DECREF(type);
 }

@@ -10,6 +10,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/http.h"
+#include "http/redirect.h"
+#include "http/stream.h"
 #include "http/tls.h"
 #include "http/wire.h"
 #include "loop/io.h"
@@ -96,8 +98,8 @@ lc__conn_write(struct lc_conn *conn, const void *data, size_t size)
 
 /* ---- life ---- */
 
-static void
-detach(struct lc_conn *conn)
+void
+lc__conn_detach(struct lc_conn *conn)
 {
     struct lc_exchange *exchange = conn->exchange;
     struct lc_loop *loop = conn->session->http->loop;
@@ -112,7 +114,7 @@ lc__conn_close(struct lc_conn *conn)
 {
     struct lc_session *session = conn->session;
     if (conn->exchange != NULL) {
-        detach(conn);
+        lc__conn_detach(conn);
     } else if (lc_list_is_linked(&conn->link)) {
         lc_list_remove(&conn->link);
         session->idle_count--;
@@ -265,7 +267,7 @@ begin_request(struct lc_conn *conn)
 {
     struct lc_exchange *exchange = conn->exchange;
     if (exchange->request.wire != NULL) {
-        detach(conn);
+        lc__conn_detach(conn);
         conn->wire = exchange->request.wire;
         lc__wire_take(conn->wire, conn);
         lc__exchange_fail_later(exchange, LCORE_FAIL_NONE, NULL);
@@ -308,12 +310,11 @@ keep_head(struct lc_exchange *exchange, const char *data, size_t len)
     return 0;
 }
 
-static void
-complete(struct lc_conn *conn, bool is_reusable, struct lc_str body, struct lc_buffer *body_buffer)
+static struct lc_hop
+describe_head(const struct lc_conn *conn)
 {
-    struct lc_exchange *exchange = conn->exchange;
-    const struct lc_h1_head *head = &exchange->in_head;
-    struct lc_hop hop = {
+    const struct lc_h1_head *head = &conn->exchange->in_head;
+    return (struct lc_hop){
         .status = head->status,
         .minor = head->minor,
         .reason = head->reason,
@@ -321,14 +322,21 @@ complete(struct lc_conn *conn, bool is_reusable, struct lc_str body, struct lc_b
         .location = head->location,
         .has_set_cookie = head->has_set_cookie,
         .is_kept_alive = conn->served > 0,
-        .body = body,
-        .body_buffer = body_buffer,
     };
+}
+
+static void
+complete(struct lc_conn *conn, bool is_reusable, struct lc_str body, struct lc_buffer *body_buffer)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    struct lc_hop hop = describe_head(conn);
+    hop.body = body;
+    hop.body_buffer = body_buffer;
     if (exchange->is_decoding) {
         hop.fail = lc__exchange_end_body(exchange);
     }
     if (is_reusable) {
-        detach(conn);
+        lc__conn_detach(conn);
         lc__conn_give_back(conn);
         if (exchange->in_body.framing == LCORE_H1_NO_BODY) {
             /* Some servers send a body all the same, perhaps a little later: it is looked at before the next request.
@@ -357,6 +365,29 @@ collect(struct lc_exchange *exchange, struct lc_buffer *body)
     }
     body->len = 0;
     return err;
+}
+
+static bool
+is_streamed(const struct lc_exchange *exchange)
+{
+    unsigned flags = exchange->request.flags;
+    return (flags & LCORE_REQUEST_STREAM) != 0 &&
+           ((flags & LCORE_REQUEST_NO_REDIRECT) != 0 ||
+            !lc_redirect_is_due(exchange->in_head.status, exchange->in_head.location));
+}
+
+/* The response is told of now; the rest of its body is for whoever takes the stream. */
+static void
+hand_out(struct lc_conn *conn, struct lc_str ready)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    struct lc_hop hop = describe_head(conn);
+    hop.stream = lc__stream_new(exchange, ready);
+    if (hop.stream == NULL) {
+        fail(conn, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
+        return;
+    }
+    lc__exchange_finish(exchange, &hop);
 }
 
 /* Takes received bytes in. False: the exchange has left the connection, which may be gone. */
@@ -452,6 +483,10 @@ take_in(struct lc_conn *conn, struct lc_str in)
         } else {
             break;
         }
+    }
+    if (is_first && is_streamed(exchange)) {
+        hand_out(conn, (struct lc_str){body->data, body->len});
+        return false;
     }
     if (is_first && (keep_head(exchange, head_data.data, head_len) < 0 || collect(exchange, body) < 0)) {
         goto no_memory;

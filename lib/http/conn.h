@@ -42,6 +42,8 @@ struct lc_conn *lc__conn_new(struct lc_session *session, struct lc_origin *origi
 void lc__conn_adopt(struct lc_conn *conn, struct lc_exchange *exchange);
 /* Serves the exchange on an idle connection. Does not end the exchange before it returns. */
 void lc__conn_reuse(struct lc_conn *conn, struct lc_exchange *exchange);
+/* Takes it from its exchange: both go on without the other. */
+void lc__conn_detach(struct lc_conn *conn);
 /* Among the idle ones again, after it was lent out. */
 void lc__conn_give_back(struct lc_conn *conn);
 /* Whether the peer closed an idle connection and the loop had no occasion to see it yet. One system call. */

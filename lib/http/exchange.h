@@ -79,6 +79,7 @@ struct lc_hop {
     bool is_kept_alive;
     struct lc_str body;            /* used if body_buffer is NULL */
     struct lc_buffer *body_buffer; /* see lc_response_new() */
+    struct lc_stream *stream;      /* NULL, or the rest of the body */
 };
 
 /* NULL: out of memory. */

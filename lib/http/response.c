@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "http/headers.h"
+#include "http/stream.h"
 
 struct response_box {
     struct lc_response response; /* first: the one is cast to the other */
@@ -106,6 +107,7 @@ lc_response_free(struct lc_response *response)
     while (response != NULL) {
         struct lc_response *previous = response->previous;
         struct response_box *box = (struct response_box *)response;
+        lc_stream_free(response->stream);
         lc__free(box->body);
         lc__free(box);
         response = previous;

@@ -16,6 +16,7 @@
 #include "http/redirect.h"
 #include "http/tls.h"
 #include "http/transfer.h"
+#include "http/stream.h"
 #include "http/wire.h"
 #include "loop/loop.h"
 
@@ -424,6 +425,7 @@ make_response(struct lc_exchange *exchange, const struct lc_hop *hop)
         .previous = exchange->previous,
         .redirect_count = exchange->redirect_count,
         .is_kept_alive = hop->is_kept_alive,
+        .stream = hop->stream,
     };
     struct lc_response *response = lc_response_new(&parts, hop->body_buffer);
     if (response != NULL) {
@@ -442,6 +444,7 @@ deliver(struct lc_exchange *exchange, const struct lc_hop *hop)
     }
     struct lc_response *response = make_response(exchange, hop);
     if (response == NULL) {
+        lc_stream_free(hop->stream);
         lc__exchange_reset_response(exchange);
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
         return;

@@ -58,6 +58,24 @@ lc_wire_open(struct lc_session *session, const struct lc_request *request, lc_wi
     return 0;
 }
 
+struct lc_wire *
+lc__wire_lend(struct lc_exchange *exchange, lc_wire_fn *fn, void *arg)
+{
+    struct lc_wire *wire = lc__calloc(1, sizeof(*wire));
+    if (wire == NULL) {
+        return NULL;
+    }
+    struct lc_conn *conn = exchange->conn;
+    wire->session = exchange->session;
+    wire->fn = fn;
+    wire->arg = arg;
+    lc_list_append(&wire->session->wires, &wire->link);
+    lc__conn_detach(conn);
+    conn->wire = wire;
+    lc__wire_take(wire, conn);
+    return wire;
+}
+
 static void
 on_writable(struct lc_io *io, int events)
 {

@@ -46,7 +46,10 @@ ssize_t lc_wire_write(struct lc_wire *wire, const void *data, size_t size);
  * server keeps the connection, so that the next request of the session may use it; else it is closed. */
 void lc_wire_close(struct lc_wire *wire, bool is_clean);
 
-/* --- for conn.c and session.c --- */
+/* --- for conn.c, stream.c and session.c --- */
+
+/* Lends out the connection that serves an exchange, which then has none. NULL: out of memory, it keeps it. */
+struct lc_wire *lc__wire_lend(struct lc_exchange *exchange, lc_wire_fn *fn, void *arg);
 
 /* The exchange that opens it has its connection, which leaves the exchange. */
 void lc__wire_take(struct lc_wire *wire, struct lc_conn *conn);

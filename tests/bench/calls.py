@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from bench import Bench
 
 KINDS = (
-    "get", "status", "text", "json answer", "headers=", "params=", "json=", "form", "catch_response", "name=", "cookies",
-    "gzip", "redirect", "404", "stream=",
+    "get", "status", "text", "json answer", "headers=", "params=", "json=", "form", "catch_response", "name=",
+    "cookies", "gzip", "redirect", "404", "stream=",
 )  # fmt: skip
 CLIENTS = {
     "cload HttpUser": "http",

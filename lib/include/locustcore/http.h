@@ -121,10 +121,13 @@ enum {
     /* As RFC 9110 has it, not as requests: Content-Length: 0 only for POST, PUT and PATCH; a redirect with 301 makes
      * every method but HEAD a GET. */
     LCORE_REQUEST_PLAIN_METHODS = 1 << 4,
+    /* The response comes with its head, and the body piece by piece, unless it is here already. HTTP/1.1 only. */
+    LCORE_REQUEST_STREAM = 1 << 5,
 };
 
 struct lc_exchange;
 struct lc_response;
+struct lc_stream;
 struct lc_wire;
 
 /* One call. Zero-initialise. All is borrowed until the exchange is done or canceled, url and headers only until
@@ -191,7 +194,8 @@ struct lc_response {
     struct lc_timings timings;
     struct lc_response *previous; /* the redirect that led here; owned */
     int redirect_count;
-    bool is_kept_alive; /* came over a connection that had served before */
+    bool is_kept_alive;       /* came over a connection that had served before */
+    struct lc_stream *stream; /* the rest of the body, of LCORE_REQUEST_STREAM; NULL: `body` is all of it */
 };
 LCORE_API void lc_response_free(struct lc_response *response);
 /* First header of that name (case-insensitive), trimmed; data NULL if absent. */

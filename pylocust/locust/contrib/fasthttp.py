@@ -52,6 +52,7 @@ __all__ = [
 _USER_AGENT = "python/gevent-http-client-2.6.1"
 _ACCEPT_ENCODING_LINE = ("Accept-Encoding", "gzip, deflate, br")
 _STATUS_LIMIT = 1024
+_PIECE_SIZE = 16384
 # Of bodies that are encoded here: only their length is among the headers of a FastRequest.
 _ENCODED_TYPES = ("text/plain; charset=utf-8", "application/x-www-form-urlencoded; charset=utf-8")
 
@@ -339,14 +340,39 @@ class FastRequest:
         return self.headers.get(name, default)
 
 
+def _pieces(response: Any) -> Iterator[bytes]:
+    """What comes of the body of a response that was made with stream=True."""
+    made = response.__dict__.get("_made")
+    if made is not None:
+        yield from made.iter_content(4096)
+    elif response._is_stream and response._stream is not None:
+        while piece := response._stream.read(_PIECE_SIZE):
+            if isinstance(piece, tuple):
+                raise _body_failure(*piece)
+            yield piece
+        response._stream.close()
+    elif response._is_stream and response._content:
+        yield response._content
+
+
+def _body_failure(kind: str, number: int) -> Exception:
+    """Why a body broke off."""
+    if kind == "RESET":
+        return OSError(number, os.strerror(number)) if number else HTTPConnectionClosed("connection closed.")
+    if kind == "READ_TIMEOUT":
+        return TimeoutError("timed out")
+    if kind == "DECODE":
+        return zlib.error("content encoding could not be decoded")
+    return HTTPParseError("Incomplete response." if kind == "INCOMPLETE" else "malformed chunk")
+
+
 class _Body:
     """A body that is read piece by piece."""
 
     def __init__(self, response: Any) -> None:
         self._response = response
         self._rest = b""
-        made = response.__dict__.get("_made")
-        self._source = None if made is None else made.iter_content(4096)
+        self._source: Iterator[bytes] | None = _pieces(response)
 
     def read(self, size: int | None = None) -> bytes:
         while self._source is not None and (size is None or len(self._rest) < size):
@@ -402,8 +428,7 @@ class FastResponse(_cload.FastResponse):
     @property
     def content(self) -> bytes | None:
         """The decoded body."""
-        made = self.__dict__.get("_made")
-        if made is not None and self._content is None and self.headers is not None:
+        if self._content is None and self.headers is not None and ("_made" in self.__dict__ or self._is_stream):
             self._content = self.stream.read()
         return self._content
 
@@ -480,9 +505,9 @@ class FastResponse(_cload.FastResponse):
 
     def release(self) -> None:
         """Let go of a streamed body."""
-        made = self.__dict__.get("_made")
-        if made is not None:
-            made.close()
+        for body in (self.__dict__.get("_made"), self._stream):
+            if body is not None:
+                body.close()
 
     def _build_attribute(self, name: str) -> Any:
         """What the C type asks for when it is first looked at."""
@@ -540,6 +565,7 @@ class ResponseContextManager(FastResponse):
         plain._show(self)
         if "_made" in self.__dict__:
             plain.__dict__["_made"] = self.__dict__["_made"]
+        if "_made" in self.__dict__ or self._is_stream:
             plain.__dict__["_body"] = self.stream
         return plain
 
@@ -784,9 +810,8 @@ class FastHttpSession(_cload.FastHttpSession):
         if headers:
             plain["headers"] = headers
         url = str(url)
-        send = self._request_with_requests if is_streaming or self._is_own_tls(url) else self._request_plain
-        if send == self._request_with_requests:
-            plain["stream"] = is_streaming
+        plain["stream"] = is_streaming
+        send = self._request_with_requests if self._is_own_tls(url) else self._request_plain
         pool = self.__dict__.get("_client_pool")
         if pool is None:
             response = send(str(method), url, **plain)
@@ -830,7 +855,7 @@ class FastHttpSession(_cload.FastHttpSession):
         max_retries: int | None = None,
         stream: bool = False,
     ) -> Any:
-        """A call whose body is read as it comes, or for which the script brings its own SSLContext."""
+        """A call for which the script brings its own SSLContext."""
         from cload import _transport
 
         sender = self._sender()
@@ -903,8 +928,7 @@ class FastHttpSession(_cload.FastHttpSession):
             if self._options[3] is not None:
                 sender.proxies = {"http": self._options[3], "https": self._options[3]}
             sender.mount("http://", SessionAdapter(self))
-            factory = self.__dict__.get("_ssl_context_factory")
-            sender.mount("https://", SessionAdapter(self) if factory is None else _adapter_of(factory()))
+            sender.mount("https://", _adapter_of(self._ssl_context_factory()))
         sender.cookies = self.cookiejar.copy()
         return sender
 

@@ -1,9 +1,11 @@
 """What FastHttpUser's client does, call by call. See test_clients.py."""
 
 import re
+import time
 from http.cookiejar import CookieJar
 
 from calls import PORT, attempt, attempt_caught, echo, fail, show
+from local_server import start_servers
 from locust import FastHttpUser, constant, task
 from locust.exception import ResponseError
 
@@ -55,6 +57,13 @@ def describe(r):
         repr(error), str(error), r.encoding, [hop.status_code for hop in r.history] if r.status_code else None,
         None if r.headers is None else len(r.headers), type(r).__name__,
     )  # fmt: skip
+
+
+def failing(function):
+    try:
+        return function()
+    except Exception as error:
+        return error
 
 
 class Caller(FastHttpUser):
@@ -345,6 +354,20 @@ class Caller(FastHttpUser):
             )
         attempt("bad json", lambda: r.json())
 
+    @staticmethod
+    def caught_stream(manager):
+        with manager as response:
+            size = len(b"".join(response.stream))
+        return size, response.status_code
+
+    def time_events(self):
+        local, _ = start_servers()
+        begin, times = time.monotonic(), []
+        for line in self.client.iter_lines(f"{local}/events", name="events"):
+            if line:
+                times.append(time.monotonic() - begin)
+        return len(times), times[1] - times[0] > 0.05, times[2] - times[1] > 0.05
+
     def streams(self):
         c = self.client
         r = c.get("/hello")
@@ -358,6 +381,25 @@ class Caller(FastHttpUser):
         attempt("stream chunked", lambda: (lambda q: q.content[:5])(c.get("/chunked/30", stream=True)))
         attempt("stream 404", lambda: (lambda q: (q.status_code, q.content))(c.get("/status/404", stream=True)))
         attempt("stream closed", lambda: (lambda q: (q.status_code, q.content))(c.get("/close", stream=True)))
+        attempt("stream redirected", lambda: (lambda q: (q.content, len(q.history)))(c.get("/redirect/2", stream=True)))
+        attempt("stream not redirected", lambda: c.get("/redirect/1", stream=True, allow_redirects=False).status_code)
+        attempt("stream gzip", lambda: c.get("/gzip", stream=True).content)
+        attempt("stream text", lambda: (lambda q: (q.text, q.encoding))(c.get("/hello", stream=True)))
+        attempt("stream json", lambda: c.get("/echo/1", stream=True).json()["method"])
+        attempt("stream large", lambda: len(c.get("/bytes/3000000", stream=True).content))
+        attempt("stream lines", lambda: (lambda q: (q.readline(), q.readline()))(c.get("/login", stream=True)))
+        attempt("stream 204", lambda: (lambda q: (q.status_code, q.content))(c.get("/status/204", stream=True)))
+        attempt("stream head", lambda: (lambda q: (q.status_code, q.content))(c.head("/hello", stream=True)))
+        attempt("stream posted", lambda: c.post("/echo/1", {"a": 1}, stream=True).json()["body"])
+        attempt(
+            "stream side by side", lambda: [len(q.content) for q in [c.get("/bytes/90000", stream=True) for _ in "ab"]]
+        )
+        attempt("stream left", lambda: (c.get("/bytes/5000000", stream=True).release(), c.get("/hello").status_code))
+        attempt("stream caught", lambda: self.caught_stream(c.get("/bytes/90000", stream=True, catch_response=True)))
+        attempt(
+            "stream timeout", lambda: type(failing(lambda: c.get("/slow-body?ms=3000", stream=True).content)).__name__
+        )
+        attempt("stream events", self.time_events)
         attempt("iter_lines", lambda: list(c.iter_lines("/hello")))
         attempt("iter_lines 404", lambda: list(c.iter_lines("/status/404")))
         attempt(

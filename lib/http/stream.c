@@ -1,0 +1,154 @@
+#include "http/stream.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "http/conn.h"
+#include "http/exchange.h"
+#include "http/session.h"
+
+/* Of the shared receive buffer, so that a body that unpacks to much more stays bounded. */
+#define PIECE (64 * 1024)
+/* What an emptied buffer may keep. */
+#define KEEP (256 * 1024)
+
+static void
+on_wire(struct lc_wire *wire, void *arg)
+{
+    struct lc_stream *stream = arg;
+    (void)wire;
+    if (stream->fn != NULL) {
+        stream->fn(stream, stream->arg);
+    }
+}
+
+struct lc_stream *
+lc__stream_new(struct lc_exchange *exchange, struct lc_str ready)
+{
+    struct lc_stream *stream = lc__calloc(1, sizeof(*stream));
+    if (stream == NULL) {
+        return NULL;
+    }
+    if (lc_buffer_append_str(&stream->ready, ready) < 0 ||
+        (stream->wire = lc__wire_lend(exchange, on_wire, stream)) == NULL) {
+        lc_buffer_fini(&stream->ready);
+        lc__free(stream);
+        return NULL;
+    }
+    stream->http = exchange->session->http;
+    stream->head = exchange->in_head;
+    stream->body = exchange->in_body;
+    stream->is_in_step = exchange->send_errno == 0 && exchange->sent == exchange->head.len + exchange->body.len;
+    if (exchange->is_decoding) {
+        stream->decoder = exchange->decoder;
+        exchange->decoder = NULL;
+        exchange->is_decoding = false;
+    }
+    return stream;
+}
+
+void
+lc_stream_set_fn(struct lc_stream *stream, lc_stream_fn *fn, void *arg)
+{
+    stream->fn = fn;
+    stream->arg = arg;
+}
+
+static void
+finish(struct lc_stream *stream, enum lc_fail fail, int errnum)
+{
+    stream->is_done = true;
+    stream->fail = fail;
+    stream->fail_errno = errnum;
+    if (fail == LCORE_FAIL_NONE && stream->decoder != NULL) {
+        stream->fail = lc_decoder_finish(stream->decoder);
+    }
+}
+
+/* Takes received bytes in: decoded they are in `ready`. */
+static void
+take_in(struct lc_stream *stream, struct lc_str in)
+{
+    for (;;) {
+        struct lc_str run;
+        enum lc_fail fail = LCORE_FAIL_NONE;
+        switch (lc_h1_body_next(&stream->body, &in, &run)) {
+        case LCORE_H1_DATA:
+            if (stream->decoder != NULL) {
+                fail = lc_decoder_feed(stream->decoder, run, &stream->ready);
+            } else if (lc_buffer_append_str(&stream->ready, run) < 0) {
+                fail = LCORE_FAIL_INTERNAL;
+            }
+            if (fail != LCORE_FAIL_NONE) {
+                finish(stream, fail, 0);
+                return;
+            }
+            break;
+        case LCORE_H1_DONE:
+            stream->is_in_step = stream->is_in_step && in.len == 0;
+            finish(stream, LCORE_FAIL_NONE, 0);
+            return;
+        case LCORE_H1_FAIL:
+            finish(stream, stream->body.fail, 0);
+            return;
+        default:
+            return;
+        }
+    }
+}
+
+static void
+empty(struct lc_stream *stream)
+{
+    stream->taken = 0;
+    stream->ready.len = 0;
+    if (stream->ready.capacity > KEEP) {
+        lc_buffer_fini(&stream->ready);
+    }
+}
+
+ssize_t
+lc_stream_read(struct lc_stream *stream, void *data, size_t size)
+{
+    for (;;) {
+        size_t left = stream->ready.len - stream->taken;
+        if (left > 0) {
+            size_t count = left < size ? left : size;
+            memcpy(data, stream->ready.data + stream->taken, count);
+            stream->taken += count;
+            return (ssize_t)count;
+        }
+        empty(stream);
+        if (stream->is_done) {
+            return stream->fail == LCORE_FAIL_NONE ? 0 : -EIO;
+        }
+        ssize_t got = lc_wire_read(stream->wire, stream->http->receive, PIECE);
+        if (got == -EAGAIN) {
+            return got;
+        }
+        if (got > 0) {
+            take_in(stream, (struct lc_str){stream->http->receive, (size_t)got});
+        } else if (got == 0) {
+            stream->is_in_step = false;
+            finish(stream, lc_h1_body_end(&stream->body), 0);
+        } else {
+            finish(stream, LCORE_FAIL_RESET, (int)-got);
+        }
+    }
+}
+
+void
+lc_stream_free(struct lc_stream *stream)
+{
+    if (stream == NULL) {
+        return;
+    }
+    bool is_clean = stream->is_done && stream->fail == LCORE_FAIL_NONE && stream->is_in_step &&
+                    lc_h1_is_reusable(&stream->head, &stream->body);
+    lc_wire_close(stream->wire, is_clean);
+    if (stream->decoder != NULL) {
+        lc__http_put_decoder(stream->http, stream->decoder);
+    }
+    lc_buffer_fini(&stream->ready);
+    lc__free(stream);
+}

@@ -855,7 +855,7 @@ class FastHttpSession(_cload.FastHttpSession):
         max_retries: int | None = None,
         stream: bool = False,
     ) -> Any:
-        """A call for which the script brings its own SSLContext."""
+        """A call for which the script brings its own SSLContext, or on a thread in which the engine is not."""
         from cload import _transport
 
         sender = self._sender()
@@ -928,7 +928,8 @@ class FastHttpSession(_cload.FastHttpSession):
             if self._options[3] is not None:
                 sender.proxies = {"http": self._options[3], "https": self._options[3]}
             sender.mount("http://", SessionAdapter(self))
-            sender.mount("https://", _adapter_of(self._ssl_context_factory()))
+            factory = self.__dict__.get("_ssl_context_factory")
+            sender.mount("https://", SessionAdapter(self) if factory is None else _adapter_of(factory()))
         sender.cookies = self.cookiejar.copy()
         return sender
 

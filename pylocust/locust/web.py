@@ -77,6 +77,7 @@ _ROWS_AT_ONCE = 1000
 _MAX_PERCENTILES = 24
 _MAX_TABLES = 8
 _TABLE_CACHE_TIME = 1.0
+_SUMMARY_CACHE_TIME = 0.3
 
 
 class InputField(TypedDict, total=False):
@@ -185,7 +186,8 @@ class WebUI:
         self._tables: dict[str, Callable[[], str]] = {}
         shared = memoize(timeout=DEFAULT_CACHE_TIME, dynamic_timeout=True)
         self._statistics = shared(functools.partial(self._statistics_json, _MAX_ROWS))
-        self._summary = shared(functools.partial(self._statistics_json, 0))
+        # Cheap, and what is done in the page must be seen there soon.
+        self._summary = memoize(timeout=_SUMMARY_CACHE_TIME)(functools.partial(self._statistics_json, 0))
         self.app = self._make_app(build_path or DEFAULT_BUILD_PATH)
         if web_login:
             self._login_manager = LoginManager()

@@ -63,7 +63,9 @@ def add_pages(environment, web_ui, **_):
     def add_statistics(response):
         if request.path == "/stats/requests" and response.is_json:
             report = response.get_json()
-            report["extended_stats"] = [{{"key": "own", "data": [{{"name": BAD, "n": 5}}, {{"name": "b", "n": None}}]}}]
+            # Scripts begin with an empty object.
+            rows = [{{"name": BAD, "n": 5}}, {{"name": "b", "n": None}}] if environment.stats.num_requests else {{}}
+            report["extended_stats"] = [{{"key": "own", "data": rows}}]
             response.set_data(__import__("json").dumps(report))
         return response
 
@@ -329,6 +331,70 @@ def test_login_and_base_path_behind_a_proxy(page: Page, host: str, tmp_path: Pat
         expect(page.locator("#state")).to_have_text(re.compile("starting users|running"))
         page.context.clear_cookies()
         expect(page.get_by_role("button", name="Log in")).to_be_visible(timeout=10_000)
+
+
+LOGIN = """
+from flask import redirect, request, session, url_for
+from flask_login import UserMixin, login_user
+from locust import User, events, task
+
+class Somebody(UserMixin):
+    id = "somebody"
+
+class Idle(User):
+    @task
+    def nothing(self):
+        pass
+
+@events.init.add_listener
+def add_login(environment, web_ui, **_):
+    web_ui.app.config["SECRET_KEY"] = "for tests"
+    web_ui.login_manager.user_loader(lambda _: Somebody())
+    fields = [
+        {"label": "Mail", "name": "mail", "is_required": True, "type": "email"},
+        {"label": "Admin", "name": "admin", "default_value": False},
+        {"label": "Group", "name": "group", "choices": ["makers", "keepers"]},
+        {"label": "Pass phrase", "name": "phrase", "is_secret": True},
+    ]
+    web_ui.auth_args = {
+        "custom_form": {"inputs": fields, "callback_url": "/enter", "submit_button_text": "Enter"},
+        "auth_providers": [
+            {"label": "Elsewhere", "callback_url": "/elsewhere"},
+            {"label": "Nowhere", "callback_url": "javascript:window.hurt=1"},
+        ],
+    }
+
+    @web_ui.app.route("/enter", methods=["POST"])
+    def enter():
+        form = [request.form.get(name) for name in ("mail", "admin", "group", "phrase")]
+        if form == ["a@example.org", "on", "keepers", "open"]:
+            login_user(Somebody())
+            return redirect(url_for("locust.index"))
+        session["auth_error"] = f"<img src=x onerror=window.hurt=1> {form}"
+        session["auth_info"] = "Ask the keeper"
+        return redirect(url_for("locust.login"))
+"""
+
+
+def test_a_login_form_of_the_script(page: Page, host: str, tmp_path: Path) -> None:
+    """WEB-71, WEB-72"""
+    with serving(tmp_path, host, "--web-login", script=LOGIN) as url:
+        page.goto(url)
+        page.get_by_label("Mail").fill("a@example.org")
+        page.get_by_role("button", name="Enter").click()
+        expect(page.get_by_role("alert").first).to_contain_text("<img src=x onerror=window.hurt=1>")
+        expect(page.get_by_text("Ask the keeper")).to_be_visible()
+        check_accessibility(page)
+        expect(page.get_by_role("link", name="Elsewhere")).to_have_attribute("href", "/elsewhere")
+        page.get_by_role("link", name="Nowhere").click()
+        page.get_by_label("Mail").fill("a@example.org")
+        page.get_by_label("Admin").check()
+        page.get_by_label("Group").select_option("keepers")
+        phrase = page.get_by_role("textbox", name="Pass phrase")
+        expect(phrase).to_have_attribute("type", "password")
+        phrase.fill("open")
+        page.get_by_role("button", name="Enter").click()
+        expect(page.get_by_role("heading", name="Start a test")).to_be_visible()
 
 
 def test_tls(page: Page, host: str, tmp_path: Path, certs: Certs) -> None:

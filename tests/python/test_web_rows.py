@@ -195,7 +195,8 @@ def test_options_keep_their_types(engine: Engine) -> None:
     """WEB-28..32, WEB-35, WEB-36, WEB-37"""
     code = """
 options = Namespace(num_users=None, spawn_rate=None, host=None, run_time=None, profile=None, stop_timeout=0.5,
-                    flag=False, whole=3, ints=[1, 2], texts=["a"], nothing=None, stats_history_enabled=False, hidden="h")
+                    flag=False, whole=3, ints=[1, 2], texts=["a"], nothing=None, stats_history_enabled=False,
+                    hidden="h")
 environment, ui, client = serve(parsed_options=options)
 environment.runner.start = lambda *arguments, **_: None
 def swarm(**fields):

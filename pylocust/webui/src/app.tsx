@@ -104,6 +104,8 @@ export function App({ args }: { args: PageArgs }) {
     setNew(false);
     edit.close();
     setTurn((old) => old + 1);
+    // The answer comes before the test has begun.
+    setTimeout(() => setTurn((old) => old + 1), 700);
   }
 
   const health = useMemo(() => generator.value && worstOf(generator.value), [generator.value]);

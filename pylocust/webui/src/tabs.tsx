@@ -114,6 +114,13 @@ export function WorkersTab({ report, generator }: { report: Statistics | null; g
   return <DataTable label="Workers" columns={WORKERS} rows={rows} rowKey={(row) => row.id} empty="No worker has connected." />;
 }
 
+/** Scripts give what they have: before there is anything that may be an empty object. */
+function rowsOf(report: Statistics | null, key: string): Record<string, unknown>[] {
+  const tables: unknown = report?.extended_stats;
+  const data: unknown = Array.isArray(tables) ? tables.find((extended) => extended?.key === key)?.data : null;
+  return Array.isArray(data) ? data.filter((row) => typeof row === "object" && row !== null) : [];
+}
+
 export function ExtendedTab({ tables, report }: { tables: ExtendedTable[]; report: Statistics | null }) {
   return tables.map((table) => (
     <DataTable
@@ -124,7 +131,7 @@ export function ExtendedTab({ tables, report }: { tables: ExtendedTable[]; repor
         title: column.title,
         value: (row: Record<string, unknown>) => (typeof row[column.key] === "number" ? (row[column.key] as number) : String(row[column.key] ?? "")),
       }))}
-      rows={report?.extended_stats?.find((extended) => extended.key === table.key)?.data ?? []}
+      rows={rowsOf(report, table.key)}
       rowKey={(row) => JSON.stringify(row)}
       empty="There is nothing yet."
     />

@@ -153,6 +153,190 @@ out([[*row[:3], row[4]] for row in seen])
     ]
 
 
+def test_dns_with_dnspython() -> None:
+    """API-234, with the real library and a name server of a few lines."""
+    _needs("dns")
+    code = """
+import dns.message, dns.rdatatype, dns.rrset
+from gevent.server import DatagramServer
+class Names(DatagramServer):
+    def handle(self, data, address):
+        asked = dns.message.from_wire(data)
+        answer = dns.message.make_response(asked)
+        name = asked.question[0].name
+        if "known" in str(name):
+            answer.answer.append(dns.rrset.from_text(name, 60, "IN", "A", "127.0.0.9"))
+        self.sendto(answer.to_wire(), address)
+server = Names(("127.0.0.1", 0))
+server.start()
+from locust.contrib.dns import DNSUser
+class Asker(DNSUser): pass
+client = Asker(environment).client
+def ask(name): return dns.message.make_query(name, dns.rdatatype.A)
+where = dict(where="127.0.0.1", port=server.server_port, timeout=5)
+ticks = []
+ticker = gevent.spawn(lambda: [(gevent.sleep(0.01), ticks.append(1)) for _ in range(200)])
+out_text = str(client.udp(ask("known.test"), **where).answer[0])
+client.udp(ask("other.test"), **where, name="renamed")
+client.udp(ask("known.test"), where="127.0.0.1", port=1, timeout=0.3)
+ticker.kill()
+out([[[*row[:3], row[3], row[4] in ("ConnectionRefusedError", "Timeout") or row[4]] for row in seen], out_text,
+     len(ticks) > 3])
+"""
+    assert ENGINES[0].snippet(_SEEN + code) == [
+        [
+            ["DNS", "udp", True, 1, "NoneType"],
+            ["DNS", "renamed", True, 0, "LocustError"],
+            ["DNS", "udp", True, 0, True],
+        ],
+        "known.test. 60 IN A 127.0.0.9",
+        True,
+    ]
+
+
+def test_mongodb_with_pymongo() -> None:
+    """API-234, with the real library and a server that knows hello and find."""
+    _needs("pymongo")
+    code = """
+import bson, struct
+from gevent.server import StreamServer
+def receive(connection, count):
+    data = b""
+    while len(data) < count:
+        piece = connection.recv(count - len(data))
+        if not piece: raise EOFError
+        data += piece
+    return data
+HELLO = {"helloOk": True, "isWritablePrimary": True, "ismaster": True, "maxBsonObjectSize": 16777216,
+         "maxMessageSizeBytes": 48000000, "maxWriteBatchSize": 100000, "minWireVersion": 0, "maxWireVersion": 25,
+         "ok": 1}
+def answer(asked):
+    if "find" not in asked: return HELLO
+    if asked["filter"].get("$broken"): return {"ok": 0, "errmsg": "unknown operator", "code": 2, "codeName": "BadValue"}
+    return {"ok": 1, "cursor": {"id": 0, "ns": "shop." + asked["find"], "firstBatch": [{"a": 1}, {"a": 2}]}}
+def serve(connection, _):
+    try:
+        while True:
+            length, request, _, code = struct.unpack("<iiii", receive(connection, 16))
+            body = receive(connection, length - 16)
+            if code == 2013:
+                reply = answer(bson.decode(body[5:5 + struct.unpack("<i", body[5:9])[0]]))
+                payload = struct.pack("<i", 0) + b"\\0" + bson.encode(reply)
+                kind = 2013
+            else:
+                payload, kind = struct.pack("<iqii", 8, 0, 0, 1) + bson.encode(HELLO), 1
+            connection.sendall(struct.pack("<iiii", 16 + len(payload), 0, request, kind) + payload)
+    except (EOFError, OSError): pass
+server = StreamServer(("127.0.0.1", 0), serve)
+server.start()
+from locust.contrib.mongodb import MongoDBUser
+class Asker(MongoDBUser):
+    conn_string = f"mongodb://127.0.0.1:{server.server_port}/?serverSelectionTimeoutMS=5000"
+    db_name = "shop"
+user = Asker(environment)
+found = user.client.execute_query("things", {"a": 1})
+nothing = user.client.execute_query("things", {"$broken": 1})
+user.on_stop()
+out([[len(found), nothing], seen])
+"""
+    rows = [["MONGODB", "QUERY", True, 0, "NoneType"], ["MONGODB", "QUERY", True, 0, "OperationFailure"]]
+    assert ENGINES[0].snippet(_SEEN + code) == [[2, None], rows]
+
+
+def test_postgres_with_psycopg() -> None:
+    """API-234, with the real library and a server that answers every statement, wrong ones with an error."""
+    _needs("psycopg")
+    code = """
+import struct
+from gevent.server import StreamServer
+def receive(connection, count):
+    data = b""
+    while len(data) < count:
+        piece = connection.recv(count - len(data))
+        if not piece: raise EOFError
+        data += piece
+    return data
+def message(kind, body=b""): return kind + struct.pack("!i", 4 + len(body)) + body
+def serve(connection, _):
+    state = b"I"
+    try:
+        while True:
+            length, code = struct.unpack("!ii", receive(connection, 8))
+            receive(connection, length - 8)
+            if code == 196608: break
+            connection.sendall(b"N")
+        parameters = b"".join(message(b"S", name + b"\\0" + value + b"\\0") for name, value in (
+            (b"client_encoding", b"UTF8"), (b"server_version", b"16.0"), (b"standard_conforming_strings", b"on")))
+        connection.sendall(message(b"R", struct.pack("!i", 0)) + parameters + message(b"Z", state))
+        while True:
+            kind = receive(connection, 1)
+            body = receive(connection, struct.unpack("!i", receive(connection, 4))[0] - 4)
+            if kind == b"X": return
+            if kind != b"Q": continue
+            statement = body[:-1].decode()
+            gevent.sleep(0.05)
+            if statement.startswith("broken"):
+                state = b"E"
+                fields = b"SERROR\\0C42601\\0Msyntax error\\0\\0"
+                connection.sendall(message(b"E", fields) + message(b"Z", state))
+            else:
+                state = {"BEGIN": b"T", "COMMIT": b"I", "ROLLBACK": b"I"}.get(statement, state)
+                connection.sendall(message(b"C", statement.split()[0].encode() + b"\\0") + message(b"Z", state))
+    except (EOFError, OSError): pass
+server = StreamServer(("127.0.0.1", 0), serve)
+server.start()
+from locust.contrib.postgres import PostgresUser
+class Asker(PostgresUser):
+    conn_string = f"postgresql://user@127.0.0.1:{server.server_port}/db?sslmode=disable&gssencmode=disable"
+user = Asker(environment)
+ticks = []
+ticker = gevent.spawn(lambda: [(gevent.sleep(0.005), ticks.append(1)) for _ in range(200)])
+user.client.execute_query("SET x TO 1")
+user.client.execute_query("broken")
+user.client.execute_query("SET x TO 2")
+ticker.kill()
+user.on_stop()
+out([seen, user.client.connection.closed, len(ticks) > 3])
+"""
+    good, bad = ["postgres_success", "execute_query", True, 0], ["postgres_failure", "execute_query", True, 0]
+    rows = [[*good, "NoneType"], [*bad, "SyntaxError"], [*good, "NoneType"]]
+    assert ENGINES[0].snippet(_SEEN + code) == [rows, True, True]
+
+
+def test_openai_with_openai() -> None:
+    """API-235, with the real library."""
+    _needs("openai")
+    code = """
+from gevent.pywsgi import WSGIServer
+def serve(environ, start_response):
+    if environ["PATH_INFO"].endswith("/models"):
+        start_response("404 Not Found", [("Content-Type", "application/json")])
+        return [b'{"error": {"message": "none"}}']
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({"id": "r", "object": "response", "created_at": 1, "model": "m", "output": [],
+        "status": "completed",
+        "parallel_tool_calls": False, "tool_choice": "auto", "tools": [],
+        "usage": {"input_tokens": 1, "output_tokens": 7, "total_tokens": 8}}).encode()]
+server = WSGIServer(("127.0.0.1", 0), serve, log=None)
+server.start()
+os.environ["OPENAI_API_KEY"] = "none"
+from locust.contrib.oai import OpenAIUser
+class Asker(OpenAIUser):
+    host = f"http://127.0.0.1:{server.server_port}/v1"
+client = Asker(environment).client
+answer = client.responses.create(model="m", input="hello")
+with client.rename_request("models"):
+    try: client.models.list()
+    except Exception as error: failed = type(error).__name__
+out([seen, answer.usage.output_tokens, failed])
+"""
+    assert ENGINES[0].snippet(_SEEN + code) == [
+        [["POST", "/v1/responses", True, 7, "NoneType"], ["GET", "models", True, 0, "HTTPStatusError"]],
+        7,
+        "NotFoundError",
+    ]
+
+
 def test_qdrant(engine: Engine) -> None:
     """API-236."""
     code = """

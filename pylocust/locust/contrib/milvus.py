@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc.experimental.gevent as grpc_gevent
 
 from .. import User, events
+from ._measured import fire_outcome, measured
 
 # Before pymilvus opens a channel: grpc's own threads would stop all other users.
 grpc_gevent.init_gevent()
@@ -19,18 +19,6 @@ from pymilvus.milvus_client import IndexParams  # noqa: E402
 
 if TYPE_CHECKING:
     from ..env import Environment
-
-
-def _measured(call: Callable[[], Any]) -> dict[str, Any]:
-    """How a call went: never raises what the database or the network says."""
-    begin = time.perf_counter()
-    outcome: dict[str, Any] = {"success": True}
-    try:
-        outcome["result"] = call()
-    except Exception as error:
-        outcome = {"success": False, "exception": error, "result": None}
-    outcome["response_time"] = (time.perf_counter() - begin) * 1000
-    return outcome
 
 
 class BaseClient(ABC):
@@ -106,10 +94,10 @@ class MilvusV2Client(BaseClient):
         )
 
     def insert(self, data: Any) -> dict[str, Any]:
-        return _measured(lambda: self.client.insert(collection_name=self.collection_name, data=data))
+        return measured(lambda: self.client.insert(collection_name=self.collection_name, data=data))
 
     def upsert(self, data: Any) -> dict[str, Any]:
-        return _measured(lambda: self.client.upsert(collection_name=self.collection_name, data=data))
+        return measured(lambda: self.client.upsert(collection_name=self.collection_name, data=data))
 
     def search(
         self,
@@ -124,7 +112,7 @@ class MilvusV2Client(BaseClient):
     ) -> dict[str, Any]:
         if calculate_recall and ground_truth is None:
             raise ValueError("calculate_recall needs ground_truth")
-        outcome = _measured(
+        outcome = measured(
             lambda: self.client.search(
                 collection_name=self.collection_name,
                 data=data,
@@ -142,7 +130,7 @@ class MilvusV2Client(BaseClient):
         return outcome
 
     def hybrid_search(self, reqs: Any, ranker: Any, limit: int, output_fields: Any = None) -> dict[str, Any]:
-        outcome = _measured(
+        outcome = measured(
             lambda: self.client.hybrid_search(
                 collection_name=self.collection_name,
                 reqs=reqs,
@@ -165,14 +153,14 @@ class MilvusV2Client(BaseClient):
         return len(found.intersection(true)) / len(true) if true else 0.0
 
     def query(self, filter: str, output_fields: Any = None) -> dict[str, Any]:
-        outcome = _measured(
+        outcome = measured(
             lambda: self.client.query(collection_name=self.collection_name, filter=filter, output_fields=output_fields)
         )
         outcome["empty"] = not outcome["result"]
         return outcome
 
     def delete(self, filter: str) -> dict[str, Any]:
-        return _measured(lambda: self.client.delete(collection_name=self.collection_name, filter=filter))
+        return measured(lambda: self.client.delete(collection_name=self.collection_name, filter=filter))
 
 
 class MilvusUser(User):
@@ -200,13 +188,7 @@ class MilvusUser(User):
 
     @staticmethod
     def _fire_event(request_type: str, name: str, result: dict[str, Any]) -> None:
-        events.request.fire(
-            request_type=request_type,
-            name=name,
-            response_time=result.get("response_time", 0),
-            response_length=0,
-            exception=result.get("exception"),
-        )
+        fire_outcome(request_type, name, result)
 
     @staticmethod
     def _fire_recall_event(request_type: str, name: str, result: dict[str, Any]) -> None:

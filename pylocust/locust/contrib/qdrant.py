@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qdrant_client import QdrantClient
 
-from .. import User, events
+from .. import User
+from ._measured import fire_outcome, measured
 
 if TYPE_CHECKING:
     from qdrant_client.models import VectorParams
 
     from ..env import Environment
-
-
-def _measured(call: Callable[[], Any]) -> dict[str, Any]:
-    """How a call went: never raises what the database or the network says."""
-    begin = time.perf_counter()
-    outcome: dict[str, Any] = {"success": True}
-    try:
-        outcome["result"] = call()
-    except Exception as error:
-        outcome = {"success": False, "exception": error, "result": None}
-    outcome["response_time"] = (time.perf_counter() - begin) * 1000
-    return outcome
 
 
 class QdrantLocustClient:
@@ -49,7 +36,7 @@ class QdrantLocustClient:
 
     def upsert(self, points: Any) -> dict[str, Any]:
         """Puts points."""
-        return _measured(lambda: self.client.upsert(collection_name=self.collection_name, points=points))
+        return measured(lambda: self.client.upsert(collection_name=self.collection_name, points=points))
 
     def search(
         self,
@@ -60,7 +47,7 @@ class QdrantLocustClient:
         with_payload: bool = True,
     ) -> dict[str, Any]:
         """Looks for the nearest points."""
-        outcome = _measured(
+        outcome = measured(
             lambda: self.client.query_points(
                 collection_name=self.collection_name,
                 query=query,
@@ -75,7 +62,7 @@ class QdrantLocustClient:
 
     def scroll(self, scroll_filter: Any = None, limit: int = 10, with_payload: bool = True) -> dict[str, Any]:
         """Reads points one page at a time."""
-        return _measured(
+        return measured(
             lambda: self.client.scroll(
                 collection_name=self.collection_name,
                 scroll_filter=scroll_filter,
@@ -86,7 +73,7 @@ class QdrantLocustClient:
 
     def delete(self, points_selector: Any) -> dict[str, Any]:
         """Removes points."""
-        return _measured(
+        return measured(
             lambda: self.client.delete(collection_name=self.collection_name, points_selector=points_selector)
         )
 
@@ -120,13 +107,7 @@ class QdrantUser(User):
 
     @staticmethod
     def _fire_event(request_type: str, name: str, result: dict[str, Any]) -> None:
-        events.request.fire(
-            request_type=request_type,
-            name=name,
-            response_time=result.get("response_time", 0),
-            response_length=0,
-            exception=result.get("exception"),
-        )
+        fire_outcome(request_type, name, result)
 
     def _reported(self, name: str, result: dict[str, Any]) -> dict[str, Any]:
         self._fire_event(self.client_type, name, result)

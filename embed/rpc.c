@@ -361,6 +361,9 @@ merge_report(PyObject *module, PyObject *args)
     int err = lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message);
     if (err == 0) {
         result = find_value(cload_state_of_module(module), message.data, "user_classes_count");
+        if (result == NULL && PyErr_Occurred() == NULL) {
+            result = Py_NewRef(Py_None);
+        }
         err = result == NULL ? LCE_FORMAT : 0;
     }
     if (err == 0) {
@@ -446,9 +449,9 @@ static PyMethodDef rpc_methods[] = {
     {"peek_message", peek_message, METH_O,
      PyDoc_STR("peek_message(frame) -> (type, node_id)\n\nChecks the frame, but builds none of its data.")},
     {"merge_report", merge_report, METH_VARARGS,
-     PyDoc_STR(
-         "merge_report(stats, frame) -> user_classes_count\n\nAdds the report of a stats message. ValueError: it is "
-         "none, and nothing was added.")},
+     PyDoc_STR("merge_report(stats, frame) -> user_classes_count or None\n\nAdds the report of a stats message. "
+               "ValueError: it is "
+               "none, and nothing was added.")},
     {"write_report", write_report, METH_O,
      PyDoc_STR("write_report(stats) -> bytes\n\nA stats message with all that was counted, for merge_report().")},
     {"report_number", report_number, METH_O,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("locust.runners")
 
-_REPORT_KEYS = ("stats", "stats_total", "errors", "user_count")
+_REPORT_KEYS = ("stats", "stats_total", "errors")
 # Seconds a worker has beyond its stop timeout to send its last report.
 _LAST_REPORT_WAIT = 5.0
 _REGISTER_PAUSE = 2.0
@@ -115,7 +115,8 @@ class MasterRunner(DistributedRunner):
             if secret_of(self.environment)
             else "whoever can reach that can join (--master-secret changes it)"
         )
-        logger.info("Listening for workers on %s, port %d: %s", where, self.server.port, who)
+        port = self.master_bind_port or self.server.port
+        logger.info("Listening for workers on %s, port %d: %s", where, port, who)
 
     def _open_state(self) -> KeptRun | None:
         path = getattr(self.environment.parsed_options, "master_state", None)
@@ -337,8 +338,9 @@ class MasterRunner(DistributedRunner):
             )
 
     def check_stopped(self) -> None:
-        """Ends the stopping once all workers have."""
-        if self.state == STATE_STOPPING and all(node.state == STATE_INIT for node in self.clients.all):
+        """Ends the stopping once all workers have, or are lost."""
+        ended = (STATE_INIT, STATE_MISSING)
+        if self.state == STATE_STOPPING and all(node.state in ended for node in self.clients.all):
             self.update_state(STATE_STOPPED)
 
     def quit(self) -> None:
@@ -531,14 +533,13 @@ class MasterRunner(DistributedRunner):
         )
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
-        if "user_classes_count" in data:
-            self._note_users(client_id, data["user_classes_count"])
+        self._note_users(client_id, data.get("user_classes_count"))
 
-    def _note_users(self, client_id: str, counts: dict[str, int]) -> None:
+    def _note_users(self, client_id: str, counts: dict[str, int] | None) -> None:
         node = self.clients.get(client_id)
         if node is None:
             logger.info("A report came from %s, which is no worker now; its users are not counted", client_id)
-        elif node.state != STATE_MISSING:
+        elif node.state != STATE_MISSING and counts is not None:
             node.user_classes_count = dict(counts)
 
     def _on_exception_message(self, message: Message) -> None:

@@ -180,7 +180,9 @@ class WorkerRunner(DistributedRunner):
     def _take_options(self, options: dict[str, Any]) -> None:
         if not options:
             return
-        # Slow to import, and not needed in programs without a command line.
+        # Slow to import, and not needed by tests without options.
+        from argparse import Namespace
+
         from . import argument_parser
 
         own = self.environment.parsed_options
@@ -189,6 +191,9 @@ class WorkerRunner(DistributedRunner):
             argument_parser.setup_parser_arguments(parser)
             own = self.environment.parsed_options = parser.parse_args([])
         known = argument_parser.default_args_dict()
+        own = self.environment.parsed_options
+        if own is None:
+            own = self.environment.parsed_options = Namespace(**known)
         for name, value in options.items():
             if name not in known or name in _TAKEN_OPTIONS:
                 setattr(own, name, value)
@@ -218,6 +223,7 @@ class WorkerRunner(DistributedRunner):
         self.stop_users(fewer)
         self._send("spawning_complete", {"user_classes_count": self.user_classes_count, "user_count": self.user_count})
         self.worker_state = STATE_RUNNING
+        self.update_state(STATE_RUNNING)
 
     def _on_spawning_complete_message(self, message: Message) -> None:
         self.environment.events.spawning_complete.fire(user_count=message.data["user_count"])

@@ -553,7 +553,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
         if setup_opentelemetry(os.path.basename(locustfiles[0]) if locustfiles else None, options.profile):
             telemetry = ", OpenTelemetry enabled"
-    logger.info("Starting cload %s (locust %s compatible)%s", own_version, version, telemetry)
+    # Begins as Locust's does: scripts wait for it.
+    logger.info("Starting Locust %s (cload %s)%s", version, own_version, telemetry)
     if options.list_commands:
         print("Available Users:")
         for name in available_users:

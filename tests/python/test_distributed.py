@@ -287,13 +287,15 @@ def test_half_a_report_changes_nothing() -> None:
         ("stats", 5),
         ("stats_total", None),
         ("errors", {"k": {"name": "a"}}),
-        ("user_classes_count", None),
     ):
         stats = RequestStats()
         frame = Message("stats", {name: item for name, item in (good | {key: value}).items() if item is not None}, "x")
         with pytest.raises(ValueError):
             _cload.merge_report(stats, frame.serialize())
         assert len(stats.entries) == 0 and stats.total.num_requests == 0 and len(stats.errors) == 0
+    # What was measured counts, also where its users are not told of.
+    assert _cload.merge_report(stats, Message("stats", good | {"user_classes_count": None}, "x").serialize()) is None
+    assert stats.total.num_requests == 1
     with pytest.raises(TypeError):
         _cload.merge_report(object(), b"")
 

@@ -185,11 +185,6 @@ class WorkerRunner(DistributedRunner):
 
         from . import argument_parser
 
-        own = self.environment.parsed_options
-        if own is None:
-            parser = argument_parser.get_empty_argument_parser()
-            argument_parser.setup_parser_arguments(parser)
-            own = self.environment.parsed_options = parser.parse_args([])
         known = argument_parser.default_args_dict()
         own = self.environment.parsed_options
         if own is None:

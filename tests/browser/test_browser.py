@@ -101,7 +101,7 @@ def test_login_page(page: Page, host: str, tmp_path: Path) -> None:
 
 
 def test_a_report_of_many_names(page: Page, tmp_path: Path) -> None:
-    """REP-50 to REP-52: from a file, without a server; compressed, and drawn quickly all the same."""
+    """REP-50, REP-51, REP-52, REP-53: from a file, without a server; compressed, and drawn quickly all the same."""
     code = """
 import sys, cload
 from locust import User, task
@@ -130,6 +130,12 @@ write_html_report(environment, sys.argv[1])
         "Final ratio",
     ):
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    assert page.title() == "cload"
+    heads = page.get_by_role("region", name="Requests").locator("th").all_inner_texts()
+    assert [head.partition(" (")[0] for head in heads] == [
+        *("Type", "Name", "# Requests", "# Fails", "Median", "Average", "Min", "Max", "Average size"),
+        *("RPS", "Failures/s"),
+    ]
     page.get_by_label("Filter Requests").fill("/page/2999")
     region = page.get_by_role("region", name="Requests")
     expect(region.locator("tbody tr")).to_have_count(1)

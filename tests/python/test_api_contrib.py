@@ -543,7 +543,7 @@ out([seen, len(user.client.client_id) > 10])
 
 
 def test_opentelemetry(target: Target, tmp_path: Path) -> None:
-    """API-237, CLI-109, CLI-110, CLI-111, CLI-114: the console's exporters."""
+    """API-237, CLI-52, CLI-109, CLI-110, CLI-111, CLI-112, CLI-113, CLI-114: the console's exporters."""
     _needs("opentelemetry.sdk" if importlib.util.find_spec("opentelemetry") else "opentelemetry")
     file = tmp_path / "otel.py"
     file.write_text(
@@ -596,6 +596,9 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
     ):
         assert text in done.stdout, done.stdout[-3000:]
     assert '"profile": "p1"' in done.stdout
+    # Lines of the log are sent, tables are not.
+    assert '"body": "Ramping to 2 users' in done.stdout
+    assert "# reqs" not in done.stdout
     carried = re.findall(r"^carried 00-(\w{32})-(\w{16})-\w\w( 1)?$", done.stdout, re.MULTILINE)
     assert {own for *_, own in carried} == {"", " 1"}, done.stdout[-3000:]
     for trace, span, _ in carried[:2]:

@@ -156,7 +156,7 @@ CASES = [
     Case("CLI-36-csv", f"{RUN} --csv out/c --csv-full-history"),
     Case("CLI-38", f"{RUN} --print-stats"),
     Case("CLI-39", f"{RUN} --reset-stats"),
-    Case("CLI-40", f"{RUN} --html", ("r_{u}_{r}_{t}.html",)),
+    Case("CLI-40-REP-54", f"{RUN} --html", ("r_{u}_{r}_{t}.html",)),
     Case("CLI-40-folder", f"{RUN} --html", ("out/deep/r_{x}_{u}.html",)),
     Case("CLI-41", f"{RUN} --json"),
     Case("CLI-42", f"{RUN} --json-file out/j"),

@@ -10,10 +10,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import requests
@@ -33,22 +33,39 @@ class A(User):
     def t(self):
         events.request.fire(request_type="T", name="n", response_time=5, response_length=1)
 """
-T = TypeVar("T")
 
 
-def both(function: Callable[[Engine, Path], T], folder: Path) -> tuple[T, T]:
-    """What it returns for each program, at the same time."""
+SCENARIOS: dict[str, Callable[[Engine, Path], Any]] = {}
 
-    def run(engine: Engine) -> T:
-        own = folder / engine.name
-        own.mkdir()
-        if not (own / "locustfile.py").exists():
-            (own / "locustfile.py").write_text(LOCUSTFILE)
-        return function(engine, own)
 
-    with ThreadPoolExecutor(2) as pool:
-        ours, theirs = pool.map(run, ENGINES)
-    return ours, theirs
+def scenario(function: Callable[[Engine, Path], Any]) -> Callable[[Engine, Path], Any]:
+    """Of the same name as the test that is about what it returns."""
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+Outcomes = Callable[[str], tuple[Any, Any]]
+
+
+@pytest.fixture(scope="module")
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcomes]:
+    """What a scenario returns for each program. All that were asked for run at once: most of the time they sleep."""
+    chosen = {item.name.removeprefix("test_") for item in request.session.items if item.fspath == request.node.fspath}
+
+    def run(name: str, engine: Engine) -> Any:
+        folder = tmp_path_factory.mktemp(engine.name)
+        (folder / "locustfile.py").write_text(LOCUSTFILE)
+        return SCENARIOS[name](engine, folder)
+
+    with ThreadPoolExecutor(6) as pool:
+        running = {name: [pool.submit(run, name, engine) for engine in ENGINES] for name in SCENARIOS if name in chosen}
+
+        def outcome(name: str) -> tuple[Any, Any]:
+            ours, theirs = (future.result() for future in running[name])
+            return ours, theirs
+
+        yield outcome
+        pool.shutdown(cancel_futures=True)
 
 
 def free_port() -> int:
@@ -56,6 +73,17 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def get(url: str) -> requests.Response:
+    """The answer, as soon as somebody listens."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return requests.get(url, verify=False, timeout=20, allow_redirects=False)
+        except requests.exceptions.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 class Running:
@@ -90,96 +118,102 @@ class Running:
             self.process.kill()
 
 
-@pytest.mark.parametrize("has_tls", [False, True])
-def test_web_options(tmp_path: Path, has_tls: bool) -> None:
-    """CLI-10, CLI-11, CLI-14, CLI-15, CLI-19, CLI-23: where it listens, what it prints, when it ends."""
-    certs = make_certs(tmp_path)
-
-    def run(engine: Engine, folder: Path) -> Any:
-        port = free_port()
-        args = ["-P", str(port), "--web-base-path", "/base", "--autostart", "-t", "2", "--autoquit", "2"]
-        if has_tls:
-            args += [
-                "--web-host",
-                "127.0.0.1",
-                "--tls-cert",
-                str(certs.server.cert),
-                "--tls-key",
-                str(certs.server.key),
-            ]
-        else:
-            # A certificate without its key is none.
-            args += ["--web-host", "*", "--web-host-display-name", "shown", "--tls-cert", str(certs.server.cert)]
-        one = Running(engine, folder, *args)
-        shown = one.expect("Starting web interface at (.*)")[1].replace(str(port), "PORT").partition(",")[0]
-        one.expect("All users spawned")
-        scheme = "https" if has_tls else "http"
-        answers = [
-            requests.get(f"{scheme}://127.0.0.1:{port}{path}", verify=False, timeout=9).status_code
-            for path in ("/base/", "/base/stats/requests", "/")
-        ]
-        status = one.finish(0)
-        return shown, answers, status, re.findall(r"(?:INFO|ERROR)/(\S+): --", one.log.read_text())
-
-    ours, theirs = both(run, tmp_path)
-    assert ours == theirs
-    assert ours[0] == ("https://127.0.0.1:PORT/base" if has_tls else "shown")
-    assert ours[1:] == ([200, 200, 404], 0, ["locust.main", "locust.main"])
+def web_options(engine: Engine, folder: Path, scheme: str, *args: str) -> Any:
+    port = free_port()
+    shared = ["-P", str(port), "--web-base-path", "/base", "--autostart", "-t", "2", "--autoquit", "4"]
+    one = Running(engine, folder, *shared, *args)
+    shown = one.expect("Starting web interface at (.*)")[1].replace(str(port), "PORT").partition(",")[0]
+    one.expect("All users spawned")
+    paths = ("/base/", "/base/stats/requests", "/")
+    answers = [get(f"{scheme}://127.0.0.1:{port}{path}").status_code for path in paths]
+    status = one.finish(0)
+    return shown, answers, status, re.findall(r"(?:INFO|ERROR)/(\S+): --", one.log.read_text())
 
 
-def test_login_own_pages_and_tables(tmp_path: Path) -> None:
+@scenario
+def web_options_plain(engine: Engine, folder: Path) -> Any:
+    # A certificate without its key is none.
+    return web_options(
+        engine, folder, "http", "--web-host", "*", "--web-host-display-name", "shown", "--tls-cert", "no.pem"
+    )
+
+
+@scenario
+def web_options_tls(engine: Engine, folder: Path) -> Any:
+    pair = make_certs(folder).server
+    tls = ["--tls-cert", str(pair.cert), "--tls-key", str(pair.key)]
+    return web_options(engine, folder, "https", "--web-host", "127.0.0.1", *tls)
+
+
+ENDED = ([200, 200, 404], 0, ["locust.main", "locust.main"])
+
+
+def test_web_options_plain(outcomes: Outcomes) -> None:
+    """CLI-10, CLI-11, CLI-14, CLI-15, CLI-23: where it listens, what it prints, when it ends."""
+    ours, theirs = outcomes("web_options_plain")
+    assert ours == theirs == ("shown", *ENDED)
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_web_options_tls(outcomes: Outcomes) -> None:
+    """CLI-19."""
+    ours, theirs = outcomes("web_options_tls")
+    assert ours == theirs == ("https://127.0.0.1:PORT/base", *ENDED)
+
+
+@scenario
+def login_own_pages_and_tables(engine: Engine, folder: Path) -> Any:
+    pages = folder / "pages"
+    pages.mkdir()
+    for name in ("index.html", "auth.html"):
+        (pages / name).write_text(f"own {name}")
+    port = free_port()
+    text = LOCUSTFILE + "@events.init.add_listener\ndef key(environment, web_ui, **_): web_ui.app.secret_key = 'x'\n"
+    (folder / "locustfile.py").write_text(text)
+    address = ["--web-host", "127.0.0.1", "-P", str(port), "--build-path", str(pages)]
+    one = Running(engine, folder, *address, "--web-login")
+    one.expect("Starting web interface")
+    answer = get(f"http://127.0.0.1:{port}/")
+    seen: list[Any] = [answer.status_code, answer.headers.get("Location", "").partition("?")[0]]
+    one.finish()
+    other = Running(engine, folder, *address, "--class-picker", "--print-stats", "--autostart", "-t", "1")
+    other.expect("limit reached")
+    other.expect("Aggregated(.|\n)*Aggregated")
+    seen.append(get(f"http://127.0.0.1:{port}/").text)
+    seen.append(other.finish())
+    return seen
+
+
+def test_login_own_pages_and_tables(outcomes: Outcomes) -> None:
     """CLI-18, CLI-20, CLI-21, CLI-37."""
 
-    def run(engine: Engine, folder: Path) -> Any:
-        pages = folder / "pages"
-        pages.mkdir()
-        for name in ("index.html", "auth.html"):
-            (pages / name).write_text(f"own {name}")
-        port = free_port()
-        text = (
-            LOCUSTFILE + "@events.init.add_listener\ndef key(environment, web_ui, **_): web_ui.app.secret_key = 'x'\n"
-        )
-        (folder / "locustfile.py").write_text(text)
-        address = ["--web-host", "127.0.0.1", "-P", str(port), "--build-path", str(pages)]
-        one = Running(engine, folder, *address, "--web-login")
-        one.expect("Starting web interface")
-        time.sleep(1)
-        answer = requests.get(f"http://127.0.0.1:{port}/", timeout=9, allow_redirects=False)
-        seen: list[Any] = [answer.status_code, answer.headers.get("Location", "").partition("?")[0]]
-        one.finish()
-        other = Running(engine, folder, *address, "--class-picker", "--print-stats", "--autostart", "-t", "1")
-        other.expect("limit reached")
-        other.expect("Aggregated(.|\n)*Aggregated")
-        seen.append(requests.get(f"http://127.0.0.1:{port}/", timeout=9).text)
-        seen.append(other.finish())
-        return seen
-
-    ours, theirs = both(run, tmp_path)
+    ours, theirs = outcomes("login_own_pages_and_tables")
     assert ours == theirs
     assert ours[2:] == ["own index.html", 0]
 
 
-def test_wrong_addresses(tmp_path: Path) -> None:
-    """CLI-12, CLI-23, CLI-25, CLI-26."""
+@scenario
+def wrong_addresses(engine: Engine, folder: Path) -> Any:
     with socket.socket() as busy:
         busy.bind(("0.0.0.0", 0))
         busy.listen()
         port = str(busy.getsockname()[1])
+        lines = (
+            ["-P", port],
+            ["--web-base-path", "x"],
+            ["--master", "--headless", "--master-bind-port", port],
+            ["--master", "--headless", "--master-bind-host", "300.1.1.1"],
+        )
+        with ThreadPoolExecutor(4) as pool:
+            done = list(pool.map(lambda line: engine.command(*line, cwd=folder, timeout=60), lines))
+    if engine.is_ours:
+        assert [one.stderr for one in done if "Traceback" in one.stderr] == []
+    return [one.status for one in done]
 
-        def run(engine: Engine, folder: Path) -> Any:
-            lines = (
-                ["-P", port],
-                ["--web-base-path", "x"],
-                ["--master", "--headless", "--master-bind-port", port],
-                ["--master", "--headless", "--master-bind-host", "300.1.1.1"],
-            )
-            with ThreadPoolExecutor(4) as pool:
-                done = list(pool.map(lambda line: engine.command(*line, cwd=folder, timeout=60), lines))
-            if engine.is_ours:
-                assert [one.stderr for one in done if "Traceback" in one.stderr] == []
-            return [one.status for one in done]
 
-        ours, theirs = both(run, tmp_path)
+def test_wrong_addresses(outcomes: Outcomes) -> None:
+    """CLI-12, CLI-23, CLI-25, CLI-26."""
+    ours, theirs = outcomes("wrong_addresses")
     assert ours == theirs == [2, 1, 1, 1]
 
 
@@ -202,65 +236,76 @@ def roles(text: str) -> list[str]:
     return sorted(set(re.findall(r"^(?:ROLE|HOST) .*", text, re.MULTILINE)))
 
 
-def test_processes(tmp_path: Path) -> None:
+@scenario
+def processes(engine: Engine, folder: Path) -> Any:
+    (folder / "locustfile.py").write_text(FLEET)
+    args = [
+        "--headless",
+        "--processes",
+        "2",
+        "-u",
+        "4",
+        "-r",
+        "4",
+        "-t",
+        "4",
+        "--master-bind-port",
+        str(free_port()),
+    ]
+    args += ["--csv", "c", "--csv-full-history", "--html", "r.html", "--host", "http://h", "--master-port"]
+    args.append(args[args.index("--master-bind-port") + 1])
+    one = Running(engine, folder, *args)
+    one.expect("Sending spawn jobs", 40)
+    children = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
+    status = one.finish(0)
+    text = one.log.read_text()
+    left = [child for child in children if Path(f"/proc/{child}").exists()]
+    files = sorted(path.name for path in folder.iterdir() if path.name.startswith(("c_", "r.")))
+    own = ("c_phases.csv", "c_generator.csv")
+    return (
+        roles(text),
+        status,
+        len(children),
+        left,
+        [name for name in files if name not in own],
+        re.findall(".*/ERROR/.*", text),
+    )
+
+
+def test_processes(outcomes: Outcomes) -> None:
     """CLI-32, CLI-88, CLI-92: what children are told, what they report, that all end, and the status."""
 
-    def run(engine: Engine, folder: Path) -> Any:
-        (folder / "locustfile.py").write_text(FLEET)
-        args = [
-            "--headless",
-            "--processes",
-            "2",
-            "-u",
-            "4",
-            "-r",
-            "4",
-            "-t",
-            "4",
-            "--master-bind-port",
-            str(free_port()),
-        ]
-        args += ["--csv", "c", "--csv-full-history", "--html", "r.html", "--host", "http://h", "--master-port"]
-        args.append(args[args.index("--master-bind-port") + 1])
-        one = Running(engine, folder, *args)
-        one.expect("All users spawned", 40)
-        children = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
-        status = one.finish(0)
-        text = one.log.read_text()
-        left = [child for child in children if Path(f"/proc/{child}").exists()]
-        files = sorted(path.name for path in folder.iterdir() if path.name.startswith(("c_", "r.")))
-        own = ("c_phases.csv", "c_generator.csv")
-        return roles(text), status, len(children), left, [name for name in files if name not in own], "ERROR" in text
-
-    ours, theirs = both(run, tmp_path)
+    ours, theirs = outcomes("processes")
     assert ours == theirs
     assert ours[1:4] == (0, 2, [])
 
 
-def test_workers(tmp_path: Path) -> None:
+@scenario
+def workers(engine: Engine, folder: Path) -> Any:
+    port = str(free_port())
+    (folder / "locustfile.py").write_text(
+        FLEET + "A.tasks = [lambda user: events.request.fire(request_type='T', name='n', response_time=1,"
+        " response_length=0, exception=ValueError('x'))]\n"
+    )
+    master = Running(
+        engine, folder, "--master", "--headless", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+        "-u", "1", "-t", "6", "--expect-workers", "1",
+    )  # fmt: skip
+    worker = Running(
+        engine, folder, "--worker", "--master-host", "127.0.0.1", "--master-port", port,
+        "-t", "1", "--autostart", "--host", "http://mine", "-u", "50",
+    )  # fmt: skip
+    worker.expect("HOST WorkerRunner", 40)
+    status = master.finish(0)
+    own = worker.finish(0)
+    limited = "limit" in worker.log.read_text()
+    return status, own in (0, 1), limited, roles(worker.log.read_text()), "Aggregated" in worker.log.read_text()
+
+
+def test_workers(outcomes: Outcomes) -> None:
     """CLI-31, CLI-33, CLI-87, CLI-92: a worker is told by its master, and ends with it; its status is its own."""
 
-    def run(engine: Engine, folder: Path) -> Any:
-        port = str(free_port())
-        (folder / "locustfile.py").write_text(
-            FLEET + "A.tasks = [lambda user: events.request.fire(request_type='T', name='n', response_time=1,"
-            " response_length=0, exception=ValueError('x'))]\n"
-        )
-        master = Running(
-            engine, folder, "--master", "--headless", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
-            "-u", "1", "-t", "3", "--expect-workers", "1",
-        )  # fmt: skip
-        worker = Running(
-            engine, folder, "--worker", "--master-host", "127.0.0.1", "--master-port", port,
-            "-t", "1", "--autostart", "--host", "http://mine", "-u", "50",
-        )  # fmt: skip
-        worker.expect("HOST WorkerRunner", 40)
-        status = master.finish(0)
-        own = worker.finish(0)
-        limited = "limit" in worker.log.read_text()
-        return status, own in (0, 1), limited, roles(worker.log.read_text()), "Aggregated" in worker.log.read_text()
-
-    ours, theirs = both(run, tmp_path)
+    ours, theirs = outcomes("workers")
     assert ours == theirs
     assert ours[:3] == (1, True, False)
 
@@ -298,70 +343,72 @@ def show(**_):
 )
 
 
-def test_open_files(tmp_path: Path) -> None:
+@scenario
+def open_files(engine: Engine, folder: Path) -> Any:
+    (folder / "locustfile.py").write_text(SHOW_FILES)
+    seen = []
+    for limit in ("-Sn 256", "-n 512"):
+        line = f"ulimit {limit} && exec '{engine.python}' -m {engine.name} --headless"
+        if limit == "-n 512" and os.geteuid() == 0:
+            # root may raise every limit, unless it is not the same root any more
+            line = (
+                f"ulimit {limit} && exec setpriv --bounding-set -sys_resource --inh-caps -sys_resource"
+                + line.partition("exec")[2]
+            )
+        done = subprocess.run(["bash", "-c", line], cwd=folder, env=_environment({}), capture_output=True, text=True)
+        seen.append([re.findall(r"FILES \d+", done.stdout), "WARNING" in done.stderr])
+    return seen
+
+
+def test_open_files(outcomes: Outcomes) -> None:
     """CLI-96: raised where that is allowed, and a warning where it is not."""
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 10_000:
         pytest.skip("this process may not open 10000 files")
 
-    def run(engine: Engine, folder: Path) -> Any:
-        (folder / "locustfile.py").write_text(SHOW_FILES)
-        seen = []
-        for limit in ("-Sn 256", "-n 512"):
-            line = f"ulimit {limit} && exec '{engine.python}' -m {engine.name} --headless"
-            if limit == "-n 512" and os.geteuid() == 0:
-                # root may raise every limit, unless it is not the same root any more
-                line = (
-                    f"ulimit {limit} && exec setpriv --bounding-set -sys_resource --inh-caps -sys_resource"
-                    + line.partition("exec")[2]
-                )
-            done = subprocess.run(
-                ["bash", "-c", line], cwd=folder, env=_environment({}), capture_output=True, text=True
-            )
-            seen.append([re.findall(r"FILES \d+", done.stdout), "WARNING" in done.stderr])
-        return seen
-
-    ours, theirs = both(run, tmp_path)
+    ours, theirs = outcomes("open_files")
     assert ours == theirs
     assert ours == [[["FILES 10000"], False], [["FILES 512"], True]]
 
 
-def test_reset_at_the_end_of_each_ramp(tmp_path: Path) -> None:
-    """CLI-39."""
-
-    def run(engine: Engine, folder: Path) -> Any:
-        (folder / "locustfile.py").write_text(
-            LOCUSTFILE
-            + """
+@scenario
+def reset_at_the_end_of_each_ramp(engine: Engine, folder: Path) -> Any:
+    (folder / "locustfile.py").write_text(
+        LOCUSTFILE
+        + """
 import gevent
-@events.reset_stats.add_listener
-def reset(**_): print("RESET", flush=True)
 @events.test_start.add_listener
 def again(environment, **_): gevent.spawn_later(1.5, environment.runner.start, 4, 100)
 """
-        )
-        done = engine.command(
-            "--headless", "--only-summary", "-u", "2", "-r", "9", "-t", "3", "--reset-stats", cwd=folder
-        )
-        return done.stdout.count("RESET"), done.stderr.count("Resetting stats"), done.status
-
-    ours, theirs = both(run, tmp_path)
-    assert ours == theirs
+    )
+    done = engine.command("--headless", "--only-summary", "-u", "2", "-r", "9", "-t", "5", "--reset-stats", cwd=folder)
+    return done.stderr.count("Resetting stats"), done.status
 
 
-def test_report_is_written_or_not(tmp_path: Path) -> None:
+def test_reset_at_the_end_of_each_ramp(outcomes: Outcomes) -> None:
+    """CLI-39."""
+
+    ours, theirs = outcomes("reset_at_the_end_of_each_ramp")
+    assert ours == (2, 0)
+    # On a busy machine it is late with the second ramp.
+    assert theirs in ((1, 0), (2, 0))
+
+
+@scenario
+def report_is_written_or_not(engine: Engine, folder: Path) -> Any:
+    args = ["--headless", "--only-summary", "-u", "1"]
+    stopped = Running(engine, folder, *args, "--html", "int.html")
+    ended = Running(engine, folder, *args, "--html", "term.html")
+    missing = Running(engine, folder, *args, "-t", "1", "--html", "locustfile.py/x.html")
+    for one in (stopped, ended):
+        one.expect("All users spawned")
+    statuses = [stopped.finish(), ended.finish(signal.SIGTERM), missing.finish(0)]
+    return statuses, (folder / "int.html").exists(), (folder / "term.html").exists()
+
+
+def test_report_is_written_or_not(outcomes: Outcomes) -> None:
     """CLI-40, CLI-90: not after SIGTERM. CLI-15: what cannot be written is told, and the status tells it, too."""
 
-    def run(engine: Engine, folder: Path) -> Any:
-        args = ["--headless", "--only-summary", "-u", "1"]
-        stopped = Running(engine, folder, *args, "--html", "int.html")
-        ended = Running(engine, folder, *args, "--html", "term.html")
-        missing = Running(engine, folder, *args, "-t", "1", "--html", "locustfile.py/x.html")
-        for one in (stopped, ended):
-            one.expect("All users spawned")
-        statuses = [stopped.finish(), ended.finish(signal.SIGTERM), missing.finish(0)]
-        return statuses, (folder / "int.html").exists(), (folder / "term.html").exists()
-
-    ours, theirs = both(run, tmp_path)
+    ours, theirs = outcomes("report_is_written_or_not")
     assert ours == theirs == ([0, 0, 1], True, False)
 
 

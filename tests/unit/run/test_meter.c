@@ -1,4 +1,5 @@
 #include "locustcore/meter.h"
+#include "locustcore/run.h"
 
 #include "../support.h"
 #include "base/clock.h"
@@ -138,6 +139,70 @@ test_a_thread_that_uses_its_core_is_busy(void **state)
     lc_loop_free(loop);
 }
 
+static int
+counting_task(struct lc_user *user)
+{
+    assert_int_equal(lc_user_count(user, "T", "n", 5 * LCORE_NS_PER_MS, 1, "odd"), 0);
+    return lc_user_sleep(user, LCORE_NS_PER_MS);
+}
+
+static void
+stop_when_stopped(struct lc_runner *runner, enum lc_runner_state state, void *arg)
+{
+    if (state == LCORE_RUNNER_STOPPED) {
+        lc_loop_stop(arg);
+    }
+}
+
+/* What is counted by a runner whose seconds are all marked, or none. */
+static void
+run_load(bool is_marked, uint64_t *counted, uint64_t *left_out)
+{
+    static const struct lc_task tasks[] = {{.name = "t", .run = counting_task}};
+    static const struct lc_user_class class = {
+        .size = sizeof(struct lc_user_class), .name = "Counter", .set = {LCORE_TASKS(tasks)}};
+    static const struct lc_user_class *const classes[] = {&class};
+    struct lc_error error;
+    struct lc_loop *loop = lc_loop_new();
+    struct lc_http *http = lc_http_new(loop, &error);
+    struct lc_meter_options meter = limits(is_marked ? 0 : 1e9);
+    struct lc_runner_options options = {.size = sizeof(options),
+                                        .classes = classes,
+                                        .class_count = 1,
+                                        .run_time_ns = 200 * LCORE_NS_PER_MS,
+                                        .is_excluding_lag = true,
+                                        .meter = &meter,
+                                        .on_state = stop_when_stopped,
+                                        .arg = loop};
+    struct lc_runner *runner = lc_runner_new(loop, http, &options, &error);
+    assert_non_null(runner);
+    assert_int_equal(lc_runner_start(runner, 2, 100, &error), 0);
+    lc_loop_run(loop);
+    struct lc_meter_numbers numbers;
+    lc_meter_numbers(lc_runner_meter(runner), &numbers);
+    assert_true(numbers.seconds >= 1 && numbers.lagging_seconds == (is_marked ? numbers.seconds : 0));
+    uint64_t failures;
+    lc_stats_left_out(lc_runner_stats(runner), left_out, &failures);
+    assert_int_equal(failures, *left_out);
+    struct lc_stats_numbers total;
+    lc_stats_entry_numbers(lc_stats_total(lc_runner_stats(runner)), &total);
+    *counted = total.request_count;
+    assert_int_equal(total.failure_count, total.request_count);
+    lc_runner_free(runner);
+    lc_http_free(http);
+    lc_loop_free(loop);
+}
+
+static void
+test_a_runner_leaves_out_what_was_marked(void **state)
+{
+    uint64_t counted, left_out;
+    run_load(false, &counted, &left_out);
+    assert_true(counted > 0 && left_out == 0);
+    run_load(true, &counted, &left_out);
+    assert_true(left_out > 0 && counted < left_out);
+}
+
 int
 main(void)
 {
@@ -145,6 +210,7 @@ main(void)
         cmocka_unit_test(test_a_loop_that_is_held_up_is_marked_and_left_out),
         cmocka_unit_test(test_a_loop_that_is_well_is_not),
         cmocka_unit_test(test_a_thread_that_uses_its_core_is_busy),
+        cmocka_unit_test(test_a_runner_leaves_out_what_was_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ struct lc_conn {
     uint32_t served;
     uint16_t receives_left; /* of this round, for TLS; see lc__conn_receive() */
     bool is_handshaking;
+    bool has_new_ticket; /* TLS: came with the bytes that are being read */
 };
 
 /* Takes the connected descriptor and goes on with the exchange: TLS handshake if the origin wants one, request,

@@ -77,6 +77,7 @@ on_new_ticket(SSL *ssl, SSL_SESSION *ticket)
     lc__tls_forget(session);
     session->resumption = ticket;
     session->resumption_origin = lc__origin_ref(conn->origin);
+    conn->has_new_ticket = true;
     return 1;
 }
 
@@ -369,7 +370,16 @@ lc__tls_read(struct lc_conn *conn, void *data, size_t size)
     ERR_clear_error();
     errno = 0;
     int result = SSL_read(conn->ssl, data, size > INT32_MAX ? INT32_MAX : (int)size);
-    return result > 0 ? result : outcome(conn, result, errno);
+    if (result > 0) {
+        return result;
+    }
+    ssize_t err = outcome(conn, result, errno);
+    if (conn->has_new_ticket && err == -EAGAIN) {
+        /* For a ticket OpenSSL gets ready to write, and keeps the 16 KB until something is written. */
+        conn->has_new_ticket = false;
+        SSL_free_buffers(conn->ssl);
+    }
+    return err;
 }
 
 ssize_t

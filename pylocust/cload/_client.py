@@ -309,6 +309,16 @@ def wrap_cookies(session: Any, value: Any) -> Any:
     return jar
 
 
+def _adapter_for(session: Any) -> requests.adapters.HTTPAdapter:
+    if _is_limiting(session.pool_manager):
+        shared = requests.adapters.HTTPAdapter()
+        shared.poolmanager = session.pool_manager
+        return shared
+    from ._transport import SessionAdapter
+
+    return SessionAdapter(session)
+
+
 def session_attribute(session: Any, name: str) -> Any:
     """The default that requests.Session would have for an attribute that is looked at for the first time."""
     if name == "headers":
@@ -321,9 +331,7 @@ def session_attribute(session: Any, name: str) -> Any:
     if name in ("proxies", "params"):
         return {}
     if name == "adapters":
-        from ._transport import SessionAdapter
-
-        return OrderedDict((prefix, SessionAdapter(session)) for prefix in ("https://", "http://"))
+        return OrderedDict((prefix, _adapter_for(session)) for prefix in ("https://", "http://"))
     return {"verify": True, "max_redirects": requests.models.DEFAULT_REDIRECT_LIMIT, "stream": False,
             "trust_env": False}.get(name)  # fmt: skip
 
@@ -382,7 +390,14 @@ def session_setup(session: Any, base_url: str) -> tuple[str, Any, type]:
             auth = HTTPBasicAuth(urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password))
             netloc = parts.netloc.rpartition("@")[2]
             base_url = urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
+    if _is_limiting(session.pool_manager):
+        session._be_general()
     return base_url, auth, type(session)._base_client()._response_class
+
+
+def _is_limiting(pool_manager: Any) -> bool:
+    """Whether urllib3's pools are to hold users back: then the connections must be theirs."""
+    return pool_manager is not None and bool(pool_manager.connection_pool_kw.get("block"))
 
 
 _told_older: set[tuple[str, int]] = set()

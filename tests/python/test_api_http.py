@@ -158,12 +158,19 @@ from urllib3 import PoolManager
 class Shared(Plain):
     pool_manager = PoolManager(maxsize=1, block=True)
 users = [Shared(environment) for _ in range(3)]
-jobs = [gevent.spawn(user.client.get, "/delay/20") for user in users]
+begin = time.monotonic()
+jobs = [gevent.spawn(user.client.get, "/delay/100") for user in users]
 gevent.joinall(jobs)
+took = time.monotonic() - begin
 is_one = users[0].pool_manager is users[1].pool_manager
-out([[job.value.status_code for job in jobs], is_one, Plain.pool_manager is None])
+class Loose(Plain):
+    pool_manager = PoolManager(maxsize=1)
+loose = Loose(environment).client.get("/hello").status_code
+out([[job.value.status_code for job in jobs], is_one, Plain.pool_manager is None, took >= 0.29, loose])
 """
-    assert compare(target, "Plain", code) == [[200, 200, 200], True, True]
+    before = target.counters()["connections"]
+    assert compare(target, "Plain", code) == [[200, 200, 200], True, True, True, 200]
+    assert target.counters()["connections"] - before <= 6  # two for each, and the counter's
 
 
 def test_requests_features(target: Target) -> None:

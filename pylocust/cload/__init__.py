@@ -75,7 +75,15 @@ def _is_command() -> bool:
 # The standard library has to become cooperative before user code goes on importing. The command has no user code yet,
 # and may only be asked for its version.
 if not _is_command():
-    import locust as locust
+    try:
+        import locust as locust
+    except ImportError as _error:
+        if not _finder.is_main_interpreter():
+            raise ImportError(
+                "cload runs in the main interpreter of a process only, and this is another one. Use multiprocessing, or"
+                " the option --processes, to run on several cores."
+            ) from _error
+        raise
 
 
 def __getattr__(name: str) -> Any:

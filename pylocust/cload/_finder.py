@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -46,3 +47,16 @@ def install() -> None:
             )
     if not any(isinstance(finder, LocustFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, LocustFinder(folder))
+
+
+def is_main_interpreter() -> bool:
+    """Whether this is the interpreter the process began with; gevent and our engine know no other."""
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            interpreters = importlib.import_module(name)
+        except ImportError:
+            continue
+        # Later versions give a tuple, of which the first is the id.
+        current, main = interpreters.get_current(), interpreters.get_main()
+        return bool(current == main)
+    return True

@@ -19,9 +19,9 @@ if os.getenv("LOCUST_PLAYWRIGHT"):
         os._exit(1)
 
 if not os.getenv("LOCUST_SKIP_MONKEY_PATCH"):
-    from gevent import monkey
+    from .util.patching import patch_standard_library
 
-    monkey.patch_all()
+    patch_standard_library()
 
 from .event import Events
 from .shape import LoadTestShape

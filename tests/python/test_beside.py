@@ -160,3 +160,17 @@ def test_modules_are_loaded_again() -> None:
             [sys.executable, *start], input=text, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.stdout == "True True\n", done.stderr
+
+
+def test_threads_that_run_before() -> None:
+    """As in notebooks, whose own threads run when the standard library becomes cooperative: real Locust hangs."""
+    code = (
+        "import threading\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "import cload\n"
+        "from locust import HttpUser\n"
+        "print(HttpUser.__name__, flush=True)\n"
+        "import os; os._exit(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "HttpUser\n", done.stderr

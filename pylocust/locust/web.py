@@ -51,7 +51,7 @@ from .html import (
     thinned,
 )
 from .log import get_logs, greenlet_exception_logger
-from .runners import HEARTBEAT_INTERVAL, HEARTBEAT_LIVENESS, STATE_MISSING, STATE_RUNNING, MasterRunner
+from .runners import HEARTBEAT_INTERVAL, HEARTBEAT_LIVENESS, STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner
 from .user.inspectuser import common_host
 from .user.users import RestMixin
 from .util.cache import memoize
@@ -398,8 +398,10 @@ class WebUI:
             if self.userclass_picker_is_active:
                 chosen = self._choose_classes()
                 self._choose_shape()
+            before = dict(vars(environment.parsed_options)) if environment.parsed_options else {}
             users, rate, run_time = self._take_options()
             runner = environment.runner
+            self._mark_changes(before)
             if runner is None:
                 raise Refusal("There is no runner")
             if environment.shape_class:
@@ -424,6 +426,17 @@ class WebUI:
         if self.userclass_picker_is_active:
             answer["user_classes"] = chosen
         return jsonify(answer)
+
+    def _mark_changes(self, before: dict[str, Any]) -> None:
+        """Shows in the charts which options of a running test became others; the users are marked when they are."""
+        environment = self.environment
+        runner, options = environment.runner, environment.parsed_options
+        if runner is None or options is None or runner.state not in (STATE_RUNNING, STATE_SPAWNING):
+            return
+        own = ("num_users", "spawn_rate", "user_classes")
+        changed = [name for name, value in vars(options).items() if name not in own and value != before.get(name)]
+        if changed:
+            self._timeline.mark(f"changed {', '.join(changed)}", "change")
 
     def _choose_classes(self) -> list[str]:
         environment = self.environment

@@ -157,8 +157,9 @@ def test_options_classes_and_texts_of_strangers(page: Page, host: str, tmp_path:
 
         page.emulate_media(color_scheme="dark")
         seen = ""
+        check_accessibility(page)
         for _ in _tabs(page):
-            check_accessibility(page)
+            check_accessibility(page, "main")
             seen += page.locator("main").inner_text()
         # As a name, a failure, a column's title and a cell; not as a template.
         assert seen.count(HARMFUL) >= 6
@@ -199,7 +200,7 @@ def test_charts(page: Page, host: str, tmp_path: Path) -> None:
     with serving(tmp_path, host) as url:
         for users in ("3", "5"):
             requests.post(url + "/swarm", data={"user_count": users, "spawn_rate": "9"}, timeout=5)
-            time.sleep(4.2)
+            time.sleep(2.6)
             requests.post(url + "/stop", timeout=5)
         page.goto(url + "?tab=charts")
         charts = page.get_by_role("img")
@@ -262,8 +263,9 @@ def test_with_the_keyboard_only(page: Page, host: str, tmp_path: Path) -> None:
         page.keyboard.press("Enter")
         expect(page.locator("#state")).to_have_text(re.compile("starting users|running"))
         tab_to("Statistics")
+        check_accessibility(page)
         for _ in TABS:
-            check_accessibility(page)
+            check_accessibility(page, "main")
             page.keyboard.press("ArrowRight")
         expect(page.get_by_role("tab", name="Statistics")).to_have_attribute("aria-selected", "true")
         page.keyboard.press("Tab")
@@ -376,9 +378,10 @@ def add_login(environment, web_ui, **_):
 """
 
 
-def test_a_login_form_of_the_script(page: Page, host: str, tmp_path: Path) -> None:
-    """WEB-71, WEB-72"""
-    with serving(tmp_path, host, "--web-login", script=LOGIN) as url:
+def test_a_login_form_of_the_script_over_tls(page: Page, host: str, tmp_path: Path, certs: Certs) -> None:
+    """WEB-7, WEB-71, WEB-72"""
+    args = ("--web-login", "--tls-cert", str(certs.server.cert), "--tls-key", str(certs.server.key))
+    with serving(tmp_path, host, *args, script=LOGIN, scheme="https") as url:
         page.goto(url)
         page.get_by_label("Mail").fill("a@example.org")
         page.get_by_role("button", name="Enter").click()
@@ -395,16 +398,6 @@ def test_a_login_form_of_the_script(page: Page, host: str, tmp_path: Path) -> No
         phrase.fill("open")
         page.get_by_role("button", name="Enter").click()
         expect(page.get_by_role("heading", name="Start a test")).to_be_visible()
-
-
-def test_tls(page: Page, host: str, tmp_path: Path, certs: Certs) -> None:
-    """WEB-7"""
-    pair = certs.server
-    args = ("--tls-cert", str(pair.cert), "--tls-key", str(pair.key))
-    with serving(tmp_path, host, *args, scheme="https") as url:
-        start(page, url)
-        page.get_by_role("button", name="Stop").click()
-        expect(page.locator("#state")).to_have_text("finished")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process cannot be stopped here")

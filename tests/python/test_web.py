@@ -243,8 +243,8 @@ def test_timeline(url: str) -> None:
         return requests.get(url + "/stats/timeline", params=known, timeout=5).json()
 
     before = ask()
-    for users in ("4", "6"):
-        requests.post(url + "/swarm", data={**SWARM, "user_count": users}, timeout=5)
+    for users, number in (("4", "7"), ("6", "8")):
+        requests.post(url + "/swarm", data={**SWARM, "user_count": users, "number": number}, timeout=5)
         time.sleep(2.5)
     requests.post(url + "/stop", timeout=5)
     after = ask(generation=before["generation"], since=len(before["samples"]))
@@ -258,8 +258,8 @@ def test_timeline(url: str) -> None:
     assert sum(sum(row["reasons"][1::2]) for row in rows) == int(total["Failure Count"])
     assert "CatchResponseError('<img src=x onerror=window.hurt=1>')" in after["reasons"]
     marks = [(mark["kind"], mark["text"]) for mark in after["marks"][len(before["marks"]) :]]
-    assert [kind for kind, _ in marks] == ["start", "change", "stop"]
-    assert marks[1][1] == "6 users"
+    assert [kind for kind, _ in marks] == ["start", "change", "change", "stop"]
+    assert [text for _, text in marks[1:3]] == ["changed number", "6 users"]
     for stranger in (
         {"generation": 99, "since": 1},
         {"generation": 0, "since": 10**9},
@@ -373,7 +373,7 @@ def test_port_in_use(host: str, tmp_path: Path) -> None:
             command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False
         )
     assert done.returncode == 2
-    assert f"Port {port} is in use" in done.stderr
+    assert f":{port}: the port is in use" in done.stderr
 
 
 def test_ends_on_sigterm_without_a_report(host: str, tmp_path: Path) -> None:

@@ -96,6 +96,9 @@ lc__stats_entry_make_room(struct lc_stats_entry *entry, const struct lc_sample *
                 return err;
             }
         }
+        if (sample->seconds_kept > 0) {
+            lc__window_trim(&entry->window, sample->seconds_kept);
+        }
         if (lc__window_at(&entry->window, sample->second) == NULL) {
             return LCE_NOMEM;
         }

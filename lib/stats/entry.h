@@ -45,6 +45,7 @@ struct lc_sample {
     uint64_t content_bytes;
     double unix_s;
     uint32_t second;
+    uint32_t seconds_kept; /* of an entry's window; 0: all */
 };
 
 /* A number that no table had before: what is remembered of a table that has gone fits no later one, even at the same

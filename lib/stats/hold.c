@@ -32,6 +32,9 @@ keep(struct lc_stats *stats, const struct lc_stats *held)
         if (from->request_count + from->failure_count > 0) {
             struct lc_stats_entry *to = lc_stats_entry(stats, from->name, from->method);
             err = to == NULL ? LCE_NOMEM : lc__stats_entry_extend(to, from, stats->config);
+            if (err == 0) {
+                lc__window_trim(&to->window, stats->seconds_kept);
+            }
         }
     }
     for (size_t i = 0; err == 0 && i < held->failures.count; i++) {

@@ -8,6 +8,9 @@
 const struct lc_stats_config lc__stats_default_config = {.recent_s = LCORE_STATS_RECENT_S};
 
 #define FURTHER_METHODS 64
+/* Seconds with their counters that all entries hold together, at 12 bytes each; and one entry at least. */
+#define SECONDS_MAX (4u << 20)
+#define SECONDS_MIN 120
 
 static double
 now_unix_s(void)
@@ -70,6 +73,13 @@ lc__stats_find(const struct lc_stats *stats, struct lc_str name, struct lc_str m
     return lc_map_get(&stats->map, name, method);
 }
 
+static void
+share_seconds(struct lc_stats *stats)
+{
+    size_t share = SECONDS_MAX / (stats->count + 1);
+    stats->seconds_kept = (uint32_t)(share < SECONDS_MIN ? SECONDS_MIN : share);
+}
+
 /* Takes the caller's reference if it succeeds. */
 static int
 append_entry(struct lc_stats *stats, struct lc_stats_entry *entry)
@@ -86,6 +96,7 @@ append_entry(struct lc_stats *stats, struct lc_stats_entry *entry)
     int err = lc_map_add(&stats->map, entry->name, entry->method, entry, NULL);
     if (err == 0) {
         stats->entries[stats->count++] = entry;
+        share_seconds(stats);
     }
     return err;
 }
@@ -182,9 +193,10 @@ lc_stats_at(struct lc_stats *stats, size_t index)
 }
 
 static int
-log_sample(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_sample *sample)
+log_sample(struct lc_stats *stats, struct lc_stats_entry *entry, struct lc_sample *sample)
 {
     int err = lc__stats_entry_prepare(entry, sample, stats->config);
+    sample->seconds_kept = 0;
     if (err == 0) {
         err = lc__stats_entry_prepare(stats->total, sample, stats->config);
     }
@@ -200,6 +212,7 @@ make_sample(struct lc_sample *sample, const struct lc_stats_config *config, doub
             uint64_t content_length, double unix_s)
 {
     sample->is_whole_ms = is_whole_ms;
+    sample->seconds_kept = 0;
     sample->content_bytes = content_length;
     int err = lc__sample_set_time(sample, unix_s);
     return err < 0 ? err : lc__sample_set_ms(sample, ms, config);
@@ -212,6 +225,7 @@ lc__stats_log_ms(struct lc_stats *stats, struct lc_stats_entry *entry, double ms
     struct lc_sample sample;
     int err = stats->held == NULL ? 0 : lc__stats_divert(&stats, &entry);
     err = err < 0 ? err : make_sample(&sample, stats->config, ms, is_whole_ms, content_length, unix_s);
+    sample.seconds_kept = stats->seconds_kept;
     return err < 0 ? err : log_sample(stats, entry, &sample);
 }
 
@@ -328,6 +342,9 @@ lc_stats_merge(struct lc_stats *target, const struct lc_stats *source)
         const struct lc_stats_entry *from = source->entries[i];
         struct lc_stats_entry *to = lc_stats_entry(target, from->name, from->method);
         err = to == NULL ? LCE_NOMEM : lc__stats_entry_extend(to, from, target->config);
+        if (err == 0) {
+            lc__window_trim(&to->window, target->seconds_kept);
+        }
     }
     for (size_t i = 0; err == 0 && i < source->failures.count; i++) {
         struct lc_failure more = source->failures.rows[i];

@@ -11,7 +11,8 @@ struct lc_stats {
     struct lc_stats_entry *total;         /* the same for the table's whole life */
     struct lc_stats_entry **entries;      /* in order of first use */
     size_t count, capacity;
-    struct lc_map map; /* (name, method) to entry */
+    struct lc_map map;     /* (name, method) to entry */
+    uint32_t seconds_kept; /* of each entry, so that all together stay bounded; the aggregate has all */
     struct lc_failures failures;
     uint64_t generation;
     struct lc_stats *held; /* where what is logged waits for a verdict; NULL: it counts at once */

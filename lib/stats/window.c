@@ -37,6 +37,15 @@ lc__window_find(struct lc_window *window, uint32_t unix_s)
     return &window->seconds[place];
 }
 
+void
+lc__window_trim(struct lc_window *window, size_t kept)
+{
+    if (window->count > kept + kept / 2) {
+        memmove(window->seconds, window->seconds + window->count - kept, kept * sizeof(*window->seconds));
+        window->count = kept;
+    }
+}
+
 int
 lc__window_merge(struct lc_window *target, const struct lc_window *source)
 {

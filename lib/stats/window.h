@@ -32,6 +32,9 @@ lc__window_at(struct lc_window *window, uint32_t unix_s)
     return lc__window_find(window, unix_s);
 }
 
+/* Forgets the oldest seconds where there are half as many again as are to be kept. */
+void lc__window_trim(struct lc_window *window, size_t kept);
+
 /* Adds all counts of `source`. On LCE_NOMEM part of them may be there. */
 int lc__window_merge(struct lc_window *target, const struct lc_window *source);
 /* Sums of the seconds first_s <= s < end_s. */

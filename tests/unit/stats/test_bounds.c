@@ -97,6 +97,35 @@ test_merging_is_bounded(void **state)
     lc_stats_free(master);
 }
 
+/* Many names that are all busy for hours: each keeps its last seconds, the aggregate all. */
+static void
+test_seconds_of_many_names(void **state)
+{
+    enum { NAMES = 10000, HOURS_S = 2000 };
+    struct lc_stats *stats = lc__stats_new(NULL, false);
+    struct lc_stats *master = lc__stats_new(NULL, false);
+    char text[32];
+    for (int i = 0; i < NAMES; i++) {
+        assert_non_null(lc_stats_entry(stats, numbered(text, sizeof(text), "/", i), LCORE_STR("GET")));
+    }
+    for (int second = 0; second < HOURS_S; second++) {
+        for (int i = 0; i < 10; i++) {
+            assert_int_equal(lc_stats_log_request(stats, lc_stats_at(stats, (size_t)i), 1000000, 1, 1000 + second), 0);
+        }
+    }
+    assert_int_equal(lc_stats_merge(master, stats), 0);
+    const struct lc_stats *both[] = {stats, master};
+    for (size_t i = 0; i < 2; i++) {
+        const struct lc_stats_entry *entry = both[i]->entries[0];
+        assert_in_range(entry->window.count, 120, 700);
+        assert_int_equal(entry->window.seconds[entry->window.count - 1].unix_s, 1000 + HOURS_S - 1);
+        assert_int_equal(entry->request_count, HOURS_S);
+        assert_int_equal(both[i]->total->window.count, HOURS_S);
+    }
+    lc_stats_free(master);
+    lc_stats_free(stats);
+}
+
 int
 main(void)
 {
@@ -104,6 +133,7 @@ main(void)
         cmocka_unit_test(test_two_million_names_and_texts),
         cmocka_unit_test(test_endless_methods),
         cmocka_unit_test(test_merging_is_bounded),
+        cmocka_unit_test(test_seconds_of_many_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

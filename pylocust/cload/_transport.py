@@ -11,6 +11,7 @@ import io
 import os
 import socket
 import ssl
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -191,12 +192,19 @@ class HTTPSConnectionPool(_Pooling, urllib3.connectionpool.HTTPSConnectionPool):
         self.ConnectionCls = partial(HTTPSConnection, open_wire=open_wire)  # type: ignore[assignment]
 
 
+def _open_wire(session: weakref.ref[Any], *args: Any) -> Any:
+    """The session's method; None if it is gone."""
+    alive = session()
+    return None if alive is None else alive._open_wire(*args)
+
+
 class SessionAdapter(HTTPAdapter):
     """The adapter that sessions have from the start."""
 
     def __init__(self, session: Any = None, **kwargs: Any) -> None:
         # Of a copy that was pickled no session is known: it makes connections as every HTTPAdapter does.
-        self._session = session
+        # Weakly: urllib3 keeps its idle connections, and so what they know, for as long as the pool that has them.
+        self._session = None if session is None else weakref.ref(session)
         self._own = _ThreadLocal()
         super().__init__(**kwargs)
 
@@ -238,7 +246,7 @@ class SessionAdapter(HTTPAdapter):
 
     def _use_session(self, manager: Any) -> None:
         if self._session is not None:
-            open_wire = self._session._open_wire
+            open_wire = partial(_open_wire, self._session)
             manager.pool_classes_by_scheme = {
                 "http": partial(HTTPConnectionPool, open_wire=open_wire),
                 "https": partial(HTTPSConnectionPool, open_wire=open_wire),

@@ -571,3 +571,34 @@ for kind in kinds:
 out(different)
 """
     assert ours(target, code) == []
+
+
+def test_users_with_streams_leave_nothing(target: Target) -> None:
+    """Neither sessions nor connections outlive users that left bodies unread or were stopped in the middle of one."""
+    code = """
+import gc
+def pieces():
+    yield b"a"; yield b"b"
+def left(user): user.kept = user.client.get("/bytes/300000", stream=True)
+def begun(user):
+    for piece in user.client.get("/bytes/300000", stream=True).iter_content(1000):
+        break
+def whole(user): user.client.get("/chunked/90000", stream=True).content
+def slow(user): user.client.get("/slow-body?ms=2000", stream=True).content
+def sent(user): user.client.post("/echo", data=pieces())
+for kind in (Plain, Fast):
+    kind.tasks, kind.wait_time = [left, begun, whole, slow, sent], constant(0.001)
+descriptors = []
+for _ in range(3):
+    run(Plain, Fast, users=20, seconds=0.5)
+    gc.collect()
+    descriptors.append(len(os.listdir("/proc/self/fd")))
+names = ("Wire", "Stream", "HttpSession", "FastHttpSession", "ResponseContextManager", "FastResponse")
+del user, client, environment
+gc.collect()
+kept = [type(found).__name__ for found in gc.get_objects() if type(found).__name__ in names]
+out([kept, descriptors[2] - descriptors[0]])
+"""
+    kept, more = ours(target, code)
+    assert kept == []
+    assert more <= 2

@@ -116,7 +116,7 @@ def _failure(response: Any, failure: tuple[str, int, str, str, int]) -> Exceptio
     if kind == "DNS":
         return _client.resolve_error(text)
     if kind in ("CONNECT_TIMEOUT", "READ_TIMEOUT"):
-        return RetriesExceeded(response.url, response._max_retries, original="timed out")
+        return RetriesExceeded(response.url, response._max_retries, original=TimeoutError("timed out"))
     if kind in ("CLOSED", "RESET"):
         return HTTPConnectionClosed("connection closed.")
     if kind == "INCOMPLETE":
@@ -1004,7 +1004,7 @@ def _failure_of_requests(error: Exception, url: str, redirects: int, retries: in
     if isinstance(error, requests.exceptions.TooManyRedirects):
         return RetriesExceeded(url, f"Redirection limit reached ({redirects})")
     if isinstance(error, requests.exceptions.Timeout):
-        return RetriesExceeded(url, retries, original="timed out")
+        return RetriesExceeded(url, retries, original=TimeoutError("timed out"))
     inner = _client.innermost(error)
     if isinstance(inner, http.client.RemoteDisconnected):
         return HTTPConnectionClosed("connection closed.")

@@ -10,7 +10,7 @@ from gevent import monkey
 
 def patch_standard_library() -> None:
     """gevent's patches, also where threads run already, as in notebooks: there gevent leaves the locks of modules that
-    are being imported to an owner that nobody is any more, so that the next import in one of them would wait for ever."""
+    are being imported to an owner that is none any more, so that the next import in one of them would never end."""
     before = threading.get_ident()
     monkey.patch_all()
     now = threading.get_ident()

@@ -670,3 +670,15 @@ def urls_that_make_no_sense(kit: Kit) -> Any:
         client = HttpSession(host, environment.events.request, None)
         found.append([host, kind_of(client.get, "/")])
     return found
+
+
+def original_of_a_timeout(kit: Kit) -> Any:
+    """API-203: the exception says in `original` what the socket said."""
+
+    class Hasty(FastHttpUser):
+        host = kit.url
+        network_timeout = 0.2
+
+    late = Hasty(Environment()).client.get("/delay/3000")
+    return [type(late.error).__name__, isinstance(late.error.original, TimeoutError), str(late.error.original),
+            repr(late.error).replace(kit.url, "URL")]  # fmt: skip

@@ -1,7 +1,9 @@
 """Fleets of real processes: our own, and mixed with real Locust in both directions."""
 
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -219,3 +221,36 @@ def test_sigterm_on_a_worker(fleet: Fleet, engine: Engine, target: Target) -> No
     ended = [fleet.end(process) for process in workers]
     check(result, target, before, ended, slack=8)
     assert result.stderr.count("(8 total users)") == 2, str(result)
+
+
+def test_boomer_under_our_master(fleet: Fleet, engine: Engine) -> None:
+    """DST-4 to DST-7, DST-14, DST-18: what boomer, the worker in Go, says and how."""
+    program = Path(__file__).parents[1] / "support" / "boomer.py"
+    boomers: list[subprocess.Popen[str]] = []
+
+    def join(process: "subprocess.Popen[str]") -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", fleet.port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        for _ in range(2):
+            boomers.append(
+                subprocess.Popen([sys.executable, program, str(fleet.port), "20"], stdout=subprocess.PIPE, text=True)
+            )
+            fleet.processes.append(boomers[-1])
+
+    # It connects once only, so the master has to be there.
+    result = fleet.master(
+        engine, engine.locustfile(SOURCE), "--expect-workers", "2", "--host", "http://x", "-u", "6", during=join
+    )
+    assert result.code == 0, str(result)
+    assert "(6 total users)" in result.stderr and result.stderr.count("quit. 0 workers ready") == 2, str(result)
+    heard = "".join(boomer.communicate(timeout=10)[0] for boomer in boomers)
+    assert heard.count("heard ping {1: [None, 'x']}") == 2, heard
+    reported = sum(int(line.split()[1]) for line in heard.splitlines() if line.startswith("reported"))
+    assert result.total is not None and result.total.requests == reported > 100, str(result)
+    assert (result.total.min, result.total.max, result.total.median) == (7, 7, 7)
+    assert result.errors == {"GET /missing: 404 from boomer": reported // 4}

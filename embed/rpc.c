@@ -7,10 +7,14 @@
 #include "stats_entry.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "rpc/node.h"
 
 /* Messages taken in a row before others get their turn. */
 #define RECEIVE_BURST 64
+/* Nor for longer than this, which is looked at after so many. */
+#define RECEIVE_NS (5 * LCORE_NS_PER_MS)
+#define TIME_CHECKS 4
 
 struct channel_object {
     PyObject_HEAD
@@ -18,7 +22,8 @@ struct channel_object {
     struct lc_channel *core; /* NULL: closed */
     struct lc_list link;
     struct cload_waiter *waiter; /* who is in recv(), or NULL */
-    int burst;
+    int burst;                   /* messages taken in a row, and since when */
+    int64_t burst_ns;
 };
 
 static void
@@ -193,7 +198,9 @@ channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
         PyErr_SetString(PyExc_RuntimeError, "another greenlet receives from this channel");
         return NULL;
     }
-    if (self->burst >= RECEIVE_BURST) {
+    bool is_late =
+        self->burst > 0 && self->burst % TIME_CHECKS == 0 && lc_clock_monotonic_ns() - self->burst_ns > RECEIVE_NS;
+    if (is_late || self->burst >= RECEIVE_BURST) {
         self->burst = 0;
         if (cload_hub_sleep(self->hub, 0) < 0) {
             return NULL;
@@ -212,7 +219,9 @@ channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
             return raise_system(got, &error);
         }
         if (got > 0) {
-            self->burst++;
+            if (self->burst++ == 0) {
+                self->burst_ns = lc_clock_monotonic_ns();
+            }
             const char *body = frame.is_odd || frame.body.data == NULL ? "" : frame.body.data;
             return Py_BuildValue("(y#y#)", frame.from.data == NULL ? "" : frame.from.data, (Py_ssize_t)frame.from.len,
                                  body, frame.is_odd ? (Py_ssize_t)0 : (Py_ssize_t)frame.body.len);
@@ -337,14 +346,6 @@ peek_message(PyObject *module, PyObject *frame)
     return result;
 }
 
-/* The value of a key in a packed map; NULL without an exception if it is not there. */
-static PyObject *
-find_value(struct cload_state *state, struct lc_str data, const char *name)
-{
-    struct lc_pack_reader reader;
-    return lc__node_find(data, name, &reader) ? cload_unpack(state, &reader) : NULL;
-}
-
 static PyObject *
 merge_report(PyObject *module, PyObject *args)
 {
@@ -353,21 +354,27 @@ merge_report(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "Oy*:merge_report", &stats, &view)) {
         return NULL;
     }
-    struct lc_message message;
+    struct lc_str data;
+    struct lc_pack_reader users;
     struct lc_stats *core = cload__stats_get(stats);
     if (core == NULL) {
         goto out;
     }
-    int err = lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message);
+    int err = lc_message_data((struct lc_str){view.buf, (size_t)view.len}, &data);
     if (err == 0) {
+<<<<<<< HEAD
         result = find_value(cload_state_of_module(module), message.data, "user_classes_count");
         if (result == NULL && PyErr_Occurred() == NULL) {
             result = Py_NewRef(Py_None);
         }
         err = result == NULL ? LCE_FORMAT : 0;
+=======
+        err = lc_report_merge_users(core, data, cload__stats_now(), &users);
+>>>>>>> f7f34dd (rpc: a master of thousands of workers: reports are gone through once, histograms added by pages)
     }
     if (err == 0) {
-        err = lc_report_merge(core, message.data, cload__stats_now());
+        result = cload_unpack(cload_state_of_module(module), &users);
+        err = result == NULL ? LCE_FORMAT : 0;
     }
     if (err < 0) {
         Py_CLEAR(result);
@@ -407,13 +414,19 @@ report_number(PyObject *module, PyObject *frame)
     if (PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
-    struct lc_message message;
-    uint64_t number = 0;
-    if (lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message) == 0) {
-        lc__node_find_count(message.data, LCORE_REPORT_NUMBER_KEY, &number);
+    struct lc_str data, key;
+    struct lc_pack_item head, number = {0};
+    /* It is the first key, or there is none. */
+    if (lc_message_data((struct lc_str){view.buf, (size_t)view.len}, &data) == 0) {
+        struct lc_pack_reader reader = lc_pack_reader_from(data);
+        bool has_number = lc_pack_read(&reader, &head) == 0 && head.kind == LCORE_PACK_MAP && head.count > 0 &&
+                          lc_pack_read_str(&reader, &key) == 0 &&
+                          lc_str_equal(key, LCORE_STR(LCORE_REPORT_NUMBER_KEY)) &&
+                          lc_pack_read(&reader, &number) == 0 && number.kind == LCORE_PACK_INT && number.integer > 0;
+        number.integer = has_number ? number.integer : 0;
     }
     PyBuffer_Release(&view);
-    return PyLong_FromUnsignedLongLong(number);
+    return PyLong_FromLongLong(number.integer);
 }
 
 static PyObject *

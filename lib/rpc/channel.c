@@ -19,6 +19,9 @@
 
 /* Seconds of silence after which the kernel begins to ask whether the other side is still there (DST-2). */
 #define KEEPALIVE_IDLE_S 30
+/* Messages of one worker that may wait in a master. More wait at the worker, so a master that is behind needs no memory
+ * for thousands of reports. */
+#define WAITING_PER_WORKER 20
 
 struct lc_rpc {
     struct lc_loop *loop;
@@ -331,7 +334,7 @@ lc_channel_listen(struct lc_rpc *rpc, const struct lc_channel_options *options, 
     size_t len = sizeof(endpoint);
     /* Handover: a worker whose connection broke without the kernel noticing comes back under its name at once. */
     if (set_option(channel, ZMQ_ROUTER_HANDOVER, 1) < 0 || set_option(channel, ZMQ_ROUTER_MANDATORY, 1) < 0 ||
-        zmq_bind(channel->socket, endpoint) < 0 ||
+        set_option(channel, ZMQ_RCVHWM, WAITING_PER_WORKER) < 0 || zmq_bind(channel->socket, endpoint) < 0 ||
         zmq_getsockopt(channel->socket, ZMQ_LAST_ENDPOINT, endpoint, &len) < 0) {
         err = fail(error, endpoint);
         channel_drop(channel);

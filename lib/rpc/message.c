@@ -48,6 +48,18 @@ lc_message_read(struct lc_str frame, struct lc_message *message)
 }
 
 int
+lc_message_data(struct lc_str frame, struct lc_str *data)
+{
+    struct lc_pack_reader reader = lc_pack_reader_from(frame);
+    struct lc_pack_item head;
+    struct lc_str type;
+    int err = lc_pack_read(&reader, &head);
+    err = err < 0 ? err : lc_pack_read_str(&reader, &type);
+    *data = (struct lc_str){(const char *)reader.at, (size_t)(reader.end - reader.at)};
+    return err;
+}
+
+int
 lc_message_write(struct lc_buffer *out, const struct lc_message *message)
 {
     int err = lc_pack_array(out, 3);

@@ -12,6 +12,9 @@ struct lc_message {
 /* Borrows from `frame`. LCE_FORMAT for anything else than one whole message, also for bytes behind it. Strings inside
  * of `data` are not looked at. */
 int lc_message_read(struct lc_str frame, struct lc_message *message);
+/* The data of a frame that lc_message_read() took before, without going through it again; what follows it is not cut
+ * off. LCE_FORMAT. */
+int lc_message_data(struct lc_str frame, struct lc_str *data);
 /* Appends a message; `data` is one packed item. */
 int lc_message_write(struct lc_buffer *out, const struct lc_message *message);
 

@@ -316,6 +316,24 @@ find_texts(struct lc_pack_reader reader, struct texts *texts)
     return err < 0 ? err : texts->name.data == NULL || texts->method.data == NULL ? LCE_FORMAT : 0;
 }
 
+/* The same where name and method come first, as all nodes send them: without going through the rest. */
+static bool
+find_first_texts(struct lc_pack_reader reader, struct texts *texts)
+{
+    struct lc_str keys[2], values[2];
+    uint32_t count;
+    if (read_head(&reader, LCORE_PACK_MAP, &count) < 0 || count < 2) {
+        return false;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (lc_pack_read_str(&reader, &keys[i]) < 0 || lc_pack_read_str(&reader, &values[i]) < 0) {
+            return false;
+        }
+    }
+    *texts = (struct texts){.name = values[0], .method = values[1]};
+    return is_key(keys[0], "name") && is_key(keys[1], "method");
+}
+
 /* An entry that the table has no row for is added to the row that stands for such. */
 static int
 read_further(struct lc_pack_reader *reader, const struct lc_stats *report, struct lc_stats_entry *further)
@@ -334,7 +352,7 @@ read_entries(struct lc_pack_reader *reader, struct lc_stats *report)
     int err = read_head(reader, LCORE_PACK_ARRAY, &count);
     for (uint32_t i = 0; err == 0 && i < count; i++) {
         struct texts texts;
-        err = find_texts(*reader, &texts);
+        err = find_first_texts(*reader, &texts) ? 0 : find_texts(*reader, &texts);
         if (err < 0) {
             return err;
         }
@@ -361,8 +379,9 @@ read_failure_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
 struct reading {
     struct lc_stats *report;
     double now_unix_s;
-    bool has_stats, has_total, has_errors;
+    bool has_stats, has_total, has_errors, has_users;
     struct lc_pack_reader errors; /* read last, for they make rows where the report has none */
+    struct lc_pack_reader users;
 };
 
 /* Failures by a key, which is of no interest. */
@@ -406,11 +425,15 @@ read_report_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
         reading->has_errors = true;
         reading->errors = *reader;
     }
+    if (is_key(key, "user_classes_count")) {
+        reading->has_users = true;
+        reading->users = *reader;
+    }
     return lc_pack_skip(reader);
 }
 
-int
-lc_report_merge(struct lc_stats *target, struct lc_str data, double now_unix_s)
+static int
+merge(struct lc_stats *target, struct lc_str data, double now_unix_s, struct lc_pack_reader *users)
 {
     struct reading reading = {.report = lc__stats_new(NULL, false), .now_unix_s = now_unix_s};
     if (reading.report == NULL) {
@@ -418,7 +441,8 @@ lc_report_merge(struct lc_stats *target, struct lc_str data, double now_unix_s)
     }
     struct lc_pack_reader reader = lc_pack_reader_from(data);
     int err = read_fields(&reader, read_report_field, &reading);
-    if (err == 0 && !(reading.has_stats && reading.has_total && reading.has_errors)) {
+    bool is_whole = reading.has_stats && reading.has_total && reading.has_errors;
+    if (err == 0 && (!is_whole || (users != NULL && !reading.has_users))) {
         err = LCE_FORMAT;
     }
     if (err == 0) {
@@ -428,5 +452,20 @@ lc_report_merge(struct lc_stats *target, struct lc_str data, double now_unix_s)
         err = lc_stats_merge(target, reading.report);
     }
     lc_stats_free(reading.report);
+    if (err == 0 && users != NULL) {
+        *users = reading.users;
+    }
     return err;
+}
+
+int
+lc_report_merge(struct lc_stats *target, struct lc_str data, double now_unix_s)
+{
+    return merge(target, data, now_unix_s, NULL);
+}
+
+int
+lc_report_merge_users(struct lc_stats *target, struct lc_str data, double now_unix_s, struct lc_pack_reader *users)
+{
+    return merge(target, data, now_unix_s, users);
 }

@@ -1,7 +1,7 @@
 /* Which reports of a worker were taken. Between nodes of our own reports are numbered from 1 and sent again until the
  * master says that it has them, so none is lost with a connection or a master, and none is counted twice.
  *
- * On the wire: a master of ours puts "cload" into its acks; from then on reports carry their number under
+ * On the wire: a master of ours puts "cload" into its acks; from then on reports carry their number as their first key,
  * LCORE_REPORT_NUMBER_KEY, and the master's heartbeats say under the same key up to where it has them all. */
 #ifndef LCORE_RPC_TAKEN_H
 #define LCORE_RPC_TAKEN_H

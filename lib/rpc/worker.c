@@ -237,12 +237,12 @@ make_report(struct lc_worker *worker, struct report *report)
 {
     struct lc_buffer data = {0};
     int err = lc_pack_map(&data, LCORE_REPORT_KEYS + 2 + (worker->is_own_master ? 1 : 0));
-    err = err < 0 ? err : lc_report_write(&data, lc_runner_stats(worker->runner));
-    err = err < 0 ? err : pack_users(worker, &data);
     if (worker->is_own_master) {
         err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_REPORT_NUMBER_KEY));
         err = err < 0 ? err : lc_pack_uint(&data, report->number);
     }
+    err = err < 0 ? err : lc_report_write(&data, lc_runner_stats(worker->runner));
+    err = err < 0 ? err : pack_users(worker, &data);
     err = err < 0 ? err : lc__node_frame(&report->frame, "stats", (struct lc_str){data.data, data.len}, id_of(worker));
     lc_buffer_fini(&data);
     return err;

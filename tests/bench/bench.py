@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import calls
+import fleet
 import growth
 import half
 import http2
@@ -222,6 +223,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "half": half.half,
     "loop": Bench.loop,
     "start": Bench.start,
+    "fleet": fleet.fleet,
 }
 
 

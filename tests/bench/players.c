@@ -1,0 +1,247 @@
+/* Plays many workers at once against one master, ours or Locust's: each beats every second and reports every three,
+ * with so many request names in each report.
+ *
+ *     players PORT WORKERS NAMES [plain]
+ *
+ * plain: without what only nodes of ours send. Ends when the master tells the last one to quit, or on SIGTERM. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "base/clock.h"
+#include "rpc/node.h"
+
+#define REQUESTS_PER_NAME 30
+
+struct player {
+    void *socket;
+    char id[64];
+    const char *state;
+    struct lc_buffer counts; /* the packed map of the last spawn message */
+    bool has_quit;
+};
+
+static volatile sig_atomic_t is_over;
+
+static void
+on_signal(int number)
+{
+    is_over = 1;
+}
+
+static void
+check(bool is_fine, const char *what)
+{
+    if (!is_fine) {
+        fprintf(stderr, "players: %s: %s\n", what, zmq_strerror(zmq_errno()));
+        exit(1);
+    }
+}
+
+static void
+send_message(struct player *player, const char *type, struct lc_str data)
+{
+    struct lc_buffer frame = {0};
+    check(lc__node_frame(&frame, type, data, lc_str_from(player->id)) == 0, "memory");
+    zmq_send(player->socket, frame.data, frame.len, ZMQ_DONTWAIT);
+    lc_buffer_fini(&frame);
+}
+
+static void
+send_heartbeat(struct player *player)
+{
+    struct lc_buffer data = {0};
+    int err = lc_pack_map(&data, 3);
+    err |= lc_pack_str(&data, LCORE_STR("state"));
+    err |= lc_pack_str(&data, lc_str_from(player->state));
+    err |= lc_pack_str(&data, LCORE_STR("current_cpu_usage"));
+    err |= lc_pack_float(&data, 12.5);
+    err |= lc_pack_str(&data, LCORE_STR("current_memory_usage"));
+    err |= lc_pack_int(&data, 50000000);
+    check(err == 0, "memory");
+    send_message(player, "heartbeat", (struct lc_str){data.data, data.len});
+    lc_buffer_fini(&data);
+}
+
+/* What all report in this round; times spread over some milliseconds as those of one server are. */
+static struct lc_stats *
+make_stats(int names)
+{
+    struct lc_stats *stats = lc_stats_new();
+    check(stats != NULL, "memory");
+    double now_s = (double)lc_clock_realtime_ns() / 1e9;
+    lc_stats_clear(stats, now_s - 3);
+    for (int i = 0; i < names; i++) {
+        char name[32];
+        int len = snprintf(name, sizeof(name), "/service/%d/resource", i);
+        struct lc_stats_entry *entry = lc_stats_entry(stats, (struct lc_str){name, (size_t)len}, LCORE_STR("GET"));
+        check(entry != NULL, "memory");
+        for (int j = 0; j < REQUESTS_PER_NAME; j++) {
+            int64_t time_ns = 5000000 + (int64_t)i * 200000 + (int64_t)j * j * 90000;
+            check(lc_stats_log_request(stats, entry, time_ns, 600, now_s - 3 + j / 10.0) == 0, "memory");
+        }
+    }
+    return stats;
+}
+
+static struct lc_buffer
+make_report(int names, bool is_plain, const struct lc_buffer *counts)
+{
+    struct lc_stats *stats = make_stats(names);
+    if (is_plain) {
+        for (size_t i = 0; i < lc_stats_count(stats); i++) {
+            lc__histogram_fini(&lc_stats_at(stats, i)->histogram);
+        }
+        lc__histogram_fini(&lc_stats_total(stats)->histogram);
+    }
+    struct lc_buffer data = {0};
+    int err = lc_pack_map(&data, LCORE_REPORT_KEYS + 2);
+    err |= lc_report_write(&data, stats);
+    err |= lc_pack_str(&data, LCORE_STR("user_classes_count"));
+    err |= counts->len > 0 ? lc_buffer_append(&data, counts->data, counts->len) : lc_pack_map(&data, 0);
+    err |= lc_pack_str(&data, LCORE_STR("user_count"));
+    err |= lc_pack_int(&data, 1);
+    check(err == 0, "memory");
+    lc_stats_free(stats);
+    return data;
+}
+
+static void
+take_spawn(struct player *player, struct lc_str data)
+{
+    struct lc_pack_reader value, end;
+    if (!lc__node_find(data, "user_classes_count", &value)) {
+        return;
+    }
+    end = value;
+    lc_pack_skip(&end);
+    player->counts.len = 0;
+    check(lc_buffer_append(&player->counts, value.at, (size_t)(end.at - value.at)) == 0, "memory");
+    send_message(player, "spawning", (struct lc_str){0});
+    struct lc_buffer answer = {0};
+    int err = lc_pack_map(&answer, 2);
+    err |= lc_pack_str(&answer, LCORE_STR("user_classes_count"));
+    err |= lc_buffer_append(&answer, player->counts.data, player->counts.len);
+    err |= lc_pack_str(&answer, LCORE_STR("user_count"));
+    err |= lc_pack_int(&answer, 1);
+    check(err == 0, "memory");
+    send_message(player, "spawning_complete", (struct lc_str){answer.data, answer.len});
+    lc_buffer_fini(&answer);
+    player->state = "running";
+}
+
+/* Whether it plays on. */
+static bool
+listen_to_master(struct player *player)
+{
+    char bytes[65536];
+    int len;
+    while ((len = zmq_recv(player->socket, bytes, sizeof(bytes), ZMQ_DONTWAIT)) >= 0) {
+        struct lc_message message;
+        if (len > (int)sizeof(bytes) || lc_message_read((struct lc_str){bytes, (size_t)len}, &message) < 0) {
+            continue;
+        }
+        if (lc_str_equal(message.type, LCORE_STR("spawn"))) {
+            take_spawn(player, message.data);
+        } else if (lc_str_equal(message.type, LCORE_STR("stop"))) {
+            send_message(player, "client_stopped", (struct lc_str){0});
+            send_message(player, "client_ready",
+                         LCORE_STR("\xa6"
+                                   "2.47.0"));
+            player->state = "ready";
+        } else if (lc_str_equal(message.type, LCORE_STR("quit"))) {
+            send_message(player, "quit", (struct lc_str){0});
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc < 4) {
+        fprintf(stderr, "usage: players PORT WORKERS NAMES [plain]\n");
+        return 2;
+    }
+    int count = atoi(argv[2]), names = atoi(argv[3]), left = count;
+    bool is_plain = argc > 4 && strcmp(argv[4], "plain") == 0;
+    signal(SIGTERM, on_signal);
+    void *context = zmq_ctx_new();
+    check(zmq_ctx_set(context, ZMQ_MAX_SOCKETS, count + 10) == 0, "sockets");
+    struct player *players = calloc((size_t)count, sizeof(*players));
+    char address[64];
+    snprintf(address, sizeof(address), "tcp://127.0.0.1:%s", argv[1]);
+    for (int i = 0; i < count; i++) {
+        struct player *player = &players[i];
+        player->state = "ready";
+        snprintf(player->id, sizeof(player->id), "host%d_%032x", i % 100, i);
+        player->socket = zmq_socket(context, ZMQ_DEALER);
+        check(player->socket != NULL, "socket (ulimit -n)");
+        int linger_ms = 1000;
+        zmq_setsockopt(player->socket, ZMQ_LINGER, &linger_ms, sizeof(linger_ms));
+        check(zmq_setsockopt(player->socket, ZMQ_ROUTING_ID, player->id, strlen(player->id)) == 0 &&
+                  zmq_connect(player->socket, address) == 0,
+              address);
+        send_message(player, "client_ready",
+                     LCORE_STR("\xa6"
+                               "2.47.0"));
+    }
+    /* Spread evenly over the seconds, as workers of different machines are. */
+    int64_t begin_ns = lc_clock_monotonic_ns();
+    int64_t *beats = calloc((size_t)count, sizeof(*beats)), *reports = calloc((size_t)count, sizeof(*reports));
+    for (int i = 0; i < count; i++) {
+        beats[i] = begin_ns + LCORE_NS_PER_S * i / count;
+        reports[i] = begin_ns + 3 * LCORE_NS_PER_S * i / count;
+    }
+    struct lc_buffer report = {0};
+    int64_t made_ns = 0;
+    unsigned long long sent = 0;
+    while (left > 0 && !is_over) {
+        int64_t now_ns = lc_clock_monotonic_ns();
+        for (int i = 0; i < count; i++) {
+            struct player *player = &players[i];
+            if (player->has_quit) {
+                continue;
+            }
+            if (!listen_to_master(player)) {
+                player->has_quit = true;
+                left--;
+                continue;
+            }
+            if (now_ns >= beats[i]) {
+                beats[i] += LCORE_NS_PER_S;
+                send_heartbeat(player);
+            }
+            if (now_ns >= reports[i]) {
+                reports[i] += 3 * LCORE_NS_PER_S;
+                if (strcmp(player->state, "running") == 0) {
+                    if (now_ns - made_ns > LCORE_NS_PER_S) {
+                        lc_buffer_fini(&report);
+                        report = make_report(names, is_plain, &player->counts);
+                        made_ns = now_ns;
+                    }
+                    send_message(player, "stats", (struct lc_str){report.data, report.len});
+                    sent++;
+                }
+            }
+        }
+        usleep(20000);
+    }
+    printf("%llu reports of %zu bytes, %llu requests\n", sent, report.len,
+           sent * (unsigned long long)names * REQUESTS_PER_NAME);
+    for (int i = 0; i < count; i++) {
+        zmq_close(players[i].socket);
+        lc_buffer_fini(&players[i].counts);
+    }
+    zmq_ctx_term(context);
+    lc_buffer_fini(&report);
+    free(players);
+    free(beats);
+    free(reports);
+    return 0;
+}

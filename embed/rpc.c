@@ -362,18 +362,10 @@ merge_report(PyObject *module, PyObject *args)
     }
     int err = lc_message_data((struct lc_str){view.buf, (size_t)view.len}, &data);
     if (err == 0) {
-<<<<<<< HEAD
-        result = find_value(cload_state_of_module(module), message.data, "user_classes_count");
-        if (result == NULL && PyErr_Occurred() == NULL) {
-            result = Py_NewRef(Py_None);
-        }
-        err = result == NULL ? LCE_FORMAT : 0;
-=======
         err = lc_report_merge_users(core, data, cload__stats_now(), &users);
->>>>>>> f7f34dd (rpc: a master of thousands of workers: reports are gone through once, histograms added by pages)
     }
     if (err == 0) {
-        result = cload_unpack(cload_state_of_module(module), &users);
+        result = users.at == NULL ? Py_NewRef(Py_None) : cload_unpack(cload_state_of_module(module), &users);
         err = result == NULL ? LCE_FORMAT : 0;
     }
     if (err < 0) {

@@ -379,9 +379,9 @@ read_failure_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
 struct reading {
     struct lc_stats *report;
     double now_unix_s;
-    bool has_stats, has_total, has_errors, has_users;
+    bool has_stats, has_total, has_errors;
     struct lc_pack_reader errors; /* read last, for they make rows where the report has none */
-    struct lc_pack_reader users;
+    struct lc_pack_reader users;  /* at NULL: none */
 };
 
 /* Failures by a key, which is of no interest. */
@@ -426,7 +426,6 @@ read_report_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
         reading->errors = *reader;
     }
     if (is_key(key, "user_classes_count")) {
-        reading->has_users = true;
         reading->users = *reader;
     }
     return lc_pack_skip(reader);
@@ -441,8 +440,7 @@ merge(struct lc_stats *target, struct lc_str data, double now_unix_s, struct lc_
     }
     struct lc_pack_reader reader = lc_pack_reader_from(data);
     int err = read_fields(&reader, read_report_field, &reading);
-    bool is_whole = reading.has_stats && reading.has_total && reading.has_errors;
-    if (err == 0 && (!is_whole || (users != NULL && !reading.has_users))) {
+    if (err == 0 && !(reading.has_stats && reading.has_total && reading.has_errors)) {
         err = LCE_FORMAT;
     }
     if (err == 0) {

@@ -15,7 +15,7 @@
  * are passed over. Entries without a histogram get one of Locust's buckets. LCE_FORMAT, LCE_INVALID: it is no report,
  * and nothing was added. LCE_NOMEM. now_unix_s: for failures that do not say when they were seen. */
 int lc_report_merge(struct lc_stats *target, struct lc_str data, double now_unix_s);
-/* The same, and puts a reader on the users it tells of; LCE_FORMAT also where it tells of none. */
+/* The same, and puts a reader on the users it tells of; at NULL: it tells of none. */
 int lc_report_merge_users(struct lc_stats *target, struct lc_str data, double now_unix_s, struct lc_pack_reader *users);
 
 /* The other way round: appends the keys stats, stats_total and errors, each with its value, to a map whose head (3 and

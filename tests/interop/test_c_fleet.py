@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from engines import Engine, Result, parse_tables
 from servers import BUILD, Target
-from test_faults import wait_for_users
-from test_fleet import Fleet, fleet  # noqa: F401
+from test_fleet import Fleet, fleet, wait_for_users  # noqa: F401
 
 # Classes without tasks: the workers have them.
 SOURCE = """

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from engines import Engine, Result
 from servers import BUILD, Target, free_port
-from test_fleet import Fleet, fleet  # noqa: F401
+from test_fleet import Fleet, fleet, wait_for_users  # noqa: F401
 
 # Prints what the master sees, with a clock that other processes have too.
 SOURCE = """
@@ -47,15 +47,6 @@ def on_init(environment, runner, **_):
 TARGET_USERS = 8
 # ["run", {}, ""]
 RUN = b"\x93\xa3run\x80\xa0"
-
-
-def wait_for_users(locustfile: Path, seconds: float = 0) -> None:
-    """Until the master has said that all are there, and some time more."""
-    marker = Path(f"{locustfile}.spawned")
-    deadline = time.monotonic() + 40
-    while not marker.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(seconds)
 
 
 def seen(result: Result) -> list[tuple[float, int, int]]:

@@ -41,9 +41,19 @@ def on_init(environment, runner, **_):
     if hasattr(runner, "clients"):
         runner.register_message("pong", on_pong)
         events.spawning_complete.add_listener(lambda **_: runner.send_message("ping", {1: [None, "x"]}))
+        events.spawning_complete.add_listener(lambda **_: open(__file__ + ".spawned", "w").close())
     else:
         runner.register_message("ping", on_ping)
 """
+
+
+def wait_for_users(locustfile: Path, seconds: float = 0) -> None:
+    """Until the master has said that all are there, and some time more."""
+    marker = Path(f"{locustfile}.spawned")
+    deadline = time.monotonic() + 40
+    while not marker.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(seconds)
 
 
 class Fleet:
@@ -196,7 +206,7 @@ def test_ctrl_c_on_the_master(fleet: Fleet, engine: Engine, target: Target) -> N
     worker = fleet.worker(engine, locustfile)
 
     def interrupt(process: "subprocess.Popen[str]") -> None:
-        time.sleep(2.5)
+        wait_for_users(locustfile, 1)
         process.send_signal(signal.SIGINT)
 
     result = fleet.master(engine, locustfile, "--host", target.url, "-u", "2", during=interrupt)
@@ -212,7 +222,7 @@ def test_sigterm_on_a_worker(fleet: Fleet, engine: Engine, target: Target) -> No
     workers = [fleet.worker(engine, locustfile) for _ in range(2)]
 
     def terminate(process: "subprocess.Popen[str]") -> None:
-        time.sleep(2.5)
+        wait_for_users(locustfile, 1)
         workers[0].terminate()
 
     result = fleet.master(

@@ -1,5 +1,7 @@
 #include "helpers.h"
 
+#include "object.h"
+
 PyObject *
 cload__helper(struct cload_state *state, const char *name)
 {
@@ -7,7 +9,7 @@ cload__helper(struct cload_state *state, const char *name)
         PyErr_SetString(PyExc_RuntimeError, "locust.clients has not been imported");
         return NULL;
     }
-    return PyObject_GetAttrString(state->client_helpers, name);
+    return cload_attribute(state->client_helpers, name);
 }
 
 PyObject *

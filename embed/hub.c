@@ -20,7 +20,7 @@ hub_arm_timer(struct cload_hub *hub, bool is_at_once)
         return 0;
     }
     if (hub->timer != NULL) {
-        PyObject *closed = PyObject_CallMethod(hub->timer, "close", NULL);
+        PyObject *closed = PyObject_CallMethodNoArgs(hub->timer, hub->state->str_close);
         Py_CLEAR(hub->timer);
         hub->timer_ns = INT64_MAX;
         if (closed == NULL) {
@@ -29,11 +29,17 @@ hub_arm_timer(struct cload_hub *hub, bool is_at_once)
         Py_DECREF(closed);
     }
     double after_s = deadline_ns > now_ns ? (double)(deadline_ns - now_ns) / 1e9 : 0.0;
-    PyObject *timer = PyObject_CallMethod(hub->gevent_loop, "timer", "ddO", after_s, 0.0, Py_False);
+    PyObject *after = PyFloat_FromDouble(after_s);
+    if (after == NULL) {
+        return -1;
+    }
+    PyObject *arguments[] = {hub->gevent_loop, after, hub->state->zero, Py_False};
+    PyObject *timer = PyObject_VectorcallMethod(hub->state->str_timer, arguments, 4, NULL);
+    Py_DECREF(after);
     if (timer == NULL) {
         return -1;
     }
-    PyObject *started = PyObject_CallMethod(timer, "start", "O", hub->timer_callback);
+    PyObject *started = PyObject_CallMethodOneArg(timer, hub->state->str_start, hub->timer_callback);
     if (started == NULL) {
         Py_DECREF(timer);
         return -1;
@@ -48,7 +54,7 @@ static int
 hub_reference(struct cload_hub *hub, bool is_referenced)
 {
     if (hub->is_referenced != is_referenced && !hub->is_left) {
-        if (PyObject_SetAttrString(hub->io, "ref", is_referenced ? Py_True : Py_False) < 0) {
+        if (PyObject_SetAttr(hub->io, hub->state->str_ref, is_referenced ? Py_True : Py_False) < 0) {
             return -1;
         }
         hub->is_referenced = is_referenced;
@@ -63,8 +69,9 @@ hub_queue_callback(struct cload_hub *hub)
         return 0;
     }
     bool is_own_thread = hub->thread == PyThread_get_thread_ident();
-    PyObject *queued = PyObject_CallMethod(hub->gevent_loop, is_own_thread ? "run_callback" : "run_callback_threadsafe",
-                                           "O", hub->callback);
+    struct cload_state *state = hub->state;
+    PyObject *queued = PyObject_CallMethodOneArg(
+        hub->gevent_loop, is_own_thread ? state->str_run_callback : state->str_run_callback_threadsafe, hub->callback);
     if (queued == NULL) {
         return -1;
     }

@@ -107,6 +107,10 @@ module_exec(PyObject *module)
     }
     CLOAD_NAME_LIST(CLOAD_NAME_INTERN)
 #undef CLOAD_NAME_INTERN
+    state->zero = PyFloat_FromDouble(0);
+    if (state->zero == NULL) {
+        return -1;
+    }
     int (*const adders[])(PyObject * module) = {
         cload__hub_add,          cload__stats_add_types,    cload__dispatch_add_types,
         cload__report_add_types, cload__response_add_types, cload__session_add_types,

@@ -12,6 +12,15 @@ cload_type_add(PyObject *module, PyType_Spec *spec, PyTypeObject **place)
     return err;
 }
 
+PyObject *
+cload_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    if (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) {
+        return PyBaseObject_Type.tp_new(type, args, kwargs); /* it says which methods are missing */
+    }
+    return type->tp_alloc(type, 0);
+}
+
 void
 cload_object_dealloc(PyObject *object, inquiry clear)
 {
@@ -23,6 +32,15 @@ cload_object_dealloc(PyObject *object, inquiry clear)
     clear(object);
     type->tp_free(object);
     Py_DECREF(type);
+}
+
+PyObject *
+cload_attribute(PyObject *object, const char *name)
+{
+    PyObject *interned = PyUnicode_InternFromString(name);
+    PyObject *value = interned == NULL ? NULL : PyObject_GetAttr(object, interned);
+    Py_XDECREF(interned);
+    return value;
 }
 
 int

@@ -8,9 +8,15 @@
 /* Makes a heap type and shows it in the module; `*place` gets a reference of its own, unless `place` is NULL. -1 with
  * an exception. */
 int cload_type_add(PyObject *module, PyType_Spec *spec, PyTypeObject **place);
+/* tp_new of types whose objects have a dictionary only once something is put into it; object's own makes one for each.
+ */
+PyObject *cload_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 /* The rest of tp_dealloc of a type that takes part in garbage collection: weak references, `clear`, memory, type. */
 void cload_object_dealloc(PyObject *object, inquiry clear);
 
+/* An attribute whose name is no field of the state. It is interned first: a new str at each look-up would fill the
+ * interpreter's cache of attributes, which goes by the name's address. New reference; NULL with an exception. */
+PyObject *cload_attribute(PyObject *object, const char *name);
 /* Calls a method without arguments whose result does not matter; -1 with an exception. */
 int cload_call_hook(PyObject *object, PyObject *name);
 

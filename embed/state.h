@@ -70,6 +70,12 @@
     X(tasks)                                                                                                           \
     X(tb)                                                                                                              \
     X(timeout)                                                                                                         \
+    X(close)                                                                                                           \
+    X(ref)                                                                                                             \
+    X(run_callback)                                                                                                    \
+    X(run_callback_threadsafe)                                                                                         \
+    X(start)                                                                                                           \
+    X(timer)                                                                                                           \
     X(url)                                                                                                             \
     X(user)                                                                                                            \
     X(user_error)                                                                                                      \
@@ -103,7 +109,8 @@
     X(exc_reschedule)                                                                                                  \
     X(exc_reschedule_now)                                                                                              \
     X(default_taskset_type)                                                                                            \
-    X(getrandbits)
+    X(getrandbits)                                                                                                     \
+    X(zero)
 
 struct cload_hub;
 struct cload_entry_cache;

@@ -13,7 +13,7 @@ cload_call_task_helper(struct cload_state *state, const char *name, PyObject *fi
         PyErr_SetString(PyExc_RuntimeError, "locust.user.task has not been imported");
         return NULL;
     }
-    PyObject *function = PyObject_GetAttrString(state->task_helpers, name);
+    PyObject *function = cload_attribute(state->task_helpers, name);
     if (function == NULL) {
         return NULL;
     }
@@ -384,6 +384,8 @@ static PyGetSetDef taskset_getset[] = {
 static PyMemberDef taskset_members[] = {
     {"_user", T_OBJECT_EX, offsetof(struct cload_taskset, user), 0, NULL},
     {"_parent", T_OBJECT_EX, offsetof(struct cload_taskset, parent), 0, NULL},
+    {"_cp_last_run", T_DOUBLE, offsetof(struct cload_taskset, last_run_s), 0, NULL},
+    {"_cp_last_wait_time", T_DOUBLE, offsetof(struct cload_taskset, last_wait_s), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(struct cload_taskset, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(struct cload_taskset, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
@@ -391,6 +393,7 @@ static PyMemberDef taskset_members[] = {
 
 static PyType_Slot taskset_slots[] = {
     {Py_tp_doc, (void *)PyDoc_STR("Base of locust.TaskSet: the task loop.")},
+    {Py_tp_new, cload_object_new},
     {Py_tp_traverse, taskset_traverse},
     {Py_tp_clear, taskset_clear},
     {Py_tp_dealloc, taskset_dealloc},

@@ -8,6 +8,7 @@ struct cload_taskset {
     PyObject_HEAD
     PyObject *user, *parent, *queue;
     PyObject *dict, *weakrefs;
+    double last_run_s, last_wait_s; /* of constant_pacing() and its like */
 };
 
 /* What a task set's class overrides. */

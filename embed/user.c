@@ -88,6 +88,8 @@ static PyMemberDef user_members[] = {
     {"_greenlet", T_OBJECT, offsetof(struct cload_user, greenlet), 0, NULL},
     {"_group", T_OBJECT, offsetof(struct cload_user, group), 0, NULL},
     {"_taskset_instance", T_OBJECT, offsetof(struct cload_user, taskset), 0, NULL},
+    {"_cp_last_run", T_DOUBLE, offsetof(struct cload_user, last_run_s), 0, NULL},
+    {"_cp_last_wait_time", T_DOUBLE, offsetof(struct cload_user, last_wait_s), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(struct cload_user, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(struct cload_user, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
@@ -95,6 +97,7 @@ static PyMemberDef user_members[] = {
 
 static PyType_Slot user_slots[] = {
     {Py_tp_doc, (void *)PyDoc_STR("Base of locust.User: the part of a user that the task loop looks at.")},
+    {Py_tp_new, cload_object_new},
     {Py_tp_traverse, user_traverse},
     {Py_tp_clear, user_clear},
     {Py_tp_dealloc, user_dealloc},

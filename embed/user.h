@@ -10,6 +10,7 @@ struct cload_user {
     PyObject_HEAD
     PyObject *environment, *greenlet, *group, *taskset;
     PyObject *dict, *weakrefs;
+    double last_run_s, last_wait_s; /* of constant_pacing() and its like */
     enum cload_run_state run_state;
 };
 

@@ -8,17 +8,27 @@
 #include "user.h"
 
 static void
+tell_link(struct cload_user_greenlet *self, PyObject *link)
+{
+    PyObject *result = PyObject_CallOneArg(link, (PyObject *)self);
+    if (result == NULL) {
+        cload_hub_handle_error(self->loop.hub, (PyObject *)self);
+    }
+    Py_XDECREF(result);
+}
+
+static void
 tell_links(struct cload_ready *ready)
 {
     struct cload_user_greenlet *self = LCORE_CONTAINER(ready, struct cload_user_greenlet, ready);
     PyObject *links = self->links;
     self->links = NULL;
-    for (Py_ssize_t i = 0; links != NULL && i < PyList_GET_SIZE(links); i++) {
-        PyObject *result = PyObject_CallOneArg(PyList_GET_ITEM(links, i), (PyObject *)self);
-        if (result == NULL) {
-            cload_hub_handle_error(self->loop.hub, (PyObject *)self);
+    if (links != NULL && PyList_CheckExact(links)) {
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(links); i++) {
+            tell_link(self, PyList_GET_ITEM(links, i));
         }
-        Py_XDECREF(result);
+    } else if (links != NULL) {
+        tell_link(self, links);
     }
     Py_XDECREF(links);
     cload_hub_release(self->loop.hub);
@@ -284,11 +294,18 @@ greenlet_rawlink(PyObject *object, PyObject *callback)
         PyErr_SetString(PyExc_TypeError, "a link must be callable");
         return NULL;
     }
-    if (self->links == NULL && (self->links = PyList_New(0)) == NULL) {
-        return NULL;
-    }
-    if (PyList_Append(self->links, callback) < 0) {
-        return NULL;
+    if (self->links == NULL) {
+        self->links = Py_NewRef(callback); /* most have the one of their group */
+    } else if (PyList_CheckExact(self->links)) {
+        if (PyList_Append(self->links, callback) < 0) {
+            return NULL;
+        }
+    } else {
+        PyObject *list = Py_BuildValue("[OO]", self->links, callback);
+        if (list == NULL) {
+            return NULL;
+        }
+        Py_SETREF(self->links, list);
     }
     if (self->is_dead && !lc_list_is_linked(&self->ready.link)) {
         /* As with any greenlet: a link to one that is over is told soon. */
@@ -305,12 +322,20 @@ static PyObject *
 greenlet_unlink(PyObject *object, PyObject *callback)
 {
     struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
-    if (self->links != NULL) {
+    if (self->links != NULL && PyList_CheckExact(self->links)) {
         Py_ssize_t place = PySequence_Index(self->links, callback);
         if (place >= 0) {
             return PySequence_DelItem(self->links, place) < 0 ? NULL : Py_NewRef(Py_None);
         }
         PyErr_Clear();
+    } else if (self->links != NULL) {
+        int is_same = PyObject_RichCompareBool(self->links, callback, Py_EQ);
+        if (is_same < 0) {
+            return NULL;
+        }
+        if (is_same) {
+            Py_CLEAR(self->links);
+        }
     }
     Py_RETURN_NONE;
 }

@@ -17,7 +17,7 @@ struct cload_user_greenlet {
     struct cload_worker *last;     /* waiting: the idle one it ran in, until somebody else takes that */
     PyObject *user;
     PyObject *exception; /* what ended it, other than a regular stop */
-    PyObject *links;     /* list of callables, or NULL */
+    PyObject *links;     /* NULL, a callable, or a list of them */
     PyObject *weakrefs;
     bool is_started, is_running, is_dead, is_pinned;
 };

@@ -286,6 +286,9 @@ class User:
     _taskset_instance: Any
     # "running", "waiting", "stopping", or None before it runs.
     _state: str | None
+    # Of constant_pacing() and its like: seconds.
+    _cp_last_run: float
+    _cp_last_wait_time: float
     def run(self) -> None: ...
 
 @disjoint_base
@@ -293,6 +296,8 @@ class TaskSet:
     _user: Any
     _parent: Any
     _task_queue: list[Any]
+    _cp_last_run: float
+    _cp_last_wait_time: float
     def run(self) -> None: ...
     def wait(self) -> None: ...
     def get_next_task(self) -> Any: ...

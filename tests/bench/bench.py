@@ -21,6 +21,7 @@ import fleet
 import growth
 import half
 import http2
+import waiting
 from certs import make_certs
 from contenders import PEERS, contenders, locust_like
 from engines import cload_command, oracle_command
@@ -219,6 +220,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "headers": growth.headers,
     "cookies": growth.cookies,
     "memory": Bench.memory,
+    "waiting": waiting.waiting,
     "truth": Bench.truth,
     "half": half.half,
     "loop": Bench.loop,

@@ -64,3 +64,77 @@ def test_cycles_of_users_leave_nothing_behind(target: Target) -> None:
     assert last_mb - first_mb < 10, rows
     assert last_fds == first_fds, rows
     assert (waiting, objects) == (0, 0), rows
+
+
+MANY = """
+import cload, gc, json, logging, sys, gevent, _cload
+from locust import HttpUser, User, constant, task
+from locust.env import Environment
+logging.disable()
+def rss():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+class Plain(User):
+    wait_time = constant(1000)
+    @task
+    def t(self): pass
+class Http(HttpUser):
+    host = "http://127.0.0.1:1"
+    wait_time = constant(1000)
+    @task
+    def t(self): pass
+def start(runner, count):
+    runner.start(count, count)
+    runner.spawning_greenlet.join()
+    gevent.sleep(0.1)
+def kinds():
+    names = [type(thing).__name__ for thing in gc.get_objects()]
+    return {name: names.count(name) for name in ("Plain", "Http", "UserGreenlet", "HttpSession", "DefaultTaskSet")}
+"""
+
+
+def _many(script: str) -> object:
+    done = subprocess.run(
+        [sys.executable, "-c", MANY + script], capture_output=True, text=True, timeout=90, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_twenty_thousand_users_come_and_go() -> None:
+    """Nothing is left of them, and the memory they had serves the next ones."""
+    script = """
+environment = Environment(user_classes=[Plain, Http])
+runner = environment.create_local_runner()
+rows = []
+for cycle in range(6):
+    start(runner, 20000)
+    assert runner.user_count == 20000
+    runner.stop()
+    gevent.sleep(0.2)
+    gc.collect()
+    rows.append([rss() >> 10, _cload.waiting_count(), sum(kinds().values())])
+print(json.dumps(rows))
+"""
+    rows = _many(script)
+    assert isinstance(rows, list)
+    assert [row[1:] for row in rows] == [[0, 0]] * 6
+    assert rows[-1][0] - rows[2][0] < 3000, f"KB after each cycle: {rows}"
+
+
+def test_a_waiting_user_is_small() -> None:
+    """Measured: 720 bytes a User, 1,500 an HttpUser without a connection."""
+    script = """
+rows = []
+for kind in (Plain, Http):
+    runner = Environment(user_classes=[kind]).create_local_runner()
+    start(runner, 10)
+    before = rss()
+    start(runner, 50000)
+    rows.append((rss() - before) / 50000)
+    runner.stop()
+    gc.collect()
+print(json.dumps(rows))
+"""
+    plain, http = _many(script)  # type: ignore[misc]
+    assert plain < 1000
+    assert http < 2000

@@ -169,11 +169,11 @@ class TaskSet(_cload.TaskSet, metaclass=TaskSetMeta):
         self._parent = parent
         self._user = parent.user if isinstance(parent, TaskSet) else parent
         for name in ("min_wait", "max_wait", "wait_function"):
-            # a value of the set's own class stands before the user's
-            if not getattr(self, name):
-                setattr(self, name, getattr(self._user, name))
+            # a value of the set's own class stands before the user's; without either no dictionary is needed
+            own = getattr(self, name)
+            if not own and (value := getattr(self._user, name)) is not own:
+                setattr(self, name, value)
         self._cp_last_run = time.perf_counter()
-        self._cp_last_wait_time = 0.0
 
     @property
     def user(self) -> User:

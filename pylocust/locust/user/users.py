@@ -72,7 +72,6 @@ class User(_cload.User, metaclass=UserMeta):
         super().__init__()
         self.environment = environment
         self._cp_last_run = time.perf_counter()
-        self._cp_last_wait_time = 0.0
 
     def on_start(self) -> None:
         """Called when the user starts, before its first task."""

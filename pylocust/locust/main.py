@@ -387,6 +387,8 @@ class TestRun:
 
     def _limit_run_time(self, elapsed: float) -> None:
         logger.info("Run time limit set to %s seconds", self.options.run_time)
+        # libev counts from when it last looked at the clock, which may be before the locustfile was imported.
+        gevent.get_hub().loop.update_now()
         timer = gevent.spawn_later(
             max(0.0, self.options.run_time - elapsed), self._end_of_test, "--run-time limit reached"
         )

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -330,3 +331,18 @@ def test_host_without_scheme_is_explained(tmp_path: Path) -> None:
     )
     done = ENGINES[0].command(*RUN, "-H", "localhost:1", cwd=tmp_path)
     assert "'localhost:1': without http:// or https://" in done.stderr
+
+
+def test_run_time_begins_with_the_test(tmp_path: Path) -> None:
+    """Locust counts the import of the locustfile too, and ends this test at once."""
+    write(
+        tmp_path, "import time\nend = time.perf_counter() + 1.5\nwhile time.perf_counter() < end: pass\n" + LOCUSTFILE
+    )
+    done = ENGINES[0].command(*RUN, cwd=tmp_path)
+    moments = {
+        word: datetime.strptime(line[1:24], "%Y-%m-%d %H:%M:%S,%f")
+        for line in done.stderr.splitlines()
+        for word in ("Run time limit", "limit reached")
+        if word in line
+    }
+    assert (moments["limit reached"] - moments["Run time limit"]).total_seconds() >= 0.99

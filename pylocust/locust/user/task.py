@@ -134,8 +134,9 @@ def filter_tasks_by_tags(
             verdicts[candidate] = passes(candidate)
         if verdicts[candidate]:
             kept.append(candidate)
+    is_emptied = bool(task_holder.tasks) and not kept
     task_holder.tasks = kept
-    if not kept and not is_markov_taskset(task_holder):
+    if is_emptied and not is_markov_taskset(task_holder):
         logger.warning("The tag options leave no task in %s", task_holder.__name__)
 
 

@@ -96,24 +96,32 @@ class Bench:
     def memory(self) -> Any:
         """Resident memory of a user that waits with an open connection."""
         found: dict[str, list[float]] = {}
-        engines = [("cload HttpUser", cload_command()), ("locust HttpUser", None)]
         few, many = 100, 5100
-        for name, command in engines:
+        for name, option, url in (
+            ("cload HttpUser", "", "url"),
+            ("cload HttpUser", "", "tls_url"),
+            ("cload HttpUser", "--http2", "h2c_url"),
+            ("cload HttpUser", "--http2", "tls_url"),
+            ("locust HttpUser", "", "url"),
+            ("locust HttpUser", "", "tls_url"),
+        ):
             if self.contender(name) is None:
                 continue
-            waiting = Contender(name, locust_like(command or oracle_command(), "wait.py"))
+            command = cload_command() if name.startswith("cload") else oracle_command()
+            waiting = Contender(name, locust_like([*command, *option.split()], "wait.py"))
+            title = f"{name} {option} {'HTTPS' if url == 'tls_url' else 'HTTP'}".replace("  ", " ")
             for _ in range(self.options.rounds):
                 sizes = []
                 for users in (few, many):
                     with self.nginx() as nginx:
-                        sizes.append(self.waiting_rss(waiting, nginx, users))
-                found.setdefault(name, []).append((sizes[1] - sizes[0]) * 1024 / (many - few))
+                        sizes.append(self.waiting_rss(waiting, nginx, getattr(nginx, url), users))
+                found.setdefault(title, []).append((sizes[1] - sizes[0]) * 1024 / (many - few))
         rows = [[name, f"{statistics.median(sizes):.1f}"] for name, sizes in found.items()]
         table(f"Memory of a waiting user with an open connection ({many - few:,} users)", ["", "KB"], rows)
         return found
 
-    def waiting_rss(self, contender: Contender, nginx: Nginx, users: int) -> float:
-        command = [*pinned(CLIENT_CORE), *contender.command(nginx.url + "/hello", users, 90)]
+    def waiting_rss(self, contender: Contender, nginx: Nginx, url: str, users: int) -> float:
+        command = [*pinned(CLIENT_CORE), *contender.command(url + "/hello", users, 90)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + 60

@@ -917,7 +917,8 @@ class StatsCSVFileWriter(StatsCSV):
 
     def stats_writer(self) -> None:
         """Keeps the files up to date, to be run in a greenlet."""
-        while True:
+        # The process may live on for a while: other things have to end, too.
+        while not self.requests_csv_filehandle.closed:
             self._write_round(time.time())
             gevent.sleep(CSV_STATS_INTERVAL_SEC)
 

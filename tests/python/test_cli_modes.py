@@ -268,7 +268,7 @@ def processes(engine: Engine, folder: Path) -> Any:
         len(children),
         left,
         [name for name in files if name not in own],
-        re.findall(".*/ERROR/.*", text),
+        re.findall(".*/(?:ERROR|CRITICAL)/.*", text),
     )
 
 
@@ -308,6 +308,26 @@ def test_workers(outcomes: Outcomes) -> None:
     ours, theirs = outcomes("workers")
     assert ours == theirs
     assert ours[:3] == (1, True, False)
+
+
+@scenario
+def workers_wait(engine: Engine, folder: Path) -> Any:
+    port = str(free_port())
+    web = ["--web-host", "127.0.0.1", "-P", str(free_port())]
+    master = Running(engine, folder, "--master", "--autostart", "-t", "1", "--master-bind-port", port, *web)
+    wait = {"LOCUST_WORKER_ADDITIONAL_WAIT_BEFORE_READY_AFTER_STOP": "4"}
+    worker = Running(engine, folder, "--worker", "--master-port", port, env=wait)
+    master.expect("stopping test", 40)
+    begin = time.monotonic()
+    master.expect("stopping test(.|\n)*reported as ready")
+    waited = time.monotonic() - begin
+    return waited >= 3, master.finish(), worker.finish(0)
+
+
+def test_workers_wait(outcomes: Outcomes) -> None:
+    """CLI-55: before a worker says that it is ready again."""
+    ours, theirs = outcomes("workers_wait")
+    assert ours == theirs == (True, 0, 0)
 
 
 def test_parent_of_workers(tmp_path: Path) -> None:
@@ -442,3 +462,41 @@ def test_nobody_patches(tmp_path: Path) -> None:
             [engine.python, "-c", code.format(name)], cwd=tmp_path, capture_output=True, text=True, env=_environment({})
         )
         assert done.stdout == "False\n", done.stderr
+
+
+def test_signals_to_a_fleet(tmp_path: Path) -> None:
+    """CLI-89, CLI-90, CLI-92: the files hold what the table says, all processes end, and nothing is wrong in the log."""
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+
+    def run(number: signal.Signals) -> None:
+        folder = tmp_path / number.name
+        folder.mkdir()
+        args = [
+            "--headless",
+            "--only-summary",
+            "-u",
+            "2",
+            "-r",
+            "2",
+            "--processes",
+            "2",
+            "--csv",
+            "c",
+            "--html",
+            "r.html",
+        ]
+        one = Running(ENGINES[0], folder, "-f", "../locustfile.py", *args, "--master-bind-port", str(free_port()))
+        one.expect("All users spawned")
+        time.sleep(1)
+        children = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
+        assert one.finish(number) == 0
+        text = one.log.read_text()
+        assert "Traceback" not in text
+        assert (folder / "r.html").exists() == (number == signal.SIGINT)
+        shown = re.search(r"^T +n +(\d+)", text, re.MULTILINE)
+        assert shown and int(shown[1]) > 0
+        assert f"T,n,{shown[1]}," in (folder / "c_stats.csv").read_text()
+        assert [child for child in children if Path(f"/proc/{child}").exists()] == []
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(run, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)))

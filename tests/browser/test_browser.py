@@ -28,6 +28,16 @@ def test_from_start_to_report(page: Page, host: str, tmp_path: Path) -> None:
         page.get_by_role("button", name="# Requests").click()
         expect(page.get_by_role("columnheader", name="# Requests")).to_have_attribute("aria-sort", "descending")
 
+        page.get_by_text("Columns", exact=True).click()
+        page.get_by_label("99.9%", exact=True).check()
+        expect(page.get_by_role("columnheader", name="99.9% (ms)")).to_be_visible()
+        page.get_by_label("First byte (ms)").check()
+        expect(page.get_by_role("columnheader", name="First byte (ms)")).to_be_visible()
+        page.get_by_label("Median (ms)").uncheck()
+        expect(page.get_by_role("columnheader", name="Median (ms)")).to_have_count(0)
+        page.reload()
+        expect(page.get_by_role("columnheader", name="99.9% (ms)")).to_be_visible()
+
         page.get_by_role("tab", name="Charts").click()
         expect(page.get_by_role("img", name="Requests per second")).to_be_visible()
         check_accessibility(page)

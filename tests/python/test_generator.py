@@ -5,6 +5,7 @@ Tests block the event loop themselves, for a time that no busy machine comes nea
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import logging
@@ -17,7 +18,7 @@ from typing import Any
 
 import gevent
 import pytest
-from locust import _generator, constant, stats, task
+from locust import _generator, argument_parser, constant, stats, task
 from locust.env import Environment
 from locust.user.users import User
 from oracle import ENGINES
@@ -204,16 +205,18 @@ def test_what_is_no_report_is_passed_over(master: _generator.Generator, report: 
 
 
 def test_percentiles_that_were_asked_for(tmp_path: Path) -> None:
-    done = run(tmp_path, "--percentiles", "0.5,0.99999", "--phases", "-u", "1")
+    done = run(tmp_path, "--percentiles", "0.5,0.99999", "--phases", "-t", "1")
     assert "Response time percentiles (ms, true to 0.1 %)" in done.stderr and "99.999%" in done.stderr
     assert "Phases of requests (ms, average and largest)" in done.stderr
     row = next(row for row in json.loads((tmp_path / "out.json").read_text()) if row["name"] == "n")
     assert row["percentiles"] == {"0.5": 5.0, "0.99999": 5.0}
     with (tmp_path / "out_percentiles.csv").open(newline="") as file:
         assert next(csv.reader(file)) == ["Type", "Name", "50%", "99.999%"]
-    for wrong in ("x", "0.5,1.5", "nan", ""):
-        refused = OURS.command("--percentiles", wrong, "--list", cwd=tmp_path)
-        assert refused.status == 2 and "0.99" in refused.stderr
+    refused = OURS.command("--percentiles", "0.5,1.5", "--list", cwd=tmp_path)
+    assert refused.status == 2 and "0.99" in refused.stderr
+    for wrong in ("x", "nan", "", "-0.1"):
+        with pytest.raises(argparse.ArgumentTypeError, match=r"0\.99"):
+            argument_parser.percentiles(wrong)
 
 
 def test_the_printer_warns_while_the_generator_lags(master: _generator.Generator, caplog: Any) -> None:

@@ -120,7 +120,8 @@ class Hand:
             "user_classes_count": {"A": 1},
             "user_count": 1,
         }
-        self.send("stats", full | data)
+        # The number of a report comes first.
+        self.send("stats", data | full | data)
 
     def close(self) -> None:
         gevent.killall(self.greenlets)
@@ -637,3 +638,45 @@ def test_a_restarted_master_takes_our_workers_back(stack: contextlib.ExitStack, 
     second.quit()
     until(lambda: not worker.greenlet)
     second.server.close()
+
+
+def test_a_report_is_counted_once(make_master: Any, make_hand: Any) -> None:
+    """Numbered reports between nodes of ours: sent again they count once, and the heartbeat says which are there."""
+    master = make_master()
+    hand = make_hand(master, "h_1", is_beating=False).join()
+    for number in (1, 1, 3, 2, 3, 2):
+        hand.report(cload_report=number)
+    hand.report()
+    until(lambda: master.stats.total.num_requests == 12)
+    beat = {"state": "ready", "current_cpu_usage": 1.0, "current_memory_usage": 5, "cload": 1}
+    hand.send("heartbeat", beat)
+    until(lambda: hand.of("heartbeat") == [{"cload_report": 3}])
+    hand.send("heartbeat", {name: beat[name] for name in beat if name != "cload"})
+    until(lambda: len(hand.of("heartbeat")) == 2)
+    assert hand.of("heartbeat")[1] is None, "DST-30: others get none of this"
+    assert master.stats.total.num_requests == 12
+
+
+def test_reports_are_sent_until_they_are_confirmed(
+    hand_master: HandMaster, worker: WorkerRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "WORKER_REPORT_INTERVAL", 0.1)
+    me = worker.client_id
+    assert all("cload_report" not in report for report in hand_master.of("stats")), "real Locust's masters get none"
+    hand_master.send("ack", {"index": 7, "cload": 1, "cload_keep": True}, me)
+    until(lambda: worker._is_own_master)
+    worker._send_stats()
+
+    def sent(number: int) -> int:
+        return sum(report.get("cload_report") == number for report in hand_master.of("stats"))
+
+    until(lambda: sent(1) == 1)
+    gevent.sleep(0.15)
+    hand_master.send("heartbeat", {"cload_report": 0}, me)
+    until(lambda: sent(1) == 2)
+    hand_master.send("heartbeat", {"cload_report": worker._last_number}, me)
+    until(lambda: not worker._unconfirmed)
+    gevent.sleep(0.15)
+    hand_master.send("heartbeat", {"cload_report": 1}, me)
+    gevent.sleep(0.05)
+    assert sent(1) == 2

@@ -379,7 +379,12 @@ def test_a_child_process_in_a_task(target: Target) -> None:
             results.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             results.append(subprocess.run(["true"]).returncode)
             results.append(self.client.get("/hello").status_code)
-    environment = run(U, users=3, seconds=1.5)
+    environment = Environment(user_classes=[U])
+    runner = environment.create_local_runner()
+    runner.start(3, 100)
+    with gevent.Timeout(40):
+        while len(results) <= 6 or 200 not in results: gevent.sleep(0.05)
+    runner.quit()
     out([sorted(set(results)), len(results) > 6, counts(environment), _cload.waiting_count()])
     """
     assert play(target, code) == [[0, 3, 200], True, [True, 0], 0]

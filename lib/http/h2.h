@@ -51,8 +51,8 @@ struct lc_h2 {
     int64_t dns_ns, connected_ns, tls_ns;
     int64_t idle_since_ns;
     int64_t sending_ns; /* when the frames that are gathered go out */
-    size_t open_count; /* known to nghttp2 */
-    size_t live_count; /* streams that have an exchange */
+    size_t open_count;  /* known to nghttp2 */
+    size_t live_count;  /* streams that have an exchange */
     uint32_t served;
     uint32_t goaway_code;
     int send_errno;

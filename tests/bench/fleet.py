@@ -84,7 +84,7 @@ def run_once(command: list[str], is_plain: bool, seconds: float) -> dict[str, fl
             master.wait_for(0)
             time.sleep(2)
             players = subprocess.Popen(
-                [BUILD / "tests/bench/players", str(master.port), str(WORKERS), str(NAMES)] + ["plain"] * is_plain,
+                [str(BUILD / "tests/bench/players"), str(master.port), str(WORKERS), str(NAMES)] + ["plain"] * is_plain,
                 stdout=subprocess.PIPE,
                 text=True,
             )

@@ -465,7 +465,7 @@ def test_nobody_patches(tmp_path: Path) -> None:
 
 
 def test_signals_to_a_fleet(tmp_path: Path) -> None:
-    """CLI-89, CLI-90, CLI-92: the files hold what the table says, all processes end, and nothing is wrong in the log."""
+    """CLI-89, CLI-90, CLI-92: the files hold what the table says, all processes end, and the log is clean."""
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
 
     def run(number: signal.Signals) -> None:

@@ -138,7 +138,7 @@ http {{
 
 class Nginx(Server):
     """Real nginx, one process, with ports for HTTP/1.1 (`url`), HTTPS by HTTP/1.1 and 2 (`tls_url`), HTTP/2 without TLS
-    (`h2c_url`), and one that ends each HTTP/2 connection after 20 requests (`brief_url`). /hello answers with 600 bytes,
+    (`h2c_url`), and one that ends each HTTP/2 connection after 20 requests (`brief_url`). /hello answers 600 bytes,
     /file.txt is a file that is compressed for clients that take that, /missing and /broken fail."""
 
     def __init__(self, folder: Path, certs: Certs, command_prefix: tuple[str, ...] = ()) -> None:

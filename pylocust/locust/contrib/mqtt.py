@@ -62,7 +62,7 @@ class MqttClient(mqtt.Client):
         self.client_id = client_id or f"locust-{_generate_random_id(16)}"
         is_v5 = protocol == mqtt.MQTTv5
         kwargs.setdefault("callback_api_version", CallbackAPIVersion.VERSION2 if is_v5 else CallbackAPIVersion.VERSION1)
-        super().__init__(*args, client_id=self.client_id, protocol=protocol, **kwargs)
+        super().__init__(*args, client_id=self.client_id, protocol=protocol, **kwargs)  # type: ignore[misc]
         self.environment = environment
         self.use_loop_selectors = use_loop_selectors
         self._publish_requests: dict[int, PublishedMessageContext] = {}
@@ -145,8 +145,9 @@ class MqttClient(mqtt.Client):
             code = self.loop_read()
             if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._sock is None:
                 return code
-        was_woken = wake_up is not None and wake_up in ready
-        if was_woken:
+        was_woken = False
+        if wake_up is not None and wake_up in ready:
+            was_woken = True
             with suppress(BlockingIOError):
                 wake_up.recv(10000)
         if was_woken or ready.get(connection, 0) & selectors.EVENT_WRITE:

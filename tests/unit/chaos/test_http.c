@@ -178,6 +178,7 @@ test_tls(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_session), cmocka_unit_test(test_h2), cmocka_unit_test(test_tls)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_session), cmocka_unit_test(test_h2),
+                                       cmocka_unit_test(test_tls)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

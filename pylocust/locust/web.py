@@ -194,10 +194,16 @@ class WebUI:
             self._login_manager.init_app(self.app)
             self._login_manager.login_view = "locust.login"
         self.app.register_blueprint(self._make_blueprint(web_base_path or None))
+        # As memoize() leaves it on the view in Locust.
+        self.app.view_functions["locust.request_stats"].clear_cache = self._clear_cache  # type: ignore[union-attr]
         if environment.runner:
             self.update_template_args()
         if not delayed_start:
             self.start()
+
+    def _clear_cache(self) -> None:
+        for cached in (self._statistics, self._summary):
+            cached.clear_cache()  # type: ignore[attr-defined]
 
     @staticmethod
     def _make_app(build_path: str) -> Flask:

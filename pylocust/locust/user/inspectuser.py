@@ -52,17 +52,17 @@ def get_ratio(user_classes: list[type[User]], user_spawned: dict[str, int], tota
     tree = {}
     for one in user_classes:
         share = user_spawned.get(one.__name__, 0) / users
-        tree[one.__name__] = {"ratio": share, "tasks": _shares(one.tasks, share if total else None)}
+        tree[one.__name__] = {"ratio": share, "tasks": _get_task_ratio(one.tasks, total, share)}
     return tree
 
 
-def _shares(tasks: list[Any], scale: float | None) -> dict[str, Any]:
+def _get_task_ratio(tasks: list[Any], total: bool, parent_ratio: float) -> dict[str, Any]:
     tree = {}
     for task, times in Counter(tasks).items():
-        share = times * (1.0 if scale is None else scale) / len(tasks)
+        share = times * (parent_ratio if total else 1.0) / len(tasks)
         node: dict[str, Any] = {"ratio": share}
         if inspect.isclass(task) and issubclass(task, TaskSet):
-            node["tasks"] = _shares(task.tasks, None if scale is None else share)
+            node["tasks"] = _get_task_ratio(task.tasks, total, share)
         tree[task.__name__] = node
     return tree
 

@@ -19,8 +19,6 @@
 
 /* Per session; the one that was idle for longest goes. */
 #define IDLE_MAX 10
-/* How often a server may say of one call that it did not look at it. */
-#define REFUSALS_MAX 5
 #define RECEIVES_PER_ROUND 64
 /* A TLS record. */
 #define RECORD_MAX 16384
@@ -28,49 +26,6 @@
 #define TRUSTED_IDLE_NS (100 * LCORE_NS_PER_MS)
 
 /* ---- life ---- */
-
-/* Frees it, or all but the memory while somebody holds it. */
-static void
-h2_free(struct lc_h2 *h2)
-{
-    struct lc_loop *loop = h2->session->http->loop;
-    h2->is_dead = true;
-    lc_list_remove(&h2->link);
-    lc_list_remove(&h2->later.link);
-    if (h2->connect != NULL) {
-        lc_connector_cancel(h2->connect);
-    }
-    if (h2->codec != NULL) {
-        lc__h2_end_codec(h2);
-    }
-    struct lc_list *lists[] = {&h2->waiting, &h2->open, &h2->done};
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        struct lc_list *link;
-        while ((link = lc_list_pop(lists[i])) != NULL) {
-            lc__free(LCORE_CONTAINER(link, struct lc_h2_stream, link));
-        }
-    }
-    if (h2->conn != NULL) {
-        lc_io_stop(loop, &h2->write_io);
-        lc__conn_close(h2->conn);
-    }
-    lc_buffer_fini(&h2->pending);
-    lc__origin_unref(h2->origin);
-    if (h2->holds == 0) {
-        lc__free(h2);
-    }
-}
-
-/* Ends a hold. False: it is gone. */
-static bool
-let_be(struct lc_h2 *h2)
-{
-    bool is_dead = h2->is_dead;
-    if (--h2->holds == 0 && is_dead) {
-        lc__free(h2);
-    }
-    return !is_dead;
-}
 
 static struct lc_h2 *
 find(struct lc_session *session, const struct lc_origin *origin)
@@ -86,7 +41,7 @@ find(struct lc_session *session, const struct lc_origin *origin)
             char byte;
             ssize_t got = recv(h2->conn->read_io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
             if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
-                h2_free(h2);
+                lc__h2_free(h2);
                 continue;
             }
         }
@@ -110,7 +65,7 @@ connect_anew(struct lc_session *session, struct lc_origin *origin)
         }
     }
     if (count >= IDLE_MAX) {
-        h2_free(idle);
+        lc__h2_free(idle);
     }
     struct lc_h2 *h2 = lc__calloc(1, sizeof(*h2));
     if (h2 == NULL) {
@@ -125,252 +80,10 @@ connect_anew(struct lc_session *session, struct lc_origin *origin)
     lc_list_prepend(&session->h2s, &h2->link);
     if (lc_connector_start(session->http->connector, origin->connect_host, origin->connect_port, origin->proxy,
                            on_connected, h2, &h2->connect) < 0) {
-        h2_free(h2);
+        lc__h2_free(h2);
         return NULL;
     }
     return h2;
-}
-
-/* The stream is in no list after it, and freed or, if nghttp2 still knows it, nobody's. */
-static void
-let_go(struct lc_h2_stream *stream)
-{
-    struct lc_h2 *h2 = stream->h2;
-    lc_timer_stop(h2->session->http->loop, &stream->exchange->timer);
-    stream->exchange->stream = NULL;
-    stream->exchange = NULL;
-    h2->live_count--;
-    if (h2->live_count == 0) {
-        h2->idle_since_ns = lc_loop_now_ns(h2->session->http->loop);
-    }
-    lc_list_remove(&stream->link);
-    lc_list_remove(&stream->whole_link);
-    if (stream->id == 0 || stream->is_closed || h2->codec == NULL) {
-        lc__free(stream);
-        return;
-    }
-    lc_list_append(&h2->open, &stream->link);
-    if (stream->fail == LCORE_FAIL_NONE) {
-        /* Canceled, or the answer came before all of the body went. */
-        lc__h2_reset_stream(stream);
-    }
-}
-
-/* Goes round once more, by the exchange's transport. */
-static void
-start_again(struct lc_exchange *exchange)
-{
-    lc__exchange_reset_response(exchange);
-    exchange->timings = (struct lc_timings){.start_ns = exchange->timings.start_ns, .hop_ns = exchange->timings.hop_ns};
-    exchange->transport->start(exchange);
-}
-
-static bool
-is_refused_again(struct lc_exchange *exchange)
-{
-    return exchange->refusals++ >= REFUSALS_MAX;
-}
-
-/* ---- the end of a stream ---- */
-
-static void
-describe_early_end(const struct lc_exchange *exchange, const char *why, char *text, size_t size)
-{
-    int len = snprintf(text, size, "body ended early after %llu bytes", (unsigned long long)exchange->wire_body_bytes);
-    if (exchange->in_head.content_length > (int64_t)exchange->wire_body_bytes) {
-        len += snprintf(text + len, size - (size_t)len, ", %llu more were announced",
-                        (unsigned long long)exchange->in_head.content_length - exchange->wire_body_bytes);
-    }
-    snprintf(text + len, size - (size_t)len, ": %s", why);
-}
-
-/* Tells how a stream of h2->done ended. */
-static void
-settle(struct lc_h2_stream *stream)
-{
-    struct lc_h2 *h2 = stream->h2;
-    struct lc_exchange *exchange = stream->exchange;
-    char text[400], why[240] = "";
-    struct lc_hop hop = {.fail = stream->fail, .major = 2, .is_kept_alive = stream->is_reused};
-    bool is_reset = !stream->is_ended && stream->fail == LCORE_FAIL_NONE;
-    if (stream->is_refused && is_reset && !is_refused_again(exchange)) {
-        let_go(stream);
-        start_again(exchange);
-        return;
-    }
-    if (is_reset && stream->error_code == NGHTTP2_HTTP_1_1_REQUIRED && !exchange->has_head) {
-        let_go(stream);
-        exchange->transport = &lc__transport_direct;
-        start_again(exchange);
-        return;
-    }
-    if (is_reset) {
-        snprintf(why, sizeof(why), "stream reset by the server: %s (%u)", lc__h2_error_name(stream->error_code),
-                 (unsigned)stream->error_code);
-        hop.fail = LCORE_FAIL_STREAM;
-    } else if (stream->fail == LCORE_FAIL_PROTOCOL) {
-        snprintf(why, sizeof(why), "malformed HTTP/2: %s", h2->why[0] == '\0' ? "protocol error" : h2->why);
-        if (!h2->has_goaway) {
-            h2->why[0] = '\0'; /* said */
-        }
-    }
-    if (exchange->has_head && (is_reset || stream->fail == LCORE_FAIL_PROTOCOL)) {
-        describe_early_end(exchange, why, text, sizeof(text));
-        hop.fail = LCORE_FAIL_INCOMPLETE;
-        hop.text = lc_str_from(text);
-    } else {
-        hop.text = lc_str_from(why);
-    }
-    if (hop.fail == LCORE_FAIL_NONE) {
-        h2->served++;
-        hop.fail = lc__exchange_end_body(exchange);
-    }
-    lc__exchange_describe(exchange, &hop);
-    if (stream->whole.data != NULL) {
-        hop.body = stream->whole;
-        hop.body_buffer = NULL;
-    }
-    let_go(stream);
-    lc__exchange_finish(exchange, &hop);
-}
-
-/* ---- the end of a connection ---- */
-
-/* The connection is gone: one of its streams. */
-static void
-lose(struct lc_h2_stream *stream, const struct lc_hop *how)
-{
-    struct lc_exchange *exchange = stream->exchange;
-    bool is_gone = how->fail == LCORE_FAIL_CLOSED || how->fail == LCORE_FAIL_RESET || how->fail == LCORE_FAIL_SEND;
-    bool is_stale = is_gone && stream->is_reused && lc__exchange_may_retry(exchange);
-    bool is_unseen = stream->id == 0 || exchange->sent == 0;
-    struct lc_hop hop = *how;
-    char text[400];
-    hop.is_kept_alive = stream->is_reused;
-    let_go(stream);
-    if (is_stale || (is_unseen && !is_refused_again(exchange))) {
-        exchange->is_retried |= is_stale;
-        start_again(exchange);
-        return;
-    }
-    if (exchange->has_head && how->fail != LCORE_FAIL_INTERNAL) {
-        char why[200];
-        snprintf(why, sizeof(why), "%.*s", how->text.len > 199 ? 199 : (int)how->text.len, how->text.data);
-        describe_early_end(exchange, why, text, sizeof(text));
-        hop.fail = LCORE_FAIL_INCOMPLETE;
-        hop.text = lc_str_from(text);
-    }
-    lc__exchange_describe(exchange, &hop);
-    lc__exchange_finish(exchange, &hop);
-}
-
-/* Tells everybody and frees it. */
-static void
-end_connection(struct lc_h2 *h2, enum lc_fail reason, int errnum, const char *text)
-{
-    char copy[256];
-    snprintf(copy, sizeof(copy), "%s", text);
-    struct lc_hop how = {.fail = reason, .errnum = errnum, .text = lc_str_from(copy), .major = 2};
-    h2->is_draining = true;
-    h2->holds++;
-    while (!lc_list_is_empty(&h2->done)) {
-        settle(LCORE_CONTAINER(h2->done.next, struct lc_h2_stream, link));
-    }
-    if (h2->codec != NULL) {
-        lc__h2_end_codec(h2);
-    }
-    while (!lc_list_is_empty(&h2->open)) {
-        struct lc_h2_stream *stream = LCORE_CONTAINER(h2->open.next, struct lc_h2_stream, link);
-        if (stream->exchange == NULL) {
-            lc_list_remove(&stream->link);
-            lc__free(stream);
-        } else {
-            lose(stream, &how);
-        }
-    }
-    while (!lc_list_is_empty(&h2->waiting)) {
-        lose(LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link), &how);
-    }
-    if (let_be(h2)) {
-        h2_free(h2);
-    }
-}
-
-/* No connection came about: nobody is served. */
-static void
-fail_waiting(struct lc_h2 *h2, const struct lc_hop *hop)
-{
-    h2->is_draining = true;
-    h2->holds++;
-    while (!lc_list_is_empty(&h2->waiting)) {
-        struct lc_h2_stream *stream = LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link);
-        struct lc_exchange *exchange = stream->exchange;
-        let_go(stream);
-        lc__exchange_finish(exchange, hop);
-    }
-    if (let_be(h2)) {
-        h2_free(h2);
-    }
-}
-
-/* When the connection was made, as far as the exchange waited for it. */
-static void
-take_timings(const struct lc_h2 *h2, struct lc_exchange *exchange)
-{
-    int64_t start_ns = exchange->timings.hop_ns;
-    exchange->timings.dns_ns = h2->dns_ns > start_ns ? h2->dns_ns : 0;
-    exchange->timings.connected_ns = h2->connected_ns > start_ns ? h2->connected_ns : 0;
-    exchange->timings.tls_ns = h2->tls_ns > start_ns ? h2->tls_ns : 0;
-}
-
-/* The server speaks HTTP/1.1. The connection, if it is of use, serves the first; the others get their own. */
-static void
-fall_back(struct lc_h2 *h2, bool is_conn_usable)
-{
-    struct lc_conn *conn = h2->conn;
-    if (h2->codec != NULL) {
-        lc__h2_end_codec(h2);
-    }
-    if (conn != NULL) {
-        lc_io_stop(h2->session->http->loop, &h2->write_io);
-        conn->h2 = NULL;
-        h2->conn = NULL;
-    }
-    h2->is_draining = true;
-    if (h2->origin->spoken == LCORE_SPOKEN_UNKNOWN) {
-        h2->origin->spoken = LCORE_SPOKEN_H1;
-    }
-    bool is_taken = false;
-    for (;;) {
-        struct lc_list *link = lc_list_pop(&h2->open);
-        link = link == NULL ? lc_list_pop(&h2->waiting) : link;
-        if (link == NULL) {
-            break;
-        }
-        struct lc_h2_stream *stream = LCORE_CONTAINER(link, struct lc_h2_stream, link);
-        struct lc_exchange *exchange = stream->exchange;
-        if (exchange == NULL) {
-            lc__free(stream);
-            continue;
-        }
-        let_go(stream);
-        /* Started anew none of them ends before this function does. */
-        if (is_conn_usable && !is_taken) {
-            is_taken = true;
-            exchange->transport = &lc__transport_direct;
-            take_timings(h2, exchange);
-            lc__conn_adopt(conn, exchange);
-            continue;
-        }
-        if (h2->origin->spoken == LCORE_SPOKEN_H1) {
-            exchange->transport = &lc__transport_direct;
-        }
-        start_again(exchange);
-    }
-    if (conn != NULL && !is_taken) {
-        lc__conn_close(conn);
-    }
-    h2_free(h2);
 }
 
 /* ---- at work ---- */
@@ -382,7 +95,7 @@ service(struct lc_h2 *h2)
     h2->holds++;
     do {
         while (!lc_list_is_empty(&h2->done)) {
-            settle(LCORE_CONTAINER(h2->done.next, struct lc_h2_stream, link));
+            lc__h2_settle(LCORE_CONTAINER(h2->done.next, struct lc_h2_stream, link));
         }
         if (h2->is_dead) {
             break;
@@ -390,11 +103,11 @@ service(struct lc_h2 *h2)
         lc__h2_save_bodies(h2);
         lc__h2_submit(h2);
         if (!lc__h2_flush(h2)) {
-            end_connection(h2, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
+            lc__h2_end_connection(h2, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
             break;
         }
     } while (!lc_list_is_empty(&h2->done));
-    if (!let_be(h2)) {
+    if (!lc__h2_release(h2)) {
         return false;
     }
     if (lc__h2_is_over(h2)) {
@@ -402,7 +115,7 @@ service(struct lc_h2 *h2)
         bool is_told = h2->has_goaway && h2->goaway_code == NGHTTP2_NO_ERROR;
         snprintf(text, sizeof(text), "%s%s",
                  h2->has_goaway ? "" : "malformed HTTP/2: ", h2->why[0] == '\0' ? "protocol error" : h2->why);
-        end_connection(h2, is_told ? LCORE_FAIL_CLOSED : LCORE_FAIL_PROTOCOL, 0, text);
+        lc__h2_end_connection(h2, is_told ? LCORE_FAIL_CLOSED : LCORE_FAIL_PROTOCOL, 0, text);
         return false;
     }
     if (h2->is_draining) {
@@ -410,11 +123,11 @@ service(struct lc_h2 *h2)
         while (!lc_list_is_empty(&h2->waiting)) {
             struct lc_h2_stream *stream = LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link);
             struct lc_exchange *exchange = stream->exchange;
-            let_go(stream);
-            start_again(exchange);
+            lc__h2_let_go(stream);
+            lc__h2_start_again(exchange);
         }
         if (h2->live_count == 0) {
-            h2_free(h2);
+            lc__h2_free(h2);
             return false;
         }
     }
@@ -433,17 +146,18 @@ take_end(struct lc_h2 *h2, int errnum)
     /* The kernel tells of a reset once, perhaps while something of ours was sent. */
     errnum = errnum == 0 && h2->send_errno != EPIPE ? h2->send_errno : errnum;
     if (!h2->has_received && h2->origin->tls == NULL && h2->origin->spoken == LCORE_SPOKEN_UNKNOWN) {
-        fall_back(h2, false);
+        lc__h2_fall_back(h2, false);
         return;
     }
     if (errnum == EPROTO && h2->conn->ssl != NULL) {
-        end_connection(h2, LCORE_FAIL_TLS, 0, lc__tls_why());
+        lc__h2_end_connection(h2, LCORE_FAIL_TLS, 0, lc__tls_why());
     } else if (h2->has_goaway && h2->goaway_code != NGHTTP2_NO_ERROR) {
-        end_connection(h2, LCORE_FAIL_PROTOCOL, errnum, h2->why);
+        lc__h2_end_connection(h2, LCORE_FAIL_PROTOCOL, errnum, h2->why);
     } else if (errnum == ECONNRESET) {
-        end_connection(h2, LCORE_FAIL_RESET, errnum, strerror(errnum));
+        lc__h2_end_connection(h2, LCORE_FAIL_RESET, errnum, strerror(errnum));
     } else {
-        end_connection(h2, LCORE_FAIL_CLOSED, errnum, errnum == 0 ? lc_fail_text(LCORE_FAIL_CLOSED) : strerror(errnum));
+        lc__h2_end_connection(h2, LCORE_FAIL_CLOSED, errnum,
+                              errnum == 0 ? lc_fail_text(LCORE_FAIL_CLOSED) : strerror(errnum));
     }
 }
 
@@ -463,7 +177,7 @@ receive(struct lc_h2 *h2)
         struct lc_str in = {http->receive + filled, (size_t)got};
         /* The first frame is SETTINGS, which are short: anything but a 0 here is no HTTP/2. */
         if (!h2->has_received && in.data[0] != 0 && conn->ssl == NULL && h2->origin->spoken != LCORE_SPOKEN_H2) {
-            fall_back(h2, false);
+            lc__h2_fall_back(h2, false);
             return;
         }
         h2->has_received = true;
@@ -471,7 +185,7 @@ receive(struct lc_h2 *h2)
         if (!lc__h2_feed(h2, in)) {
             char text[200];
             snprintf(text, sizeof(text), "malformed HTTP/2: %s", h2->why);
-            end_connection(h2, LCORE_FAIL_PROTOCOL, 0, text);
+            lc__h2_end_connection(h2, LCORE_FAIL_PROTOCOL, 0, text);
             return;
         }
         filled += (size_t)got;
@@ -511,7 +225,7 @@ on_read_timeout(struct lc_timer *timer)
                          .is_kept_alive = stream->is_reused};
     lc__exchange_describe(exchange, &hop);
     lc__loop_defer(h2->session->http->loop, &h2->later, on_later);
-    let_go(stream);
+    lc__h2_let_go(stream);
     lc__exchange_finish(exchange, &hop);
 }
 
@@ -534,13 +248,13 @@ static void
 begin(struct lc_h2 *h2)
 {
     if (lc__h2_begin(h2) < 0) {
-        fail_waiting(
+        lc__h2_fail_waiting(
             h2, &(struct lc_hop){.fail = LCORE_FAIL_INTERNAL, .errnum = ENOMEM, .text = LCORE_STR("out of memory")});
         return;
     }
     for (struct lc_list *link = h2->waiting.next; link != &h2->waiting; link = link->next) {
         struct lc_exchange *exchange = LCORE_CONTAINER(link, struct lc_h2_stream, link)->exchange;
-        take_timings(h2, exchange);
+        lc__h2_take_timings(h2, exchange);
         begin_reading(exchange);
     }
     service(h2);
@@ -561,7 +275,7 @@ go_on_handshake(struct lc_h2 *h2)
         lc_io_stop(loop, &h2->write_io);
         h2->tls_ns = lc_clock_monotonic_ns();
         if (!lc__tls_is_h2(conn)) {
-            fall_back(h2, true);
+            lc__h2_fall_back(h2, true);
         } else {
             h2->origin->spoken = LCORE_SPOKEN_H2;
             begin(h2);
@@ -574,7 +288,7 @@ go_on_handshake(struct lc_h2 *h2)
         lc_io_start(loop, &h2->write_io);
         break;
     case LCORE_TLS_FAILED:
-        fail_waiting(h2, &(struct lc_hop){.fail = reason, .errnum = errnum, .text = lc_str_from(text)});
+        lc__h2_fail_waiting(h2, &(struct lc_hop){.fail = reason, .errnum = errnum, .text = lc_str_from(text)});
         break;
     }
 }
@@ -610,7 +324,7 @@ on_connected(void *arg, const struct lc_connect_result *result)
     h2->dns_ns = result->dns_ns;
     h2->connected_ns = result->connected_ns;
     if (result->fd < 0) {
-        fail_waiting(
+        lc__h2_fail_waiting(
             h2, &(struct lc_hop){.fail = result->fail, .errnum = result->errnum, .text = lc_str_from(result->text)});
         return;
     }
@@ -618,7 +332,7 @@ on_connected(void *arg, const struct lc_connect_result *result)
     struct lc_conn *conn = lc__conn_new(h2->session, h2->origin, result->fd, true, &err);
     if (conn == NULL) {
         close(result->fd);
-        fail_waiting(h2, &(struct lc_hop){.fail = err == LCE_TLS ? LCORE_FAIL_TLS : LCORE_FAIL_INTERNAL});
+        lc__h2_fail_waiting(h2, &(struct lc_hop){.fail = err == LCE_TLS ? LCORE_FAIL_TLS : LCORE_FAIL_INTERNAL});
         return;
     }
     struct lc_loop *loop = h2->session->http->loop;
@@ -702,12 +416,12 @@ h2_cancel(struct lc_exchange *exchange)
         return;
     }
     struct lc_h2 *h2 = stream->h2;
-    let_go(stream);
+    lc__h2_let_go(stream);
     if (h2->holds > 0) {
         return;
     }
     if (h2->codec == NULL && h2->live_count == 0) {
-        h2_free(h2);
+        lc__h2_free(h2);
     } else if (h2->codec != NULL) {
         lc__loop_defer(h2->session->http->loop, &h2->later, on_later);
     }
@@ -722,7 +436,7 @@ lc__h2_close_idle(struct lc_session *session)
         struct lc_h2 *h2 = LCORE_CONTAINER(link, struct lc_h2, link);
         link = link->next;
         if (h2->live_count == 0) {
-            h2_free(h2);
+            lc__h2_free(h2);
         }
     }
 }

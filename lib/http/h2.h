@@ -1,6 +1,6 @@
 /* HTTP/2 (RFC 9113). A session has one connection to an origin and all its calls are streams of that connection.
- * nghttp2 does frames, HPACK, flow control and the rules of the protocol (h2_codec.c); connecting, queueing, trying
- * again and the end of connections are decided in h2.c. */
+ * nghttp2 does frames, HPACK, flow control and the rules of the protocol (h2_codec.c); how streams and
+ * connections end, and who tries again, is decided in h2_end.c, connecting and queueing in h2.c. */
 #ifndef LCORE_HTTP_H2_H
 #define LCORE_HTTP_H2_H
 
@@ -81,6 +81,27 @@ void lc__h2_reset_stream(struct lc_h2_stream *stream);
 void lc__h2_save_bodies(struct lc_h2 *h2);
 void lc__h2_end_codec(struct lc_h2 *h2);
 const char *lc__h2_error_name(uint32_t code);
+
+/* ---- h2_end.c ---- */
+
+/* Frees it, or all but the memory while somebody holds it (h2->holds). */
+void lc__h2_free(struct lc_h2 *h2);
+/* Ends a hold. False: it is gone. */
+bool lc__h2_release(struct lc_h2 *h2);
+/* The stream loses its exchange. It is in no list after it, and freed or, if nghttp2 still knows it, nobody's. */
+void lc__h2_let_go(struct lc_h2_stream *stream);
+/* Goes round once more, by the exchange's transport. Does not end it before it returns. */
+void lc__h2_start_again(struct lc_exchange *exchange);
+/* Tells how a stream of h2->done ended. Calls callbacks: hold h2 around it. */
+void lc__h2_settle(struct lc_h2_stream *stream);
+/* The connection broke: tells everybody, or has them go elsewhere, and frees it. */
+void lc__h2_end_connection(struct lc_h2 *h2, enum lc_fail reason, int errnum, const char *text);
+/* No connection came about: all that wait hear of it, and it is freed. */
+void lc__h2_fail_waiting(struct lc_h2 *h2, const struct lc_hop *hop);
+/* When the connection was made, as far as the exchange waited for it. */
+void lc__h2_take_timings(const struct lc_h2 *h2, struct lc_exchange *exchange);
+/* The server speaks HTTP/1.1. The connection, if it is of use, serves the first; the others get their own. */
+void lc__h2_fall_back(struct lc_h2 *h2, bool is_conn_usable);
 
 /* ---- h2.c ---- */
 

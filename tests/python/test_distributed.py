@@ -680,3 +680,40 @@ def test_reports_are_sent_until_they_are_confirmed(
     hand_master.send("heartbeat", {"cload_report": 1}, me)
     gevent.sleep(0.05)
     assert sent(1) == 2
+
+
+def test_high_rates_are_warned_of(make_master: Any, make_hand: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """DST-75: above 100 users a second for each worker."""
+    master = make_master()
+    hands = [make_hand(master, f"h_{index}").join() for index in range(2)]
+    for rate, is_warned in ((200, False), (201, True)):
+        caplog.clear()
+        run = gevent.spawn(master.start, 1, rate)
+        until(lambda: all(hand.of("spawn") for hand in hands))
+        for hand in hands:
+            hand.obey()
+        run.join(5)
+        assert ("More than 100 new users a second" in caplog.text) == is_warned
+
+
+def test_a_local_run_has_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DST-73, DST-74: it is called local, and classes are spawned in the order of their names."""
+    made: list[str] = []
+
+    class Zebra(A):
+        def __init__(self, environment: Environment) -> None:
+            super().__init__(environment)
+            made.append("Zebra")
+
+    class Ape(A):
+        def __init__(self, environment: Environment) -> None:
+            super().__init__(environment)
+            made.append("Ape")
+
+    runner = environment(Zebra, Ape).create_local_runner()
+    runner.start(4, 4)
+    until(lambda: runner.user_count == 4)
+    assert made == ["Ape", "Ape", "Zebra", "Zebra"]
+    assert runner._users_dispatcher is not None
+    assert list(next(iter(runner._users_dispatcher.new_dispatch(4, 4) or runner._users_dispatcher))) == ["local"]
+    runner.quit()

@@ -224,10 +224,11 @@ FLEET = (
 def show(environment, runner, **_):
     options = environment.parsed_options
     names = "run_time autostart csv_prefix stats_history_enabled html_file print_stats host num_users".split()
-    print("ROLE", type(runner).__name__, {name: getattr(options, name) for name in names}, flush=True)
+    # In one piece: several processes write to one file.
+    os.write(1, f"ROLE {type(runner).__name__} { {name: getattr(options, name) for name in names} }\\n".encode())
 @events.test_start.add_listener
 def host(environment, runner=None, **_):
-    print("HOST", type(environment.runner).__name__, environment.host, flush=True)
+    os.write(1, f"HOST {type(environment.runner).__name__} {environment.host}\\n".encode())
 """
 )
 

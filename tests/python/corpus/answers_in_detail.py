@@ -37,6 +37,6 @@ class Curious(HttpUser):
         print("> empty", empty.content, empty.text == "", empty.encoding, repr(empty))
         stream = self.client.get("/chunked/3000", stream=True, name="stream")
         print("> stream", sum(map(len, stream.iter_content(512))), stream.raw is not None)
-        with self.client.get("/bytes/100", stream=True) as opened:
+        with self.client.get("/bytes/100", stream=True, catch_response=True) as opened:
             print("> opened", len(opened.raw.read(10)))
         raise StopUser

@@ -1,5 +1,7 @@
 """Sets inside sets: a visitor looks around, opens products, and sometimes goes to the till."""
 
+import random
+
 from locust import HttpUser, SequentialTaskSet, TaskSet, constant, task
 from locust.exception import StopUser
 
@@ -66,6 +68,9 @@ class Visitor(HttpUser):
     seen = 0
     bought = 0
     tasks = [Product]
+
+    def on_start(self):
+        random.seed(7)
 
     @task
     def home(self):

@@ -70,7 +70,7 @@ def vegeta(program: str) -> Callable[[str, int, float], list[str]]:
     def build(url: str, users: int, seconds: float) -> list[str]:
         crowd = f"-rate=0 -workers={users} -max-workers={users} -connections={users} -duration={int(seconds)}s"
         # It reads its targets from a file or from standard input.
-        return ["bash", "-c", f"exec {program} attack {crowd} -insecure -output=/dev/null <<<'GET {url}'"]
+        return ["bash", "-c", f"exec {program} attack {crowd} -insecure -http2=false -output=/dev/null <<<'GET {url}'"]
 
     return build
 

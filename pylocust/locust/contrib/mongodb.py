@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 from .. import User, events
 
 
-class MongoDBClient(MongoClient):
+class MongoDBClient(MongoClient):  # type: ignore[type-arg]
     """A connection to one database."""
 
     def __init__(self, conn_string: str, db_name: str) -> None:

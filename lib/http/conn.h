@@ -5,9 +5,13 @@
 
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "http/exchange.h"
 #include "http/session.h"
 #include "loop/io.h"
+
+/* A connection idle for longer than this is looked at before a request is trusted to it. */
+#define LCORE_TRUSTED_IDLE_NS (100 * LCORE_NS_PER_MS)
 
 struct lc_h2;
 struct lc_wire;

@@ -4,28 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "http/conn.h"
 #include "http/connector.h"
 #include "http/http.h"
 #include "loop/loop.h"
-
-/* A connection idle for longer than this is looked at before a request is trusted to it. */
-#define TRUSTED_IDLE_NS (100 * LCORE_NS_PER_MS)
-
-static void
-on_connect_timeout(struct lc_timer *timer)
-{
-    struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
-    const struct lc_origin *origin = exchange->origin;
-    char text[320];
-    snprintf(text, sizeof(text), "connection to %.*s:%u timed out (%.3g s)",
-             origin->host.len > 200 ? 200 : (int)origin->host.len, origin->host.data, origin->port,
-             (double)exchange->connect_timeout_ns / 1e9);
-    exchange->transport->cancel(exchange);
-    lc__exchange_finish(
-        exchange, &(struct lc_hop){.fail = LCORE_FAIL_CONNECT_TIMEOUT, .errnum = ETIMEDOUT, .text = lc_str_from(text)});
-}
 
 static void
 on_connected(void *arg, const struct lc_connect_result *result)
@@ -73,11 +55,7 @@ connect_anew(struct lc_exchange *exchange)
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
         return;
     }
-    if (exchange->connect_timeout_ns > 0 &&
-        lc_timer_start(http->loop, &exchange->timer, lc_clock_monotonic_ns() + exchange->connect_timeout_ns,
-                       on_connect_timeout) < 0) {
-        lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
-    }
+    lc__exchange_limit_connect(exchange);
 }
 
 static struct lc_conn *
@@ -92,7 +70,8 @@ take_idle(struct lc_exchange *exchange)
             continue;
         }
         /* What is lent out cannot be tried again. */
-        bool is_trusted = exchange->request.wire == NULL && exchange->start_ns - conn->idle_since_ns <= TRUSTED_IDLE_NS;
+        bool is_trusted =
+            exchange->request.wire == NULL && exchange->start_ns - conn->idle_since_ns <= LCORE_TRUSTED_IDLE_NS;
         if (!is_trusted && lc__conn_is_dropped(conn)) {
             lc__conn_close(conn);
             continue;

@@ -1,6 +1,10 @@
 #include "http/exchange.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "http/session.h"
 #include "loop/loop.h"
 
@@ -169,6 +173,30 @@ bool
 lc__exchange_may_retry(const struct lc_exchange *exchange)
 {
     return !exchange->has_received && !exchange->is_retried && (exchange->sent == 0 || is_idempotent(exchange->method));
+}
+
+static void
+on_connect_timeout(struct lc_timer *timer)
+{
+    struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
+    const struct lc_origin *origin = exchange->origin;
+    char text[320];
+    snprintf(text, sizeof(text), "connection to %.*s:%u timed out (%.3g s)",
+             origin->host.len > 200 ? 200 : (int)origin->host.len, origin->host.data, origin->port,
+             (double)exchange->connect_timeout_ns / 1e9);
+    exchange->transport->cancel(exchange);
+    lc__exchange_finish(
+        exchange, &(struct lc_hop){.fail = LCORE_FAIL_CONNECT_TIMEOUT, .errnum = ETIMEDOUT, .text = lc_str_from(text)});
+}
+
+void
+lc__exchange_limit_connect(struct lc_exchange *exchange)
+{
+    if (exchange->connect_timeout_ns > 0 &&
+        lc_timer_start(exchange->session->http->loop, &exchange->timer,
+                       lc_clock_monotonic_ns() + exchange->connect_timeout_ns, on_connect_timeout) < 0) {
+        lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
+    }
 }
 
 bool

@@ -101,6 +101,9 @@ bool lc__exchange_may_retry(const struct lc_exchange *exchange);
 void lc__exchange_describe(struct lc_exchange *exchange, struct lc_hop *hop);
 /* The hop is over; in session.c. The exchange, its session and all that is the session's may be gone after it. */
 void lc__exchange_finish(struct lc_exchange *exchange, const struct lc_hop *hop);
+/* Starts `timer` with the time that connecting may take, if that is limited; when it is over, the transport is canceled
+ * and the hop ends. Without memory for it the hop fails in the next round. */
+void lc__exchange_limit_connect(struct lc_exchange *exchange);
 /* In the callback of `timer`: whether the read timeout is over. If not, since bytes moved in the meantime, the timer
  * goes on for the rest. */
 bool lc__exchange_is_late(struct lc_exchange *exchange);

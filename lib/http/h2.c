@@ -22,8 +22,6 @@
 #define RECEIVES_PER_ROUND 64
 /* A TLS record. */
 #define RECORD_MAX 16384
-/* A connection idle for longer than this is looked at before a request is trusted to it. */
-#define TRUSTED_IDLE_NS (100 * LCORE_NS_PER_MS)
 
 /* ---- life ---- */
 
@@ -37,7 +35,7 @@ find(struct lc_session *session, const struct lc_origin *origin)
             continue;
         }
         if (h2->codec != NULL && h2->live_count == 0 && h2->holds == 0 &&
-            lc_clock_monotonic_ns() - h2->idle_since_ns > TRUSTED_IDLE_NS) {
+            lc_clock_monotonic_ns() - h2->idle_since_ns > LCORE_TRUSTED_IDLE_NS) {
             char byte;
             ssize_t got = recv(h2->conn->read_io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
             if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
@@ -348,20 +346,6 @@ on_connected(void *arg, const struct lc_connect_result *result)
     }
 }
 
-static void
-on_connect_timeout(struct lc_timer *timer)
-{
-    struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
-    const struct lc_origin *origin = exchange->origin;
-    char text[320];
-    snprintf(text, sizeof(text), "connection to %.*s:%u timed out (%.3g s)",
-             origin->host.len > 200 ? 200 : (int)origin->host.len, origin->host.data, origin->port,
-             (double)exchange->connect_timeout_ns / 1e9);
-    exchange->transport->cancel(exchange);
-    lc__exchange_finish(
-        exchange, &(struct lc_hop){.fail = LCORE_FAIL_CONNECT_TIMEOUT, .errnum = ETIMEDOUT, .text = lc_str_from(text)});
-}
-
 /* ---- the transport ---- */
 
 static void
@@ -385,11 +369,7 @@ h2_start(struct lc_exchange *exchange)
     h2->live_count++;
     lc_list_append(&h2->waiting, &stream->link);
     if (h2->codec == NULL) {
-        if (exchange->connect_timeout_ns > 0 &&
-            lc_timer_start(loop, &exchange->timer, lc_clock_monotonic_ns() + exchange->connect_timeout_ns,
-                           on_connect_timeout) < 0) {
-            lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
-        }
+        lc__exchange_limit_connect(exchange);
         return;
     }
     begin_reading(exchange);

@@ -98,9 +98,7 @@ lc__console_requests(struct lc_buffer *out, struct lc_stats *stats, const struct
 static void
 percentile_row(struct lc_writer *writer, const struct lc_stats_entry *entry, const struct lc_report_options *options)
 {
-    lc__write_padded(writer, entry->method, options->type_width);
-    lc__write(writer, LCORE_STR(" "));
-    lc__write_padded(writer, entry->name, options->name_width);
+    lc__write_names(writer, entry->method, entry->name, options);
     for (size_t i = 0; i < options->percentile_count; i++) {
         lc__write_format(writer, i == 0 ? " %8.0f" : " %6.0f",
                          lc_stats_entry_locust_percentile_ms(entry, options->percentiles[i]));
@@ -121,9 +119,7 @@ lc__console_percentile_row(struct lc_buffer *out, const struct lc_stats_entry *e
 static void
 percentile_rule(struct lc_writer *writer, const struct lc_report_options *options)
 {
-    lc__write_repeat(writer, '-', options->type_width);
-    lc__write(writer, LCORE_STR("|"));
-    lc__write_repeat(writer, '-', options->name_width);
+    lc__write_names_rule(writer, options);
     lc__write(writer, LCORE_STR("|--------"));
     for (size_t i = 0; i < options->percentile_count; i++) {
         lc__write(writer, LCORE_STR("|------"));
@@ -135,17 +131,9 @@ static void
 percentile_header(struct lc_writer *writer, const struct lc_report_options *options)
 {
     lc__write(writer, LCORE_STR("Response time percentiles (approximated)\n"));
-    lc__write_padded(writer, LCORE_STR("Type"), options->type_width);
-    lc__write(writer, LCORE_STR(" "));
-    lc__write_padded(writer, LCORE_STR("Name"), options->name_width);
+    lc__write_names(writer, LCORE_STR("Type"), LCORE_STR("Name"), options);
     for (size_t i = 0; i < options->percentile_count; i++) {
-        struct lc_buffer label = {0};
-        struct lc_writer labeler = {&label, 0};
-        lc__write_percent(&labeler, options->percentiles[i]);
-        lc__write(writer, LCORE_STR(" "));
-        lc__write_repeat(writer, ' ', (i == 0 ? 8 : 6) - (int)label.len);
-        lc__write(writer, (struct lc_str){label.data, label.len});
-        lc_buffer_fini(&label);
+        lc__write_percent_head(writer, options->percentiles[i], i == 0 ? 8 : 6);
     }
     lc__write_format(writer, options->percentile_count == 0 ? " %8s \n" : " %6s\n", "# reqs");
     percentile_rule(writer, options);

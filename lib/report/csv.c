@@ -33,8 +33,16 @@ lc__csv_field(struct lc_writer *writer, struct lc_str text)
     lc__write(writer, LCORE_STR("\""));
 }
 
-static void
-write_labels(struct lc_writer *writer, const struct lc_report_options *options)
+void
+lc__csv_names(struct lc_writer *writer, struct lc_str method, struct lc_str name)
+{
+    lc__csv_field(writer, method);
+    lc__write(writer, LCORE_STR(","));
+    lc__csv_field(writer, name);
+}
+
+void
+lc__csv_percent_heads(struct lc_writer *writer, const struct lc_report_options *options)
 {
     for (size_t i = 0; i < options->percentile_count; i++) {
         lc__write(writer, LCORE_STR(","));
@@ -48,7 +56,7 @@ lc__csv_requests_header(struct lc_buffer *out, const struct lc_report_options *o
     struct lc_writer writer = {out, 0};
     lc__write(&writer, LCORE_STR("Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,"
                                  "Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s"));
-    write_labels(&writer, options);
+    lc__csv_percent_heads(&writer, options);
     lc__write(&writer, end_of_row);
     return writer.err;
 }
@@ -112,9 +120,7 @@ lc__csv_requests(struct lc_buffer *out, struct lc_stats *stats, const struct lc_
     for (size_t i = 0; i < count; i++) {
         double requests_per_s, failures_per_s;
         lc_stats_entry_total_rates(entries[i], entries[count - 1], &requests_per_s, &failures_per_s);
-        lc__csv_field(&writer, entries[i]->method);
-        lc__write(&writer, LCORE_STR(","));
-        lc__csv_field(&writer, entries[i]->name);
+        lc__csv_names(&writer, entries[i]->method, entries[i]->name);
         write_numbers(&writer, entries[i]);
         lc__write(&writer, LCORE_STR(","));
         lc__write_double(&writer, requests_per_s);
@@ -132,7 +138,7 @@ lc__csv_history_header(struct lc_buffer *out, const struct lc_report_options *op
 {
     struct lc_writer writer = {out, 0};
     lc__write(&writer, LCORE_STR("Timestamp,User Count,Type,Name,Requests/s,Failures/s"));
-    write_labels(&writer, options);
+    lc__csv_percent_heads(&writer, options);
     lc__write(&writer, LCORE_STR(",Total Request Count,Total Failure Count,Total Median Response Time,"
                                  "Total Average Response Time,Total Min Response Time,Total Max Response Time,"
                                  "Total Average Content Size"));
@@ -154,9 +160,7 @@ lc__csv_history(struct lc_buffer *out, struct lc_stats *stats, const struct lc_r
         double requests_per_s, failures_per_s;
         lc_stats_entry_current_rates(entries[i], entries[count - 1], &requests_per_s, &failures_per_s);
         lc__write_format(&writer, "%lld,%llu,", (long long)unix_s, (unsigned long long)user_count);
-        lc__csv_field(&writer, entries[i]->method);
-        lc__write(&writer, LCORE_STR(","));
-        lc__csv_field(&writer, entries[i]->name);
+        lc__csv_names(&writer, entries[i]->method, entries[i]->name);
         lc__write_format(&writer, ",%f,%f", requests_per_s, failures_per_s);
         write_percentiles(&writer, entries[i], options->is_every_row && entries[i]->is_keeping_recent, unix_s, options);
         write_numbers(&writer, entries[i]);

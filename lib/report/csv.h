@@ -8,6 +8,10 @@
 struct lc_writer;
 /* A field, quoted where it must be. */
 void lc__csv_field(struct lc_writer *writer, struct lc_str text);
+/* The first two fields of a row. */
+void lc__csv_names(struct lc_writer *writer, struct lc_str method, struct lc_str name);
+/* The heads of the options' percentiles, each behind a comma. */
+void lc__csv_percent_heads(struct lc_writer *writer, const struct lc_report_options *options);
 
 int lc__csv_requests_header(struct lc_buffer *out, const struct lc_report_options *options);
 int lc__csv_requests(struct lc_buffer *out, struct lc_stats *stats, const struct lc_report_options *options);

@@ -11,9 +11,7 @@
 static void
 rule(struct lc_writer *writer, const struct lc_report_options *options)
 {
-    lc__write_repeat(writer, '-', options->type_width);
-    lc__write(writer, LCORE_STR("|"));
-    lc__write_repeat(writer, '-', options->name_width);
+    lc__write_names_rule(writer, options);
     for (size_t i = 0; i < options->percentile_count; i++) {
         lc__write(writer, LCORE_STR("|----------"));
     }
@@ -24,17 +22,9 @@ static void
 header(struct lc_writer *writer, const struct lc_report_options *options)
 {
     lc__write(writer, LCORE_STR("Response time percentiles (ms, true to 0.1 %)\n"));
-    lc__write_padded(writer, LCORE_STR("Type"), options->type_width);
-    lc__write(writer, LCORE_STR(" "));
-    lc__write_padded(writer, LCORE_STR("Name"), options->name_width);
+    lc__write_names(writer, LCORE_STR("Type"), LCORE_STR("Name"), options);
     for (size_t i = 0; i < options->percentile_count; i++) {
-        struct lc_buffer label = {0};
-        struct lc_writer labeler = {&label, 0};
-        lc__write_percent(&labeler, options->percentiles[i]);
-        lc__write(writer, LCORE_STR(" "));
-        lc__write_repeat(writer, ' ', 10 - (int)label.len);
-        lc__write(writer, (struct lc_str){label.data, label.len});
-        lc_buffer_fini(&label);
+        lc__write_percent_head(writer, options->percentiles[i], 10);
     }
     lc__write_format(writer, " %10s\n", "# reqs");
     rule(writer, options);
@@ -57,9 +47,7 @@ lc__console_exact(struct lc_buffer *out, struct lc_stats *stats, const struct lc
         if (entries[i]->min_ms == INFINITY) {
             continue;
         }
-        lc__write_padded(&writer, entries[i]->method, options->type_width);
-        lc__write(&writer, LCORE_STR(" "));
-        lc__write_padded(&writer, entries[i]->name, options->name_width);
+        lc__write_names(&writer, entries[i]->method, entries[i]->name, options);
         for (size_t j = 0; j < options->percentile_count; j++) {
             lc__write_format(&writer, " %10.3f", lc_stats_entry_percentile_ms(entries[i], options->percentiles[j]));
         }
@@ -74,10 +62,7 @@ lc__csv_exact_header(struct lc_buffer *out, const struct lc_report_options *opti
 {
     struct lc_writer writer = {out, 0};
     lc__write(&writer, LCORE_STR("Type,Name"));
-    for (size_t i = 0; i < options->percentile_count; i++) {
-        lc__write(&writer, LCORE_STR(","));
-        lc__write_percent(&writer, options->percentiles[i]);
-    }
+    lc__csv_percent_heads(&writer, options);
     lc__write(&writer, LCORE_STR("\r\n"));
     return writer.err;
 }
@@ -92,9 +77,7 @@ lc__csv_exact(struct lc_buffer *out, struct lc_stats *stats, const struct lc_rep
     }
     struct lc_writer writer = {out, 0};
     for (size_t i = 0; i < count; i++) {
-        lc__csv_field(&writer, entries[i]->method);
-        lc__write(&writer, LCORE_STR(","));
-        lc__csv_field(&writer, entries[i]->name);
+        lc__csv_names(&writer, entries[i]->method, entries[i]->name);
         for (size_t j = 0; j < options->percentile_count; j++) {
             lc__write(&writer, LCORE_STR(","));
             if (entries[i]->min_ms == INFINITY) {

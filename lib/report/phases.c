@@ -21,9 +21,7 @@ has_phases(const struct lc_stats_entry *entry)
 static void
 rule(struct lc_writer *writer, const struct lc_report_options *options)
 {
-    lc__write_repeat(writer, '-', options->type_width);
-    lc__write(writer, LCORE_STR("|"));
-    lc__write_repeat(writer, '-', options->name_width);
+    lc__write_names_rule(writer, options);
     for (int i = 0; i < LCORE_PHASE_COUNT; i++) {
         lc__write(writer, LCORE_STR("|-------------------"));
     }
@@ -33,9 +31,7 @@ rule(struct lc_writer *writer, const struct lc_report_options *options)
 static void
 row(struct lc_writer *writer, const struct lc_stats_entry *entry, const struct lc_report_options *options)
 {
-    lc__write_padded(writer, entry->method, options->type_width);
-    lc__write(writer, LCORE_STR(" "));
-    lc__write_padded(writer, entry->name, options->name_width);
+    lc__write_names(writer, entry->method, entry->name, options);
     for (int i = 0; i < LCORE_PHASE_COUNT; i++) {
         struct lc_phase_numbers numbers;
         lc_stats_entry_phase(entry, (enum lc_phase)i, &numbers);
@@ -58,9 +54,7 @@ lc__console_phases(struct lc_buffer *out, struct lc_stats *stats, const struct l
     }
     struct lc_writer writer = {out, 0};
     lc__write(&writer, LCORE_STR("Phases of requests (ms, average and largest)\n"));
-    lc__write_padded(&writer, LCORE_STR("Type"), options->type_width);
-    lc__write(&writer, LCORE_STR(" "));
-    lc__write_padded(&writer, LCORE_STR("Name"), options->name_width);
+    lc__write_names(&writer, LCORE_STR("Type"), LCORE_STR("Name"), options);
     for (int i = 0; i < LCORE_PHASE_COUNT; i++) {
         lc__write_format(&writer, " %10s %8s", titles[i], "max");
     }
@@ -100,9 +94,7 @@ lc__csv_phases(struct lc_buffer *out, struct lc_stats *stats)
     }
     struct lc_writer writer = {out, 0};
     for (size_t i = 0; i < count; i++) {
-        lc__csv_field(&writer, entries[i]->method);
-        lc__write(&writer, LCORE_STR(","));
-        lc__csv_field(&writer, entries[i]->name);
+        lc__csv_names(&writer, entries[i]->method, entries[i]->name);
         for (int j = 0; j < LCORE_PHASE_COUNT; j++) {
             struct lc_phase_numbers numbers;
             lc_stats_entry_phase(entries[i], (enum lc_phase)j, &numbers);

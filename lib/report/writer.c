@@ -55,6 +55,23 @@ lc__write_padded(struct lc_writer *writer, struct lc_str text, int width)
 }
 
 void
+lc__write_names(struct lc_writer *writer, struct lc_str method, struct lc_str name,
+                const struct lc_report_options *options)
+{
+    lc__write_padded(writer, method, options->type_width);
+    lc__write(writer, LCORE_STR(" "));
+    lc__write_padded(writer, name, options->name_width);
+}
+
+void
+lc__write_names_rule(struct lc_writer *writer, const struct lc_report_options *options)
+{
+    lc__write_repeat(writer, '-', options->type_width);
+    lc__write(writer, LCORE_STR("|"));
+    lc__write_repeat(writer, '-', options->name_width);
+}
+
+void
 lc__write_double(struct lc_writer *writer, double number)
 {
     char text[40];
@@ -100,6 +117,18 @@ lc__write_percent(struct lc_writer *writer, double fraction)
         lc__write_double(writer, strtod(rounded, NULL));
     }
     lc__write(writer, LCORE_STR("%"));
+}
+
+void
+lc__write_percent_head(struct lc_writer *writer, double fraction, int width)
+{
+    struct lc_buffer label = {0};
+    struct lc_writer labeler = {&label, 0};
+    lc__write_percent(&labeler, fraction);
+    lc__write(writer, LCORE_STR(" "));
+    lc__write_repeat(writer, ' ', width - (int)label.len);
+    lc__write(writer, (struct lc_str){label.data, label.len});
+    lc_buffer_fini(&label);
 }
 
 void

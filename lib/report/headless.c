@@ -1,20 +1,16 @@
 /* A whole test in one call: the runner on a loop of its own, tables, and signals. */
 #include <stdio.h>
 
-#include "base/clock.h"
-#include "base/list.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"
 #include "loop/signals.h"
-
-#define TABLE_INTERVAL_NS (2 * LCORE_NS_PER_S)
+#include "tables.h"
 
 struct headless {
     struct lc_loop *loop;
     struct lc_http *http;
     struct lc_runner *runner;
-    struct lc_timer table_timer;
-    struct lc_report_options report;
+    struct lc__tables tables;
     const struct lc_runner_options *options;
     struct lc_signals signals;
 };
@@ -32,11 +28,7 @@ static void
 on_log(const char *text, void *arg)
 {
     struct headless *headless = arg;
-    if (headless->options->on_log != NULL) {
-        headless->options->on_log(text, headless->options->arg);
-    } else {
-        fprintf(stderr, "%s\n", text);
-    }
+    lc__log_or_print(headless->options->on_log, text, headless->options->arg);
 }
 
 static void
@@ -44,18 +36,6 @@ on_signal(void *arg)
 {
     struct headless *headless = arg;
     lc_runner_stop(headless->runner);
-}
-
-/* What cannot be written is not the test's concern. */
-static void
-print_table(struct lc_timer *timer)
-{
-    struct headless *headless = LCORE_CONTAINER(timer, struct headless, table_timer);
-    lc_report_print_requests(stdout, lc_runner_stats(headless->runner), &headless->report);
-    putchar('\n');
-    fflush(stdout);
-    /* The timer was just in the heap, so there is room. */
-    lc_timer_start(headless->loop, timer, timer->deadline_ns + TABLE_INTERVAL_NS, print_table);
 }
 
 static void
@@ -75,14 +55,8 @@ print_exceptions(const struct lc_runner *runner)
 static void
 print_summary(struct headless *headless)
 {
-    struct lc_stats *stats = lc_runner_stats(headless->runner);
-    headless->report.is_whole_run = true;
-    lc_report_print_requests(stdout, stats, &headless->report);
-    putchar('\n');
-    lc_report_print_percentiles(stdout, stats, &headless->report);
-    putchar('\n');
-    lc_report_print_failures(stdout, stats, &headless->report);
-    lc_report_print_generator(stdout, lc_runner_meter(headless->runner), stats);
+    lc__tables_print_summary(&headless->tables);
+    lc_report_print_generator(stdout, lc_runner_meter(headless->runner), lc_runner_stats(headless->runner));
     print_exceptions(headless->runner);
     fflush(stdout);
 }
@@ -96,13 +70,13 @@ run_test(struct headless *headless, uint64_t users, double spawn_rate, struct lc
     }
     err = lc_runner_start(headless->runner, users, spawn_rate, error);
     if (err == 0) {
-        err = lc_timer_start(headless->loop, &headless->table_timer, lc_clock_monotonic_ns(), print_table);
+        err = lc__tables_start(&headless->tables, headless->loop, lc_runner_stats(headless->runner));
         if (err < 0) {
             lc_error_set(error, err, "%s", lc_error_text(err));
             lc_runner_stop(headless->runner);
         }
         lc_loop_run(headless->loop);
-        lc_timer_stop(headless->loop, &headless->table_timer);
+        lc__tables_stop(&headless->tables);
     }
     lc_signals_unwatch(&headless->signals);
     if (err < 0) {
@@ -125,7 +99,6 @@ lc_run(const struct lc_runner_options *options, uint64_t users, double spawn_rat
     if (headless.loop == NULL) {
         return lc_error_set(error, LCE_NOMEM, "no loop: out of memory or descriptors");
     }
-    lc_report_options_init(&headless.report);
     headless.http = lc_http_new(headless.loop, error);
     if (headless.http == NULL) {
         result = error->code;

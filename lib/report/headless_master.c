@@ -6,16 +6,16 @@
 #include "locustcore/report.h"
 #include "locustcore/rpc.h"
 #include "loop/signals.h"
+#include "tables.h"
 
-#define TABLE_INTERVAL_NS (2 * LCORE_NS_PER_S)
 #define WAIT_INTERVAL_NS (LCORE_NS_PER_S / 10)
 
 struct headless {
     struct lc_loop *loop;
     struct lc_master *master;
     struct lc_signals signals;
-    struct lc_timer table_timer, wait_timer, run_timer;
-    struct lc_report_options report;
+    struct lc__tables tables;
+    struct lc_timer wait_timer, run_timer;
     const struct lc_master_options *options;
     size_t expected_workers;
     uint64_t users;
@@ -46,23 +46,12 @@ run_time_over(struct lc_timer *timer)
 }
 
 static void
-print_table(struct lc_timer *timer)
-{
-    struct headless *headless = LCORE_CONTAINER(timer, struct headless, table_timer);
-    lc_report_print_requests(stdout, lc_master_stats(headless->master), &headless->report);
-    putchar('\n');
-    fflush(stdout);
-    /* The timer was just in the heap, so there is room. */
-    lc_timer_start(headless->loop, timer, timer->deadline_ns + TABLE_INTERVAL_NS, print_table);
-}
-
-static void
 begin_test(struct headless *headless)
 {
     int64_t now_ns = lc_clock_monotonic_ns();
     int err = lc_master_start(headless->master, headless->users, headless->spawn_rate, headless->error);
     headless->has_begun = err == 0;
-    err = err < 0 ? err : lc_timer_start(headless->loop, &headless->table_timer, now_ns, print_table);
+    err = err < 0 ? err : lc__tables_start(&headless->tables, headless->loop, lc_master_stats(headless->master));
     if (err == 0 && headless->options->run_time_ns > 0) {
         err = lc_timer_start(headless->loop, &headless->run_timer, now_ns + headless->options->run_time_ns,
                              run_time_over);
@@ -98,11 +87,7 @@ static void
 on_log(const char *text, void *arg)
 {
     struct headless *headless = arg;
-    if (headless->options->on_log != NULL) {
-        headless->options->on_log(text, headless->options->arg);
-    } else {
-        fprintf(stderr, "%s\n", text);
-    }
+    lc__log_or_print(headless->options->on_log, text, headless->options->arg);
 }
 
 static void
@@ -129,13 +114,7 @@ print_exceptions(const struct lc_master *master)
 static void
 print_summary(struct headless *headless)
 {
-    struct lc_stats *stats = lc_master_stats(headless->master);
-    headless->report.is_whole_run = true;
-    lc_report_print_requests(stdout, stats, &headless->report);
-    putchar('\n');
-    lc_report_print_percentiles(stdout, stats, &headless->report);
-    putchar('\n');
-    lc_report_print_failures(stdout, stats, &headless->report);
+    lc__tables_print_summary(&headless->tables);
     print_exceptions(headless->master);
     fflush(stdout);
 }
@@ -158,10 +137,9 @@ run_test(struct headless *headless, struct lc_error *error)
         return lc_error_set(error, err, "%s", lc_error_text(err));
     }
     lc_loop_run(headless->loop);
-    struct lc_timer *timers[] = {&headless->table_timer, &headless->wait_timer, &headless->run_timer};
-    for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
-        lc_timer_stop(headless->loop, timers[i]);
-    }
+    lc__tables_stop(&headless->tables);
+    lc_timer_stop(headless->loop, &headless->wait_timer);
+    lc_timer_stop(headless->loop, &headless->run_timer);
     if (headless->result < 0 || !headless->has_begun) {
         return headless->result;
     }
@@ -188,7 +166,6 @@ lc_master_run(const struct lc_master_options *options, size_t expected_workers, 
     if (headless.loop == NULL) {
         return lc_error_set(error, LCE_NOMEM, "no loop: out of memory or descriptors");
     }
-    lc_report_options_init(&headless.report);
     int result = lc_signals_watch(&headless.signals, headless.loop, on_signal, &headless, error);
     if (result == 0) {
         result = run_test(&headless, error);

@@ -1,0 +1,26 @@
+/* The tables of a whole test in one call: printed to stdout while it runs, and once more at its end. */
+#ifndef LC_REPORT_TABLES_H
+#define LC_REPORT_TABLES_H
+
+#include "locustcore/report.h"
+#include "loop/loop.h"
+
+struct lc__tables {
+    struct lc_loop *loop;
+    struct lc_stats *stats;
+    struct lc_report_options options;
+    struct lc_timer timer;
+};
+
+/* Prints the table of requests now and every two seconds. LCE_NOMEM where the timer finds no room. */
+int lc__tables_start(struct lc__tables *tables, struct lc_loop *loop, struct lc_stats *stats);
+
+void lc__tables_stop(struct lc__tables *tables);
+
+/* Requests, percentiles and failures of the whole run. What cannot be written is not the test's concern. */
+void lc__tables_print_summary(struct lc__tables *tables);
+
+/* To on_log where there is one, else a line on stderr. */
+void lc__log_or_print(void (*on_log)(const char *text, void *arg), const char *text, void *arg);
+
+#endif

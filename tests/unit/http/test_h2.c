@@ -6,48 +6,22 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "batch.h"
 #include "certificate.h"
 #include "h2_peer.h"
 
 static char directory[] = "/tmp/lcore-h2-XXXXXX";
 static char cert_path[64];
 
-struct batch {
-    struct client *client;
-    struct lc_response *responses[256];
-    int count, wanted;
-    bool is_done;
-};
-
-static void
-on_response(struct lc_exchange *exchange, struct lc_response *response, void *arg)
-{
-    struct batch *batch = arg;
-    batch->responses[batch->count++] = response;
-    batch->is_done = batch->count == batch->wanted;
-    if (batch->is_done) {
-        lc_loop_stop(batch->client->loop);
-    }
-}
-
 /* All at once; the responses are in the order in which they came. */
 static void
 call_all(struct client *client, struct batch *batch, const struct lc_request *request, int count)
 {
-    *batch = (struct batch){.client = client, .wanted = count};
+    *batch = (struct batch){.client = client};
     for (int i = 0; i < count; i++) {
-        struct lc_exchange *exchange;
-        assert_int_equal(lc_session_start(client->session, request, 0, on_response, batch, &exchange, NULL), 0);
+        batch_start(batch, request);
     }
     client_run(client, &batch->is_done);
-}
-
-static void
-free_all(struct batch *batch)
-{
-    for (int i = 0; i < batch->count; i++) {
-        lc_response_free(batch->responses[i]);
-    }
 }
 
 static void
@@ -226,7 +200,7 @@ test_many_streams(void **state)
         assert_str(batch.responses[i]->body, "many");
     }
     assert_int_equal(server.accepted, 1);
-    free_all(&batch);
+    batch_free(&batch);
     client_close(&client);
     server_stop(&server);
 }
@@ -278,7 +252,7 @@ test_stream_limit(void **state)
     }
     assert_int_equal(excess, 0);
     assert_int_equal(server.accepted, 1);
-    free_all(&batch);
+    batch_free(&batch);
     client_close(&client);
     server_stop(&server);
 }
@@ -441,7 +415,7 @@ test_server_without_h2(void **state)
             assert_int_equal(batch.responses[k]->http_major, 1);
             assert_str(batch.responses[k]->body, "one");
         }
-        free_all(&batch);
+        batch_free(&batch);
         assert_int_equal(server.accepted, 4);
         /* It is remembered: no more prefaces. */
         struct lc_response *response = client_get(&client, "/");
@@ -508,7 +482,7 @@ test_tls(void **state)
             assert_int_equal(batch.responses[k]->http_major, 1);
             assert_true(batch.responses[k]->timings.tls_ns != 0);
         }
-        free_all(&batch);
+        batch_free(&batch);
         assert_int_equal(server.accepted, 3); /* the first connection is used, too */
         client_close(&client);
         server_stop(&server);
@@ -524,7 +498,7 @@ test_tls(void **state)
     for (int k = 0; k < 3; k++) {
         assert_int_equal(batch.responses[k]->fail, LCORE_FAIL_TLS_UNTRUSTED);
     }
-    free_all(&batch);
+    batch_free(&batch);
     client_close(&client);
     server_stop(&server);
 }

@@ -6,41 +6,13 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "batch.h"
 #include "h2_peer.h"
-
-struct batch {
-    struct client *client;
-    struct lc_response *responses[64];
-    int count, wanted;
-    bool is_done;
-};
-
-static void
-on_response(struct lc_exchange *exchange, struct lc_response *response, void *arg)
-{
-    struct batch *batch = arg;
-    batch->responses[batch->count++] = response;
-    batch->is_done = batch->count == batch->wanted;
-    if (batch->is_done) {
-        lc_loop_stop(batch->client->loop);
-    }
-}
 
 static void
 start(struct batch *batch, const char *method, const char *url)
 {
-    struct lc_exchange *exchange;
-    struct lc_request request = {.method = lc_str_from(method), .url = lc_str_from(url)};
-    batch->wanted++;
-    assert_int_equal(lc_session_start(batch->client->session, &request, 0, on_response, batch, &exchange, NULL), 0);
-}
-
-static void
-free_all(struct batch *batch)
-{
-    for (int i = 0; i < batch->count; i++) {
-        lc_response_free(batch->responses[i]);
-    }
+    batch_start(batch, &(struct lc_request){.method = lc_str_from(method), .url = lc_str_from(url)});
 }
 
 static void
@@ -205,7 +177,7 @@ test_goaway(void **state)
     }
     assert_int_equal(firsts, 1);
     assert_int_equal(server.accepted, 2);
-    free_all(&batch);
+    batch_free(&batch);
     client_close(&client);
     server_stop(&server);
 }
@@ -579,7 +551,7 @@ test_timeouts(void **state)
         assert_int_equal(batch.responses[i]->fail, LCORE_FAIL_READ_TIMEOUT);
         assert_non_null(strstr(batch.responses[i]->fail_text.data, "read timed out (0.2 s without a byte"));
     }
-    free_all(&batch);
+    batch_free(&batch);
     /* Bytes come, if slowly. The connection is as good as before. */
     expect(&client, "GET", "/drip", LCORE_FAIL_NONE, NULL);
     assert_int_equal(server.accepted, 1);

@@ -21,6 +21,7 @@ import fleet
 import growth
 import half
 import http2
+import soak
 import waiting
 from certs import make_certs
 from contenders import PEERS, contenders, locust_like
@@ -234,6 +235,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "loop": Bench.loop,
     "start": Bench.start,
     "fleet": fleet.fleet,
+    "soak": soak.soak,
 }
 
 
@@ -253,7 +255,9 @@ def machine() -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of 2 s: to see that it works")
-    parser.add_argument("--only", choices=list(PARTS), nargs="+", default=list(PARTS), help="these parts only")
+    usual = [part for part in PARTS if part != "soak"]
+    parser.add_argument("--only", choices=list(PARTS), nargs="+", default=usual, help="these parts only")
+    parser.add_argument("--soak-minutes", type=int, default=60, help="of the part soak, which runs only if named (60)")
     parser.add_argument("--contender", action="append", help="this one only, e.g. 'cload HttpUser'; may be repeated")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds; medians are shown (3)")
     parser.add_argument("--seconds", type=float, default=5, help="measured per run (5)")

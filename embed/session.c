@@ -295,11 +295,13 @@ cload__session_make_core(struct cload_session *self, PyObject *base_url)
     struct cload_retired *retired = NULL;
     if ((self->is_fast ? cload__fast_options(self, &options, &headers) : default_options(self, &options, &tls_owner)) ==
         0) {
+        options.pool = self->conn_pool == NULL ? NULL : cload__conn_pool_core(self->conn_pool, hub);
         options.version = (enum lc_http_version)(self->http_version - 1);
         options.tls = tls_owner == NULL ? options.tls : PyCapsule_GetPointer(tls_owner, "cload.tls");
         struct lc_error error = {0};
-        core = lc_session_new(hub->http, &options, &error);
-        if (core == NULL) {
+        bool is_failed = self->conn_pool != NULL && options.pool == NULL;
+        core = is_failed ? NULL : lc_session_new(hub->http, &options, &error);
+        if (core == NULL && !is_failed) {
             cload_raise(error.code, &error);
         }
     }
@@ -401,6 +403,7 @@ cload__session_clear(PyObject *object)
     Py_CLEAR(self->pool_manager);
     Py_CLEAR(self->auth_value);
     Py_CLEAR(self->tls_owner);
+    Py_CLEAR(self->conn_pool);
     Py_CLEAR(self->response_class);
     Py_CLEAR(self->catching_class);
     Py_CLEAR(self->error_class);
@@ -437,7 +440,8 @@ int
 cload__session_add_types(PyObject *module)
 {
     return cload__session_http_add(module) < 0 || cload__session_fast_add(module) < 0 ||
-                   cload__tls_options_add(module) < 0 || cload__wire_add(module) < 0 || cload__stream_add(module) < 0
+                   cload__tls_options_add(module) < 0 || cload__conn_pool_add(module) < 0 ||
+                   cload__wire_add(module) < 0 || cload__stream_add(module) < 0
                ? -1
                : 0;
 }

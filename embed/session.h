@@ -4,6 +4,7 @@
  * session_cookies.c  the jar, for Python
  * session_http.c     type HttpSession
  * session_fast.c     type FastHttpSession
+ * conn_pool.c        connections that sessions share
  * call*.c            one call, see call.h */
 #ifndef CLOAD_SESSION_H
 #define CLOAD_SESSION_H
@@ -46,6 +47,7 @@ struct cload_session {
     PyObject *base_url, *request_event, *user, *request_name, *pool_manager;
     PyObject *auth_value; /* bytes of the Authorization header, or NULL */
     PyObject *tls_owner;  /* capsule of the struct lc_tls in use, or NULL */
+    PyObject *conn_pool;  /* capsule of the connections it shares, or NULL */
     PyTypeObject *response_class;
     PyTypeObject *catching_class, *error_class; /* fast: of calls with catch_response, of those without an answer */
     PyObject *options;                          /* fast: the tuple that _setup() was given */
@@ -90,6 +92,9 @@ int cload__fast_options(struct cload_session *self, struct lc_session_options *o
 /* lc_tls of a pair (verify, cert), one per distinct pair in the process. Returns the capsule, a new reference. */
 PyObject *cload__tls_find(struct cload_state *state, PyObject *verify, PyObject *cert);
 
+/* The pool of a capsule that make_conn_pool() made; borrowed. NULL with an exception. */
+struct lc_conn_pool *cload__conn_pool_core(PyObject *capsule, struct cload_hub *hub);
+
 /* --- slots and methods that both types have --- */
 
 PyObject *cload__session_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
@@ -121,5 +126,6 @@ PyObject *cload__session_cookie_version(PyObject *object, PyObject *ignored);
 int cload__session_http_add(PyObject *module);
 int cload__session_fast_add(PyObject *module);
 int cload__tls_options_add(PyObject *module);
+int cload__conn_pool_add(PyObject *module);
 
 #endif

@@ -70,10 +70,10 @@ cload__fast_options(struct cload_session *self, struct lc_session_options *optio
     PyObject *tls, *statuses, *response_class, *error_class, *catching_class;
     double connect_timeout, read_timeout;
     int is_general;
-    if (!PyArg_ParseTuple(self->options, "OddziO!iiSO!O!O!p", &tls, &connect_timeout, &read_timeout, &options->proxy,
+    if (!PyArg_ParseTuple(self->options, "OddziO!iiSO!O!O!pi", &tls, &connect_timeout, &read_timeout, &options->proxy,
                           &self->http_version, &PyList_Type, headers, &self->max_redirects, &self->max_retries,
                           &statuses, &PyType_Type, &response_class, &PyType_Type, &error_class, &PyType_Type,
-                          &catching_class, &is_general)) {
+                          &catching_class, &is_general, &options->max_connections)) {
         return -1;
     }
     options->tls = PyCapsule_GetPointer(tls, "cload.tls");
@@ -94,19 +94,21 @@ cload__fast_options(struct cload_session *self, struct lc_session_options *optio
     return 0;
 }
 
-/* _setup(base_url, request_event, user, auth_header, options): see cload__fast_options(). */
+/* _setup(base_url, request_event, user, auth_header, options, conn_pool): see cload__fast_options(). */
 static PyObject *
 fast_setup(PyObject *object, PyObject *args)
 {
     struct cload_session *self = (struct cload_session *)object;
-    PyObject *base_url, *request_event, *user, *auth_header, *options;
-    if (!PyArg_ParseTuple(args, "UOOOO!", &base_url, &request_event, &user, &auth_header, &PyTuple_Type, &options)) {
+    PyObject *base_url, *request_event, *user, *auth_header, *options, *conn_pool;
+    if (!PyArg_ParseTuple(args, "UOOOO!O", &base_url, &request_event, &user, &auth_header, &PyTuple_Type, &options,
+                          &conn_pool)) {
         return NULL;
     }
     self->is_fast = true;
     Py_XSETREF(self->request_event, Py_NewRef(request_event));
     Py_XSETREF(self->user, Py_NewRef(user));
     Py_XSETREF(self->options, Py_NewRef(options));
+    Py_XSETREF(self->conn_pool, conn_pool == Py_None ? NULL : Py_NewRef(conn_pool));
     Py_CLEAR(self->auth_value);
     self->auth_value = cload__is_set(auth_header) ? Py_NewRef(auth_header) : NULL;
     return cload__session_make_core(self, base_url) < 0 ? NULL : Py_NewRef(Py_None);

@@ -94,11 +94,14 @@ session_init(PyObject *object, PyObject *args, PyObject *kwargs)
     if (setup == NULL) {
         return -1;
     }
-    /* (base_url without credentials, auth or None, response class) */
-    PyObject *plain_url, *auth, *response_class;
+    /* (base_url without credentials, auth or None, response class, shared connections or None) */
+    PyObject *plain_url, *auth, *response_class, *conn_pool;
     int err = -1;
-    if (PyArg_ParseTuple(setup, "UOO!", &plain_url, &auth, &PyType_Type, &response_class) &&
-        cload__session_make_core(self, plain_url) == 0) {
+    if (PyArg_ParseTuple(setup, "UOO!O", &plain_url, &auth, &PyType_Type, &response_class, &conn_pool)) {
+        Py_XSETREF(self->conn_pool, conn_pool == Py_None ? NULL : Py_NewRef(conn_pool));
+        err = cload__session_make_core(self, plain_url);
+    }
+    if (err == 0) {
         Py_XSETREF(self->response_class, (PyTypeObject *)Py_NewRef(response_class));
         err = auth == Py_None ? 0 : cload__session_set_slot(object, auth, (void *)(intptr_t)CLOAD_SESSION_auth);
     }

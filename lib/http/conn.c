@@ -16,8 +16,6 @@
 #include "http/wire.h"
 #include "loop/io.h"
 
-/* Per session, as in requests' pool. */
-#define IDLE_MAX 10
 /* TLS bytes are received record by record; how many before other connections get their turn. */
 #define RECEIVES_PER_ROUND 64
 /* What is reserved at once because a Content-Length says so; beyond it, growth pays for what really came. */
@@ -36,7 +34,7 @@
 static int64_t
 believable_ns(const struct lc_conn *conn, int64_t stamp_ns)
 {
-    int64_t now_ns = lc_loop_now_ns(conn->session->http->loop);
+    int64_t now_ns = lc_loop_now_ns(conn->http->loop);
     if (stamp_ns > now_ns) {
         now_ns = lc_clock_monotonic_ns();
     }
@@ -72,8 +70,8 @@ lc__conn_receive(struct lc_conn *conn, void *data, size_t size)
             stamp_ns = (int64_t)stamps.ts[0].tv_sec * LCORE_NS_PER_S + stamps.ts[0].tv_nsec;
         }
     }
-    conn->stamp_ns = stamp_ns == 0 ? lc_loop_now_ns(conn->session->http->loop)
-                                   : believable_ns(conn, lc__http_monotonic_ns(conn->session->http, stamp_ns));
+    conn->stamp_ns = stamp_ns == 0 ? lc_loop_now_ns(conn->http->loop)
+                                   : believable_ns(conn, lc__http_monotonic_ns(conn->http, stamp_ns));
     return got;
 }
 
@@ -102,7 +100,7 @@ void
 lc__conn_detach(struct lc_conn *conn)
 {
     struct lc_exchange *exchange = conn->exchange;
-    struct lc_loop *loop = conn->session->http->loop;
+    struct lc_loop *loop = conn->http->loop;
     lc_io_stop(loop, &exchange->write_io);
     lc_timer_stop(loop, &exchange->timer);
     exchange->conn = NULL;
@@ -112,14 +110,12 @@ lc__conn_detach(struct lc_conn *conn)
 void
 lc__conn_close(struct lc_conn *conn)
 {
-    struct lc_session *session = conn->session;
     if (conn->exchange != NULL) {
         lc__conn_detach(conn);
     } else if (lc_list_is_linked(&conn->link)) {
-        lc_list_remove(&conn->link);
-        session->idle_count--;
+        lc__conn_pool_drop(conn->pool, conn);
     }
-    lc_io_stop(session->http->loop, &conn->read_io);
+    lc_io_stop(conn->http->loop, &conn->read_io);
     if (conn->ssl != NULL) {
         lc__tls_close(conn);
     }
@@ -129,17 +125,15 @@ lc__conn_close(struct lc_conn *conn)
 }
 
 void
-lc__conn_give_back(struct lc_conn *conn)
+lc__conn_give_back(struct lc_conn *conn, bool is_suspect)
 {
-    struct lc_session *session = conn->session;
-    lc_io_start(session->http->loop, &conn->read_io);
-    if (session->idle_count >= IDLE_MAX) {
-        lc__conn_close(LCORE_CONTAINER(session->idle.prev, struct lc_conn, link));
-    }
+    lc_io_start(conn->http->loop, &conn->read_io);
     conn->served++;
-    conn->idle_since_ns = lc_loop_now_ns(session->http->loop);
-    lc_list_prepend(&session->idle, &conn->link);
-    session->idle_count++;
+    conn->idle_since_ns = is_suspect ? 0 : lc_loop_now_ns(conn->http->loop);
+    if (conn->pool->refs > 0) {
+        conn->session = NULL;
+    }
+    lc__conn_pool_keep(conn->pool, conn);
 }
 
 bool
@@ -242,7 +236,7 @@ static void
 send_more(struct lc_conn *conn)
 {
     struct lc_exchange *exchange = conn->exchange;
-    struct lc_loop *loop = conn->session->http->loop;
+    struct lc_loop *loop = conn->http->loop;
     size_t total = exchange->head.len + exchange->body.len;
     while (exchange->sent < total) {
         ssize_t sent = conn->ssl == NULL ? send_plain(conn, exchange) : send_tls(conn, exchange);
@@ -269,6 +263,8 @@ begin_request(struct lc_conn *conn)
     if (exchange->request.wire != NULL) {
         lc__conn_detach(conn);
         conn->wire = exchange->request.wire;
+        conn->wire->place = exchange->place;
+        exchange->place = NULL;
         lc__wire_take(conn->wire, conn);
         lc__exchange_fail_later(exchange, LCORE_FAIL_NONE, NULL);
         return;
@@ -277,8 +273,8 @@ begin_request(struct lc_conn *conn)
     exchange->timings.sent_ns = now_ns;
     exchange->active_ns = now_ns;
     send_more(conn);
-    if (exchange->read_timeout_ns > 0 && lc_timer_start(conn->session->http->loop, &exchange->timer,
-                                                        now_ns + exchange->read_timeout_ns, on_read_timeout) < 0) {
+    if (exchange->read_timeout_ns > 0 &&
+        lc_timer_start(conn->http->loop, &exchange->timer, now_ns + exchange->read_timeout_ns, on_read_timeout) < 0) {
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
     }
 }
@@ -337,12 +333,9 @@ complete(struct lc_conn *conn, bool is_reusable, struct lc_str body, struct lc_b
     }
     if (is_reusable) {
         lc__conn_detach(conn);
-        lc__conn_give_back(conn);
-        if (exchange->in_body.framing == LCORE_H1_NO_BODY) {
-            /* Some servers send a body all the same, perhaps a little later: it is looked at before the next request.
-             */
-            conn->idle_since_ns = 0;
-        }
+        /* Some servers send a body all the same, perhaps a little later: it is looked at before the next request. */
+        bool is_suspect = exchange->in_body.framing == LCORE_H1_NO_BODY;
+        lc__conn_give_back(conn, is_suspect);
     } else {
         lc__conn_close(conn);
     }
@@ -395,7 +388,7 @@ static bool
 take_in(struct lc_conn *conn, struct lc_str in)
 {
     struct lc_exchange *exchange = conn->exchange;
-    struct lc_http *http = conn->session->http;
+    struct lc_http *http = conn->http;
     exchange->has_received = true;
     exchange->active_ns = lc_loop_now_ns(http->loop);
     exchange->timings.end_ns = conn->stamp_ns;
@@ -564,7 +557,7 @@ receive_in_place(struct lc_conn *conn)
     body->len += (size_t)got;
     exchange->in_body.remaining -= (uint64_t)got;
     exchange->wire_body_bytes += (uint64_t)got;
-    exchange->active_ns = lc_loop_now_ns(conn->session->http->loop);
+    exchange->active_ns = lc_loop_now_ns(conn->http->loop);
     exchange->timings.end_ns = conn->stamp_ns;
     return exchange->in_body.remaining > 0 || take_in(conn, (struct lc_str){body->data, 0});
 }
@@ -572,7 +565,7 @@ receive_in_place(struct lc_conn *conn)
 static void
 receive_response(struct lc_conn *conn)
 {
-    struct lc_http *http = conn->session->http;
+    struct lc_http *http = conn->http;
     struct lc_exchange *exchange = conn->exchange;
     conn->receives_left = RECEIVES_PER_ROUND;
     for (;;) {
@@ -611,7 +604,7 @@ static void
 go_on_handshake(struct lc_conn *conn)
 {
     struct lc_exchange *exchange = conn->exchange;
-    struct lc_loop *loop = conn->session->http->loop;
+    struct lc_loop *loop = conn->http->loop;
     char text[256];
     int errnum = 0;
     enum lc_fail reason = LCORE_FAIL_NONE;
@@ -684,6 +677,8 @@ lc__conn_new(struct lc_session *session, struct lc_origin *origin, int fd, bool 
         *err = LCE_NOMEM;
         return NULL;
     }
+    conn->http = session->http;
+    conn->pool = session->pool;
     conn->session = session;
     conn->origin = lc__origin_ref(origin);
     lc_list_init(&conn->link);
@@ -703,10 +698,14 @@ lc__conn_new(struct lc_session *session, struct lc_origin *origin, int fd, bool 
 void
 lc__conn_adopt(struct lc_conn *conn, struct lc_exchange *exchange)
 {
-    struct lc_loop *loop = conn->session->http->loop;
+    struct lc_loop *loop = conn->http->loop;
     lc_io_stop(loop, &conn->read_io);
     lc_io_init(&conn->read_io, on_readable, conn->read_io.fd, EV_READ, conn);
     attach(conn, exchange);
+    if (conn->pool->max_connections > 0) {
+        /* Out of memory it is one too many for a while. */
+        (void)lc__place_take(exchange, true);
+    }
     lc_io_start(loop, &conn->read_io);
     begin_request(conn);
 }
@@ -720,10 +719,10 @@ lc__conn_open(struct lc_exchange *exchange, int fd)
         return err;
     }
     attach(conn, exchange);
-    lc_io_start(conn->session->http->loop, &conn->read_io);
+    lc_io_start(conn->http->loop, &conn->read_io);
     if (conn->is_handshaking) {
         /* The first flight goes out in the next round, so that a failure does not end the exchange in here. */
-        lc_io_start(conn->session->http->loop, &exchange->write_io);
+        lc_io_start(conn->http->loop, &exchange->write_io);
     } else {
         begin_request(conn);
     }
@@ -733,8 +732,8 @@ lc__conn_open(struct lc_exchange *exchange, int fd)
 void
 lc__conn_reuse(struct lc_conn *conn, struct lc_exchange *exchange)
 {
-    lc_list_remove(&conn->link);
-    conn->session->idle_count--;
+    lc__conn_pool_drop(conn->pool, conn);
+    conn->session = exchange->session;
     attach(conn, exchange);
     begin_request(conn);
 }

@@ -1,4 +1,4 @@
-/* One HTTP/1.1 connection. It is owned by its session: by the list of idle ones, or by the exchange it serves. Idle it
+/* One HTTP/1.1 connection. It is owned by a pool while it is idle, or by the exchange it serves. Idle it
  * holds no buffer, and its read watcher stays on for its whole life, so a request costs no change of the epoll set. */
 #ifndef LCORE_HTTP_CONN_H
 #define LCORE_HTTP_CONN_H
@@ -19,8 +19,10 @@ struct ssl_st;
 
 struct lc_conn {
     struct lc_io read_io;
-    struct lc_list link; /* in session->idle while idle */
-    struct lc_session *session;
+    struct lc_list link; /* in pool->idle while idle */
+    struct lc_http *http;
+    struct lc_conn_pool *pool;
+    struct lc_session *session;   /* NULL: idle among those that sessions share */
     struct lc_origin *origin;     /* referenced */
     struct lc_exchange *exchange; /* NULL: idle, or lent out */
     struct lc_wire *wire;         /* whom it is lent to, or NULL */
@@ -49,8 +51,9 @@ void lc__conn_adopt(struct lc_conn *conn, struct lc_exchange *exchange);
 void lc__conn_reuse(struct lc_conn *conn, struct lc_exchange *exchange);
 /* Takes it from its exchange: both go on without the other. */
 void lc__conn_detach(struct lc_conn *conn);
-/* Among the idle ones again, after it was lent out. */
-void lc__conn_give_back(struct lc_conn *conn);
+/* Among the idle ones again; it may be closed at once, if there are too many. is_suspect: it is looked at before it is
+ * used. */
+void lc__conn_give_back(struct lc_conn *conn, bool is_suspect);
 /* Whether the peer closed an idle connection and the loop had no occasion to see it yet. One system call. */
 bool lc__conn_is_dropped(const struct lc_conn *conn);
 /* Closes it, also in the middle of an exchange, which then has none. */

@@ -61,9 +61,9 @@ connect_anew(struct lc_exchange *exchange)
 static struct lc_conn *
 take_idle(struct lc_exchange *exchange)
 {
-    struct lc_session *session = exchange->session;
-    struct lc_list *link = session->idle.next;
-    while (link != &session->idle) {
+    const struct lc_list *idle = &exchange->session->pool->idle;
+    struct lc_list *link = idle->next;
+    while (link != idle) {
         struct lc_conn *conn = LCORE_CONTAINER(link, struct lc_conn, link);
         link = link->next;
         if (conn->origin != exchange->origin) {
@@ -81,14 +81,25 @@ take_idle(struct lc_exchange *exchange)
     return NULL;
 }
 
-static void
-direct_start(struct lc_exchange *exchange)
+void
+lc__direct_go(struct lc_exchange *exchange)
 {
     struct lc_conn *conn = take_idle(exchange);
     if (conn != NULL) {
         lc__conn_reuse(conn, exchange);
     } else {
         connect_anew(exchange);
+    }
+}
+
+static void
+direct_start(struct lc_exchange *exchange)
+{
+    int got = exchange->session->pool->max_connections == 0 ? 1 : lc__place_take(exchange, false);
+    if (got > 0) {
+        lc__direct_go(exchange);
+    } else if (got < 0) {
+        lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
     }
 }
 
@@ -103,6 +114,7 @@ direct_cancel(struct lc_exchange *exchange)
     if (exchange->conn != NULL) {
         lc__conn_close(exchange->conn);
     }
+    lc__place_leave(exchange);
 }
 
 void

@@ -12,6 +12,7 @@
 
 struct lc_conn;
 struct lc_h2_stream;
+struct lc_place;
 struct lc_transfer;
 
 struct lc_exchange {
@@ -42,6 +43,8 @@ struct lc_exchange {
     /* the hop, by the transport */
     struct lc_timings timings;
     struct lc_timer timer;
+    struct lc_place *place; /* NULL: none is needed, or the connection was lent out and has it */
+    struct lc_list turn;    /* among those that wait for a place */
     struct lc_conn *conn;
     struct lc_connect *connect;
     struct lc_transfer *transfer;

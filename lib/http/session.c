@@ -21,6 +21,8 @@
 #include "loop/loop.h"
 
 #define DEFAULT_MAX_REDIRECTS 30
+/* As many as requests' pool keeps. */
+#define MIN_MAX_IDLE 10
 
 void
 lc_session_options_init(struct lc_session_options *options)
@@ -113,7 +115,6 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
     }
     session->http = http;
     lc_list_init(&session->exchanges);
-    lc_list_init(&session->idle);
     lc_list_init(&session->wires);
     lc_list_init(&session->h2s);
     session->headers = lc__block_get(http, (struct lc_str){headers.data, headers.len});
@@ -135,6 +136,10 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
     session->read_timeout_ns = options->read_timeout_ns;
     session->max_redirects = options->max_redirects == 0 ? DEFAULT_MAX_REDIRECTS : options->max_redirects;
     session->version = options->version;
+    int most = options->max_connections < 0 ? 0 : options->max_connections;
+    int max_idle = most > MIN_MAX_IDLE ? most : MIN_MAX_IDLE;
+    lc__conn_pool_init(&session->own, most, max_idle, max_idle);
+    session->pool = options->pool == NULL ? &session->own : lc_conn_pool_ref(options->pool);
     session->is_using_env_proxy = options->is_using_env_proxy;
     session->max_body_bytes = options->max_body_bytes;
     http->session_count++;
@@ -151,9 +156,7 @@ done:
 void
 lc_session_close_idle(struct lc_session *session)
 {
-    while (!lc_list_is_empty(&session->idle)) {
-        lc__conn_close(LCORE_CONTAINER(session->idle.next, struct lc_conn, link));
-    }
+    lc__conn_pool_close_idle(session->pool);
     lc__h2_close_idle(session);
     lc__transfer_close_idle(session);
 }
@@ -171,7 +174,12 @@ lc_session_free(struct lc_session *session)
     while (!lc_list_is_empty(&session->exchanges)) {
         lc_exchange_cancel(LCORE_CONTAINER(session->exchanges.next, struct lc_exchange, link));
     }
-    lc_session_close_idle(session);
+    lc__conn_pool_fini(&session->own);
+    if (session->pool != &session->own) {
+        lc_conn_pool_unref(session->pool);
+    }
+    lc__h2_close_idle(session);
+    lc__transfer_close_idle(session);
     lc__tls_forget(session);
     lc_cookie_jar_fini(&session->jar);
     lc__block_unref(http, session->headers);
@@ -452,6 +460,7 @@ deliver(struct lc_exchange *exchange, const struct lc_hop *hop)
     lc_exchange_fn *fn = exchange->fn;
     void *arg = exchange->arg;
     lc_list_remove(&exchange->link);
+    lc__place_leave(exchange);
     lc__exchange_free(http, exchange);
     fn(exchange, response, arg);
 }
@@ -493,6 +502,7 @@ follow(struct lc_exchange *exchange, const struct lc_hop *hop)
         deliver_failure(exchange, hop, LCORE_FAIL_INTERNAL, lc_error_text(LCE_NOMEM));
         return;
     }
+    lc__place_leave(exchange);
     exchange->previous = previous;
     exchange->redirect_count++;
     exchange->url = to;

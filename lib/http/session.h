@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "http/block.h"
+#include "http/conn_pool.h"
 #include "http/cookies.h"
 #include "http/http.h"
 #include "http/origin.h"
@@ -13,10 +14,11 @@ struct ssl_session_st;
 
 struct lc_session {
     struct lc_http *http;
-    struct lc_list exchanges; /* in flight */
-    struct lc_list wires;     /* connections lent out */
-    struct lc_list h2s;       /* HTTP/2 connections, also those being made */
-    struct lc_list idle;      /* kept-alive connections, the last used one first */
+    struct lc_list exchanges;  /* in flight */
+    struct lc_list wires;      /* connections lent out */
+    struct lc_list h2s;        /* HTTP/2 connections, also those being made */
+    struct lc_conn_pool *pool; /* where its connections wait: its own, or a shared one, referenced */
+    struct lc_conn_pool own;
     struct lc_cookie_jar jar;
     struct lc_block *headers;
     struct lc_str base;       /* base URL without credentials; in the memory behind this struct */
@@ -33,7 +35,6 @@ struct lc_session {
     uint64_t max_body_bytes;
     int max_redirects;
     enum lc_http_version version;
-    uint8_t idle_count;
     bool is_using_env_proxy;
     bool is_base_prepared; /* scheme and host of `base` are as they go on the wire, its path needs no quoting */
 };

@@ -74,6 +74,9 @@ on_new_ticket(SSL *ssl, SSL_SESSION *ticket)
 {
     struct lc_conn *conn = SSL_get_app_data(ssl);
     struct lc_session *session = conn->session;
+    if (session == NULL) {
+        return 0;
+    }
     lc__tls_forget(session);
     session->resumption = ticket;
     session->resumption_origin = lc__origin_ref(conn->origin);

@@ -67,6 +67,8 @@ lc__wire_lend(struct lc_exchange *exchange, lc_wire_fn *fn, void *arg)
     }
     struct lc_conn *conn = exchange->conn;
     wire->session = exchange->session;
+    wire->place = exchange->place;
+    exchange->place = NULL;
     wire->fn = fn;
     wire->arg = arg;
     lc_list_append(&wire->session->wires, &wire->link);
@@ -150,7 +152,7 @@ let_go(struct lc_wire *wire, bool is_clean)
         wire->conn = NULL;
         conn->wire = NULL;
         if (is_clean) {
-            lc__conn_give_back(conn);
+            lc__conn_give_back(conn, false);
         } else {
             lc__conn_close(conn);
         }
@@ -161,6 +163,8 @@ let_go(struct lc_wire *wire, bool is_clean)
     }
     lc_list_remove(&wire->link);
     wire->session = NULL;
+    lc__place_free(wire->place);
+    wire->place = NULL;
 }
 
 void

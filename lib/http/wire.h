@@ -13,6 +13,7 @@
 #include "locustcore/http.h"
 
 struct lc_conn;
+struct lc_place;
 struct lc_wire;
 
 typedef void lc_wire_fn(struct lc_wire *wire, void *arg);
@@ -22,6 +23,7 @@ struct lc_wire {
     struct lc_session *session;   /* NULL: it was freed */
     struct lc_exchange *exchange; /* while it is being opened */
     struct lc_conn *conn;         /* NULL: not open, or no more */
+    struct lc_place *place;       /* of the connection; NULL: none is needed */
     lc_wire_fn *fn;
     void *arg;
     struct lc_io write_io;

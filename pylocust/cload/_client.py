@@ -23,6 +23,7 @@ from datetime import timedelta
 from http.cookiejar import Cookie, CookieJar, CookiePolicy
 from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import _cload
 import gevent.queue
@@ -310,7 +311,7 @@ def wrap_cookies(session: Any, value: Any) -> Any:
 
 
 def _adapter_for(session: Any) -> requests.adapters.HTTPAdapter:
-    if _is_limiting(session.pool_manager):
+    if session.pool_manager is not None and conn_pool_of(session.pool_manager) is None:
         shared = requests.adapters.HTTPAdapter()
         shared.poolmanager = session.pool_manager
         return shared
@@ -381,8 +382,8 @@ def is_class_general(cls: type) -> bool:
     return not _is_own(requests.adapters.HTTPAdapter.send, requests.adapters)
 
 
-def session_setup(session: Any, base_url: str) -> tuple[str, Any, type]:
-    """URL without credentials, the credentials, and the class of responses."""
+def session_setup(session: Any, base_url: str) -> tuple[str, Any, type, Any]:
+    """URL without credentials, the credentials, the class of responses, and the connections it shares."""
     auth = None
     if "@" in base_url:
         parts = urllib.parse.urlsplit(base_url)
@@ -390,14 +391,27 @@ def session_setup(session: Any, base_url: str) -> tuple[str, Any, type]:
             auth = HTTPBasicAuth(urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password))
             netloc = parts.netloc.rpartition("@")[2]
             base_url = urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
-    if _is_limiting(session.pool_manager):
-        session._be_general()
-    return base_url, auth, type(session)._base_client()._response_class
+    conn_pool = None
+    if session.pool_manager is not None:
+        conn_pool = conn_pool_of(session.pool_manager)
+        if conn_pool is None:
+            session._be_general()
+    return base_url, auth, type(session)._base_client()._response_class, conn_pool
 
 
-def _is_limiting(pool_manager: Any) -> bool:
-    """Whether urllib3's pools are to hold users back: then the connections must be theirs."""
-    return pool_manager is not None and bool(pool_manager.connection_pool_kw.get("block"))
+_conn_pools: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+
+def conn_pool_of(manager: Any) -> Any:
+    """The engine's connections that stand for a `pool_manager`; None where only urllib3's have all that it says."""
+    if type(manager) is not urllib3.PoolManager or not manager.connection_pool_kw.keys() <= {"maxsize", "block"}:
+        return None
+    pool = _conn_pools.get(manager)
+    if pool is None:
+        most = int(manager.connection_pool_kw.get("maxsize", 1))
+        limit = most if manager.connection_pool_kw.get("block") else 0
+        pool = _conn_pools[manager] = _cload.make_conn_pool(limit, most)
+    return pool
 
 
 _told_older: set[tuple[str, int]] = set()

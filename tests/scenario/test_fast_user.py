@@ -68,7 +68,7 @@ class Caller(FastHttpUser):
         for stream in (False, True):
             refused = self.session(TLS, insecure=False).get("/hello", stream=stream)
             assert isinstance(refused.error, ssl.SSLCertVerificationError), refused.error
-        made = self.session(TLS, insecure=False, ssl_context_factory=ssl._create_unverified_context).get("/hello")
+        made = self.session(TLS, ssl_context_factory=ssl._create_unverified_context).get("/hello")
         assert made.text.startswith("Hello")
         made = self.session(TLS, ssl_context_factory=ssl.create_default_context).get("/hello")
         assert isinstance(made.error, ssl.SSLCertVerificationError), made.error

@@ -80,6 +80,17 @@ enum lc_http_version { LCORE_HTTP_1, LCORE_HTTP_2, LCORE_HTTP_3 };
 /* LCE_UNSUPPORTED, with a reason and a remedy in `error`, where this build cannot speak it; LCE_INVALID. */
 LCORE_API int lc_http_check_version(enum lc_http_version version, struct lc_error *error);
 
+/* Connections that sessions of one loop share: what one is done with the next may use, so that they are like the tabs of
+ * one browser where connections are concerned (cookies stay each session's own). HTTP/1.1 that this library speaks
+ * itself; connections of HTTP/2 are always a session's own. Reference counted; gone before the struct lc_http. */
+struct lc_conn_pool;
+/* max_connections: to one server, in use at a time; 0 for no limit. Calls beyond it wait in the order in which they
+ * came; their response time includes it. max_idle: how many to one server are kept alive. NULL: out of memory. */
+LCORE_API struct lc_conn_pool *lc_conn_pool_new(int max_connections, int max_idle);
+LCORE_API struct lc_conn_pool *lc_conn_pool_ref(struct lc_conn_pool *pool);
+LCORE_API void lc_conn_pool_unref(struct lc_conn_pool *pool); /* NULL is fine */
+LCORE_API void lc_conn_pool_close_idle(struct lc_conn_pool *pool);
+
 struct lc_session;
 struct lc_session_options {
     size_t size;                /* sizeof(struct lc_session_options) */
@@ -94,13 +105,15 @@ struct lc_session_options {
     bool is_using_env_proxy;                 /* http_proxy, https_proxy, all_proxy, no_proxy */
     uint64_t max_body_bytes;                 /* 0: no limit */
     enum lc_http_version version;
+    int max_connections;       /* as of a pool; 0: no limit */
+    struct lc_conn_pool *pool; /* whose limits count then; referenced; NULL: connections are the session's own */
 };
 LCORE_API void lc_session_options_init(struct lc_session_options *options);
 LCORE_API struct lc_session *lc_session_new(struct lc_http *http, const struct lc_session_options *options,
                                             struct lc_error *error);
 /* Cancels what is in flight (its callbacks are not called) and closes the connections. */
 LCORE_API void lc_session_free(struct lc_session *session);
-/* Closes idle connections; the next exchange connects anew. Cookies stay. */
+/* Closes idle connections, also those of a shared pool; the next exchange connects anew. Cookies stay. */
 LCORE_API void lc_session_close_idle(struct lc_session *session);
 
 /* Default headers, in the order they are sent after Host. Set replaces (case-insensitive) or appends; NULL data

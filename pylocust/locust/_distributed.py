@@ -28,6 +28,8 @@ KEEP_KEY = "cload_keep"
 # The number of a report between nodes of our own, and in a master's heartbeat up to where it has them all. A worker
 # sends its reports again until they are confirmed, so none is lost with a connection or a master.
 NUMBER_KEY = "cload_report"
+# In a worker's heartbeats: requests since its last report, so that a master knows what goes with a worker that dies.
+PENDING_KEY = "cload_pending"
 # Reports that may be missing among later ones before they are given up.
 _MOST_EARLY = 32
 

@@ -13,8 +13,9 @@ import _cload
 import gevent
 
 from . import __version__, runners
-from ._distributed import KEEP_KEY, NUMBER_KEY, OWN_KEY, REGISTER, DistributedRunner, Taken, secret_of
+from ._distributed import KEEP_KEY, NUMBER_KEY, OWN_KEY, PENDING_KEY, REGISTER, DistributedRunner, Taken, secret_of
 from ._generator import WIRE_KEY
+from ._losses import Losses
 from ._resume import KeptRun
 from ._state import StateError
 from .exception import RPCError, RPCReceiveError, RPCSendError
@@ -43,6 +44,8 @@ logger = logging.getLogger("locust.runners")
 _REPORT_KEYS = ("stats", "stats_total", "errors")
 # Seconds a worker has beyond its stop timeout to send its last report.
 _LAST_REPORT_WAIT = 5.0
+# Seconds in which a connection that a worker closed is still read from.
+_FAREWELL = 0.5
 _REGISTER_PAUSE = 2.0
 _STRANGERS_PAUSE = 30.0
 # Options that are nobody else's business.
@@ -77,11 +80,7 @@ class MasterRunner(DistributedRunner):
         self._indexes: dict[str, int] = {}
         self._asked_to_register: dict[str, float] = {}
         self._taken: dict[str, Taken] = {}
-        # When workers were heard of last, when they reported last, and how many requests a second that was.
-        self._heard: dict[str, float] = {}
-        self._reports: dict[str, tuple[float, float]] = {}
-        # What is missing in the totals: seconds, and about how many requests, by worker.
-        self.lost_reports: dict[str, tuple[float, float]] = {}
+        self.losses = Losses()
         self._strange_messages = 0
         self._strangers_due = 0.0
         # Grows with each ramp: one that was replaced sees it and ends.
@@ -216,7 +215,7 @@ class MasterRunner(DistributedRunner):
         for node in workers:
             node.cpu_warning_emitted = False
         self._users_dispatcher = None
-        self.lost_reports = {}
+        self.losses.begin()
         self._begin_run()
         if self._kept is not None:
             self._kept.begin()
@@ -323,19 +322,11 @@ class MasterRunner(DistributedRunner):
         self.generator.end()
         self.cpu_log_warning()
         if send_stop_to_client:
-            self._say_what_was_lost()
+            self.losses.say()
         environment.events.test_stop.fire(environment=environment)
         self.check_stopped()
         if self._kept is not None:
             self._kept.end()
-
-    def _say_what_was_lost(self) -> None:
-        if self.lost_reports:
-            logger.warning(
-                "The totals lack what %d workers measured after their last reports: about %d requests",
-                len(self.lost_reports),
-                sum(requests for _, requests in self.lost_reports.values()),
-            )
 
     def check_stopped(self) -> None:
         """Ends the stopping once all workers have, or are lost."""
@@ -350,20 +341,38 @@ class MasterRunner(DistributedRunner):
         for client_id in list(self.clients):
             logger.debug("Sending quit to %s", client_id)
             self._send("quit", None, client_id)
-        # Workers report once more, and then say that they quit: nothing they measured is lost.
-        deadline = time.monotonic() + (self.environment.stop_timeout or 0.0) + _LAST_REPORT_WAIT
-        while any(node.id in self.clients for node in waiting) and time.monotonic() < deadline:
-            gevent.sleep(0.02)
-        late = [node.id for node in waiting if node.id in self.clients]
+        late = self._await_last_reports(waiting)
         if late:
-            logger.warning("No last report came from %s: what they measured since the one before is missing", late)
-            for client_id in late:
-                self._note_loss(client_id)
-                del self.clients[client_id]
+            logger.warning(
+                "No last report came from %s: what they measured since the one before is missing",
+                [node.id for node in late],
+            )
+        for node in late:
+            if node.state != STATE_MISSING:
+                self._note_loss(node.id)
+            del self.clients[node.id]
         self.generator.close()
-        self._say_what_was_lost()
-        self.lost_reports = {}
+        self.losses.say()
+        self.losses.begin()
         self.greenlet.kill(block=True)
+
+    def _await_last_reports(self, waiting: list[WorkerNode]) -> list[WorkerNode]:
+        """Workers report once more, and then say that they quit: nothing they measured is lost. Returns those that did
+        not. Of those that are not ours (boomer) some close their connection without a word, and need not be waited
+        for."""
+        now = time.monotonic()
+        deadline = now + (self.environment.stop_timeout or 0.0) + _LAST_REPORT_WAIT
+        look = now + _FAREWELL
+        silent: list[WorkerNode] = []
+        while waiting and now < deadline:
+            gevent.sleep(0.02)
+            now = time.monotonic()
+            waiting = [node for node in waiting if node.id in self.clients]
+            if now >= look:
+                look = now + _FAREWELL
+                silent += [node for node in waiting if node.id not in self._taken and not self._is_connected(node)]
+                waiting = [node for node in waiting if node not in silent]
+        return [node for node in (*waiting, *silent) if node.id in self.clients]
 
     def _on_quitting(self, environment: Environment, **_kwargs: Any) -> None:
         self.quit()
@@ -451,7 +460,7 @@ class MasterRunner(DistributedRunner):
             return
         state, cpu_usage, memory_usage = data["state"], data["current_cpu_usage"], data.get("current_memory_usage", 0)
         node.heartbeat = runners.HEARTBEAT_LIVENESS
-        self._heard[node.id] = time.monotonic()
+        self.losses.hear(node.id, data.get(PENDING_KEY))
         was_missing = node.state == STATE_MISSING
         node.state = state
         node.cpu_usage = cpu_usage
@@ -469,7 +478,7 @@ class MasterRunner(DistributedRunner):
         taken = self._taken.get(node.id) if OWN_KEY in data else None
         self._send("heartbeat", {NUMBER_KEY: taken.last} if taken else None, node.id)
         if was_missing:
-            self.lost_reports.pop(node.id, None)
+            self.losses.is_back(node.id)
             logger.info("Worker %s is back, in state %s", node.id, state)
             self._add_to_dispatch(node)
 
@@ -509,28 +518,13 @@ class MasterRunner(DistributedRunner):
                 logger.error("The report of %s lacks %s", message.node_id, missing)
                 return
             hook.fire(client_id=message.node_id, data=message.data)
-        self._note_report(message.node_id, self.stats.total.num_requests - before)
+        self.losses.report(message.node_id, self.stats.total.num_requests - before)
         if self._kept is not None:
             self._kept.note_report(message.node_id, number or 0, frame or message.serialize())
 
-    def _note_report(self, client_id: str, requests: int) -> None:
-        now = time.monotonic()
-        before, _ = self._reports.get(client_id, (now - runners.WORKER_REPORT_INTERVAL, 0.0))
-        self._reports[client_id] = (now, requests / max(now - before, 0.1))
-
     def _note_loss(self, client_id: str) -> None:
-        """A worker is not there any more: what it measured since its last report is missing."""
-        if self.state not in (STATE_SPAWNING, STATE_RUNNING, STATE_STOPPING) or client_id not in self._reports:
-            return
-        reported, rate = self._reports[client_id]
-        # It lived until some moment between its last heartbeat and the next one.
-        seconds = max(0.0, self._heard.get(client_id, reported) - reported) + runners.HEARTBEAT_INTERVAL / 2
-        self.lost_reports[client_id] = (seconds, rate * seconds)
-        logger.warning(
-            "What %s measured after its last report is not in the totals: %.1f s, about %d requests",
-            client_id,
-            *self.lost_reports[client_id],
-        )
+        if self.state in (STATE_SPAWNING, STATE_RUNNING, STATE_STOPPING):
+            self.losses.note(client_id)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
         self._note_users(client_id, data.get("user_classes_count"))
@@ -606,12 +600,14 @@ class MasterRunner(DistributedRunner):
 
     def _is_lost(self, node: WorkerNode) -> bool:
         """Whether a worker that is overdue is not even connected: its users can be moved before more time is lost."""
-        if node.heartbeat >= runners.HEARTBEAT_LIVENESS or not self._is_rebalancing_enabled():
-            return False
+        is_overdue = node.heartbeat < runners.HEARTBEAT_LIVENESS
+        return is_overdue and self._is_rebalancing_enabled() and not self._is_connected(node)
+
+    def _is_connected(self, node: WorkerNode) -> bool:
         try:
-            return self.server.send_to_client(Message("heartbeat", None, node.id)) is False
+            return self.server.send_to_client(Message("heartbeat", None, node.id)) is not False
         except RPCSendError:
-            return False
+            return True
 
     def _miss(self, node: WorkerNode) -> None:
         logger.info("Worker %s failed to send heartbeat, setting state to missing.", node.id)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import socket
 import time
 import traceback
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
@@ -14,7 +16,7 @@ import gevent
 from gevent.event import Event
 
 from . import __version__, log, runners
-from ._distributed import KEEP_KEY, NUMBER_KEY, OWN_KEY, DistributedRunner, secret_of
+from ._distributed import KEEP_KEY, NUMBER_KEY, OWN_KEY, PENDING_KEY, DistributedRunner, secret_of
 from ._generator import WIRE_KEY
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
@@ -35,6 +37,15 @@ _TAKEN_OPTIONS = ("expect_workers", "tags", "exclude_tags", "exclude_lagging")
 _SILENCE = 10.0
 # Seconds of waiting for the first answer before the log says so.
 _PATIENCE = 30.0
+
+
+@functools.cache
+def _built_in_options() -> dict[str, Any]:
+    """Options that are not a locustfile's, with their defaults. Each spawn message asks, and they do not change."""
+    # Slow to import, and not needed by tests without options.
+    from .argument_parser import default_args_dict
+
+    return default_args_dict()
 
 
 class WorkerRunner(DistributedRunner):
@@ -180,12 +191,7 @@ class WorkerRunner(DistributedRunner):
     def _take_options(self, options: dict[str, Any]) -> None:
         if not options:
             return
-        # Slow to import, and not needed by tests without options.
-        from argparse import Namespace
-
-        from . import argument_parser
-
-        known = argument_parser.default_args_dict()
+        known = _built_in_options()
         own = self.environment.parsed_options
         if own is None:
             own = self.environment.parsed_options = Namespace(**known)
@@ -293,6 +299,7 @@ class WorkerRunner(DistributedRunner):
                 "current_cpu_usage": self.current_cpu_usage,
                 "current_memory_usage": self.current_memory_usage,
                 OWN_KEY: 1,
+                PENDING_KEY: self.stats.total.num_requests,
                 WIRE_KEY: self.generator.wire_report(),
             },
         )

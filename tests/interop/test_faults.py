@@ -101,7 +101,8 @@ def test_one_of_four_is_killed_and_one_freezes(fleet: Fleet, engine: Engine, tar
     # At most three users, 20 ms apart, for one interval of reports, and what stopping users had under way.
     missing = lost(result, target, before)
     assert 0 <= missing <= 3 * 3.5 / 0.02 + 16
-    assert abs(int(told[1]) - missing) <= 200, f"said {told[1]}, in truth {missing}"
+    # A heartbeat a second says what the worker holds.
+    assert abs(int(told[1]) - missing) <= 150, f"said {told[1]}, in truth {missing}"
 
 
 def test_the_master_is_killed_and_started_again(
@@ -344,13 +345,8 @@ def test_hostile_frames(fleet: Fleet, engine: Engine, target: Target) -> None:  
     extra = fleet.worker(engine, locustfile)
 
     def disturb(process: "subprocess.Popen[str]") -> None:
-        deadline = time.monotonic() + 20
         frames = list(hostile_frames())
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", fleet.port), 1).close()
-                break
-            time.sleep(0.05)
+        fleet.wait_for_master()
         open_ones = []
         for index in range(200):
             with contextlib.suppress(OSError):

@@ -1,5 +1,6 @@
 """Fleets of real processes: our own, and mixed with real Locust in both directions."""
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -78,6 +79,15 @@ class Fleet:
     ) -> Result:
         bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(self.port))
         return engine.load(locustfile, *bind, "--exit-code-on-error", "0", *args, during=during, run_time=run_time)
+
+    def wait_for_master(self) -> None:
+        """Until somebody listens on its port."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            time.sleep(0.05)
 
     def end(self, process: "subprocess.Popen[str]") -> Result:
         stdout, stderr = process.communicate(timeout=20)
@@ -239,13 +249,7 @@ def test_boomer_under_our_master(fleet: Fleet, engine: Engine) -> None:
     boomers: list[subprocess.Popen[str]] = []
 
     def join(process: "subprocess.Popen[str]") -> None:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", fleet.port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
+        fleet.wait_for_master()
         for _ in range(2):
             boomers.append(
                 subprocess.Popen([sys.executable, program, str(fleet.port), "20"], stdout=subprocess.PIPE, text=True)

@@ -1,6 +1,7 @@
 """A master with workers played by hand, and a worker with a master played by hand."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import _cload
 import gevent
 import pytest
 from locust import User, runners, task
+from locust._losses import Losses
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from locust.env import Environment
 from locust.event import Events
@@ -385,6 +387,45 @@ def test_a_missing_worker(make_master: Any, make_hand: Any, monkeypatch: Any, is
         until(lambda: "h_0" not in master.clients)
         until(lambda: left.wanted == 8)
         assert min(sum(job["user_classes_count"].values()) for job in left.of("spawn")) == 4, "users never drop"
+
+
+def test_what_a_dead_worker_takes_along(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """What workers say they hold counts; of others the rate of the last report, never of the time before the test."""
+    monkeypatch.setattr(runners, "HEARTBEAT_INTERVAL", 1.0)
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    losses = Losses()
+    losses.hear("ours", 0)
+    clock[0] = 1010.0
+    losses.begin()
+    clock[0] = 1012.0
+    losses.report("ours", 200)
+    losses.report("foreign", 400)
+    clock[0] = 1014.0
+    losses.hear("ours", 300)
+    losses.hear("foreign", None)
+    losses.hear("strange", "nonsense")
+    for name, seconds, requests in (("ours", 2.5, 375), ("foreign", 2.5, 500), ("strange", 4.5, 787.5)):
+        losses.note(name)
+        assert losses.lost[name] == (seconds, requests), name
+    losses.is_back("foreign")
+    losses.report("ours", 320)
+    losses.note("ours")
+    assert losses.lost["ours"] == (0.5, 80), "what it held is in its report"
+    losses.say()
+    assert "lack what 2 workers measured after their last reports: about 867 requests" in caplog.text
+
+
+def test_a_master_does_not_wait_for_who_is_gone(make_master: Any, make_hand: Any, caplog: Any) -> None:
+    """A worker that closes its connection without a word, as boomer does, is no reason to wait."""
+    master = make_master()
+    hand = make_hand(master, "h_0").join()
+    run_test(master, [hand], 2)
+    hand.close()
+    begin = time.monotonic()
+    master.quit()
+    assert time.monotonic() - begin < 4
+    assert "No last report came from ['h_0']" in caplog.text and not master.clients
 
 
 @pytest.mark.parametrize("kind", ["quit", "client_stopped"])

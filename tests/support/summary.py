@@ -1,4 +1,5 @@
-"""Adds up JUnit result files into one line: `python summary.py FILE...`; status 1 where a test failed."""
+"""Adds up JUnit result files into one line: `python summary.py FILE...`; status 1 where a test failed or a file is not
+there, because whoever should have written it came to an early end."""
 
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -7,7 +8,13 @@ import xml.etree.ElementTree as ElementTree
 def main(paths: list[str]) -> int:
     passed = failed = skipped = 0
     for path in paths:
-        for case in ElementTree.parse(path).iter("testcase"):
+        try:
+            cases = ElementTree.parse(path).iter("testcase")
+        except (OSError, ElementTree.ParseError) as error:
+            failed += 1
+            print(f"FAILED {path}: no results: {error}")
+            continue
+        for case in cases:
             if case.find("failure") is not None or case.find("error") is not None:
                 failed += 1
                 print(f"FAILED {case.get('classname')} {case.get('name')}")

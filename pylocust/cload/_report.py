@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Iterator
 from typing import Any
+
+import gevent
 
 # Up to here the data stand in the page as they are, for whoever reads them with something else than a browser.
 READABLE_BYTES = 100_000
@@ -14,6 +17,9 @@ MOST_BYTES = 380_000
 _LONGEST_TEXT = 4_000
 # More names than that never fit.
 _MOST_ROWS = 8_000
+# So much is compressed, and of so many rows so much is made, before other greenlets have their turn.
+_BYTES_AT_ONCE = 40_000
+ROWS_AT_ONCE = 500
 
 
 def _with_columns(value: Any) -> Any:
@@ -29,14 +35,43 @@ def _with_columns(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         rows = list(value)
         if len(rows) > 2 and all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
-            return {"$table": {key: [_with_columns(row[key]) for row in rows] for key in rows[0]}}
+            return {"$table": {key: [_with_columns(row[key]) for row in let_others_run(rows)] for key in rows[0]}}
         return [_with_columns(row) for row in rows]
     return value
 
 
+def let_others_run(rows: list[Any]) -> Iterator[Any]:
+    """The rows; of many, other greenlets have their turn now and then between them."""
+    for place, row in enumerate(rows, 1):
+        yield row
+        if place % ROWS_AT_ONCE == 0:
+            gevent.sleep(0)
+
+
 def _packed(template_args: dict[str, Any], extras: dict[str, Any]) -> str:
-    data = json.dumps(_with_columns({"templateArgs": template_args, "reportExtras": extras}), separators=(",", ":"))
-    return base64.b64encode(zlib.compress(data.encode(), 9)).decode()
+    parts = [
+        f'"{name}":{{{",".join(_members(_with_columns(value)))}}}'
+        for name, value in (("templateArgs", template_args), ("reportExtras", extras))
+    ]
+    data = f"{{{','.join(parts)}}}".encode()
+    compressor = zlib.compressobj(9)
+    pieces = []
+    for start in range(0, len(data), _BYTES_AT_ONCE):
+        pieces.append(compressor.compress(data[start : start + _BYTES_AT_ONCE]))
+        gevent.sleep(0)
+    return base64.b64encode(b"".join([*pieces, compressor.flush()])).decode()
+
+
+def _members(values: dict[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, dict) and "$table" in value:
+            columns = []
+            for key, column in value["$table"].items():
+                columns.append(f"{json.dumps(key)}:{json.dumps(column, separators=(',', ':'))}")
+                gevent.sleep(0)
+            yield f'{json.dumps(name)}:{{"$table":{{{",".join(columns)}}}}}'
+        else:
+            yield f"{json.dumps(name)}:{json.dumps(value, separators=(',', ':'))}"
 
 
 def _reduced(template_args: dict[str, Any], extras: dict[str, Any], most: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -61,7 +96,8 @@ def _reduced(template_args: dict[str, Any], extras: dict[str, Any], most: int) -
 
 def packed(template_args: dict[str, Any], extras: dict[str, Any]) -> str | None:
     """The data as compressed text, with less rows if it has to be. None: they are few, and can stay readable."""
-    if len(json.dumps([template_args, extras])) <= READABLE_BYTES:
+    is_long = len(template_args["requests_statistics"]) > ROWS_AT_ONCE
+    if not is_long and len(json.dumps([template_args, extras])) <= READABLE_BYTES:
         return None
     rows = max(len(template_args["requests_statistics"]), 5 * len(template_args["failures_statistics"]))
     most = min(_MOST_ROWS, rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 from cload import __version__ as own_version
-from cload._report import packed
+from cload._report import let_others_run, packed
 
 from . import __version__, argument_parser, stats
 from .runners import STATE_STOPPED, STATE_STOPPING, MasterRunner
@@ -157,14 +157,14 @@ def get_html_report(environment: Environment, show_download_link: bool = True, t
     exact = getattr(environment.parsed_options, "percentiles", None) or []
     template_args = {
         "is_report": True,
-        "requests_statistics": [entry.to_dict() for entry in entries],
+        "requests_statistics": [entry.to_dict() for entry in let_others_run(entries)],
         "response_time_statistics": [
             {
                 "name": entry.name,
                 "method": entry.method or "",
                 **{str(part): entry.get_response_time_percentile(part) for part in PERCENTILES_FOR_HTML_REPORT},
             }
-            for entry in entries
+            for entry in let_others_run(entries)
         ],
         "failures_statistics": [error.to_dict() for error in stats.sort_stats(numbers.errors)],
         "exceptions_statistics": [{**row, "nodes": ", ".join(row["nodes"])} for row in runner.exceptions.values()],
@@ -186,7 +186,7 @@ def get_html_report(environment: Environment, show_download_link: bool = True, t
         "bands": _bands_of_most_requested(numbers),
         "timeline": environment._timeline.to_report() if environment._timeline else None,
         "generator": {**runner.generator.test(), "workers": runner.generator.workers},
-        "phases": [_phases_of(entry) for entry in entries],
+        "phases": [_phases_of(entry) for entry in let_others_run(entries)],
         "percentiles": exact,
         "exact_times": [
             [round(entry.get_exact_response_time_percentile(part), 3) for part in exact] for entry in entries if exact

@@ -24,6 +24,7 @@ from cload import __version__ as own_version
 import locust
 
 from . import log, stats
+from ._ending import Signals, Terminated, watch_end
 from ._processes import fork_workers
 from .argument_parser import check_options, get_locustfiles_locally, get_parser, parse_locustfile_option
 from .env import Environment
@@ -228,6 +229,7 @@ class TestRun:
         self.is_report_missing = False
         self._suspending: Any = None
         self._log_failure = greenlet_exception_logger(logger)
+        self.signals = Signals(self._leave_terminal)
 
     def _make_csv_writer(self) -> Any:
         prefix = self.options.csv_prefix
@@ -276,10 +278,7 @@ class TestRun:
         if log.unhandled_greenlet_exception:
             # What init prepares is missing; the reason is in the log.
             sys.exit(1)
-        gevent.signal_handler(signal.SIGTERM, self._on_signal, "SIGTERM")
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
-            # The terminal is gone: what was measured is to be on disk. nohup ignores the signal.
-            gevent.signal_handler(signal.SIGHUP, self._on_signal, "SIGHUP")
+        self.signals.install()
         hub: Any = gevent.get_hub()
         # Ctrl-C is an order and no error: no lines about it between the others.
         hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
@@ -304,6 +303,8 @@ class TestRun:
                         self._wait_for_workers()
                     self._start_test(elapsed)
             main_greenlet.join()
+        except Terminated:
+            self.shutdown()
         except KeyboardInterrupt:
             logger.debug("Interrupted")
         self._write_report()
@@ -398,6 +399,7 @@ class TestRun:
         options = self.options
         if options.headless:
             logger.info("%s, shutting down", reason)
+            watch_end(self.runner)
             self.runner.quit()
             return
         logger.info("%s, stopping test", reason)
@@ -462,13 +464,11 @@ class TestRun:
         os.kill(os.getpid(), signal.SIGTSTP)
         self._suspending = gevent.signal_handler(signal.SIGTSTP, self._suspend)
 
-    def _on_signal(self, name: str) -> NoReturn:
-        logger.info("Got %s signal", name)
-        self.shutdown()
-
     def shutdown(self) -> NoReturn:
         """Ends everything in order, prints the summary and exits."""
         environment, runner = self.environment, self.runner
+        self.signals.begin_end()
+        watch_end(runner)
         logger.debug("Running teardowns...")
         environment.events.quitting.fire(environment=environment, reverse=True)
         status = self._exit_status()

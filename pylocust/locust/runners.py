@@ -18,6 +18,7 @@ import gevent
 from gevent import Greenlet
 from gevent.pool import Group
 
+from ._ending import watch_stop
 from ._generator import Generator
 from .exception import StopTest
 from .log import greenlet_exception_logger
@@ -136,6 +137,7 @@ class Runner:
         # Who was running when the test was stopped, for the reports.
         self.final_user_classes_count: dict[str, int] = {}
         self._users_dispatcher: UsersDispatcher | None = None
+        self._stop_count = 0
 
         environment.events.request.add_listener(_cload.RequestSink(environment))
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
@@ -156,6 +158,9 @@ class Runner:
         return greenlet
 
     def _on_spawning_complete(self, user_count: int) -> None:
+        if self.state == STATE_STOPPED:
+            # A listener before this one stopped the test.
+            return
         self.update_state(STATE_RUNNING)
         if self.environment.reset_stats:
             logger.info("Resetting stats\n")
@@ -238,6 +243,9 @@ class Runner:
                 assert hasattr(user, "environment"), (
                     f"{name} has an __init__ that does not call the one of its base: add super().__init__(environment)"
                 )
+                if self.state == STATE_STOPPED:
+                    # The user stopped the test while it was made.
+                    return users
                 self._spawn_user(user)
                 users.append(user)
         logger.debug("%d users run", self.user_count)
@@ -392,20 +400,31 @@ class Runner:
         events.test_stopping.fire(environment=self.environment)
         self.final_user_classes_count = self.user_classes_count
         self.update_state(STATE_CLEANUP)
-        if self.spawning_greenlet is not None and not self.spawning_greenlet.ready():
-            self.spawning_greenlet.kill(block=True)
-        if self.environment.shape_class is not None and self.shape_greenlet is not gevent.getcurrent():
-            if self.shape_greenlet is not None:
-                self.shape_greenlet.kill(block=True)
-                self.shape_greenlet = None
-            self.shape_last_tick = None
-        caller = self._stop_others(self.user_classes_count)
+        self._stop_count += 1
+        watch = watch_stop(self)
+        try:
+            caller = self._stop_all()
+        finally:
+            watch.kill(block=False)
         self.generator.end()
         self._users_dispatcher = None
         self.update_state(STATE_STOPPED)
         self.cpu_log_warning()
         events.test_stop.fire(environment=self.environment)
         _end_soon(caller)
+
+    def _stop_all(self) -> Any:
+        """Ends what starts users, and then the users. Returns what _stop_others() does."""
+        spawning = self.spawning_greenlet
+        # A listener or a new user may have called this: the ramp then ends by itself.
+        if spawning is not None and not spawning.ready() and spawning is not gevent.getcurrent():
+            spawning.kill(block=True)
+        if self.environment.shape_class is not None and self.shape_greenlet is not gevent.getcurrent():
+            if self.shape_greenlet is not None:
+                self.shape_greenlet.kill(block=True)
+                self.shape_greenlet = None
+            self.shape_last_tick = None
+        return self._stop_others(self.user_classes_count)
 
     def quit(self) -> None:
         """Stops the test and ends the runner's own greenlets, so that ``runner.greenlet.join()`` returns."""
@@ -465,8 +484,11 @@ class LocalRunner(Runner):
     ) -> None:
         environment = self.environment
         self.target_user_count = user_count
+        stop_count = self._stop_count
         if self.state not in (STATE_RUNNING, STATE_SPAWNING):
             self._begin_run()
+            if self._stop_count != stop_count:
+                return
         if wait and user_count - self.user_count > spawn_rate:
             raise ValueError("start(wait=True) cannot add more users than spawn_rate allows in a second")
         if environment.host:
@@ -480,12 +502,10 @@ class LocalRunner(Runner):
             )
         logger.info("Ramping to %d users at a rate of %.2f per second", user_count, spawn_rate)
         self._users_dispatcher.new_dispatch(user_count, spawn_rate, user_classes)
-        try:
-            for step in self._users_dispatcher:
-                self._take_step(step[self._local_worker_node.id], wait)
-        except KeyboardInterrupt:
-            # Ctrl-C reached this greenlet and not the main one, which waits for the runner.
-            self.quit()
+        for step in self._users_dispatcher:
+            self._take_step(step[self._local_worker_node.id], wait)
+            if self._stop_count != stop_count:
+                return
         self.target_user_classes_count = self.user_classes_count
         logger.info("All users spawned: %s", _format_user_classes_count_for_log(self.target_user_classes_count))
         environment.events.spawning_complete.fire(user_count=sum(self.target_user_classes_count.values()))

@@ -1,6 +1,7 @@
 """Ctrl+C, the run-time limit, and what is left behind."""
 
 import signal
+import threading
 import time
 
 import pytest
@@ -103,3 +104,212 @@ def test_run_time_with_stop_timeout(engine: Engine, target: Target) -> None:
     assert result.rows["GET", "slow"].requests == 8, str(result)
     assert result.rows["GET", "slow"].min >= 1500
     assert result.code == 0
+
+
+# Where Ctrl+C comes at a bad time.
+INTERRUPTED = """
+import os
+import signal
+
+from locust import LoadTestShape, User, constant, events, task
+
+PLACE = os.environ["PLACE"]
+seen = []
+
+
+def interrupt(place):
+    if place == PLACE and not seen:
+        seen.append(place)
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(3):
+            pass
+        while place == "a task that lets nobody else run":
+            pass
+
+
+class Finalized:
+    def __del__(self):
+        interrupt("a finalizer")
+
+
+class Visitor(User):
+    wait_time = constant(0.05)
+
+    def __init__(self, environment):
+        interrupt("a new user")
+        super().__init__(environment)
+
+    def on_start(self):
+        interrupt("on_start")
+
+    @task
+    def visit(self):
+        Finalized()
+        try:
+            interrupt("a task that swallows it")
+        except:
+            pass
+        interrupt("a task that lets nobody else run")
+
+
+@events.spawning_complete.add_listener
+def on_complete(**_):
+    interrupt("a listener")
+
+
+if PLACE == "a shape":
+    class Steps(LoadTestShape):
+        def tick(self):
+            interrupt("a shape")
+            return 3, 3
+"""
+PLACES = (
+    "a new user",
+    "a finalizer",
+    "on_start",
+    "a task that swallows it",
+    "a task that lets nobody else run",
+    "a listener",
+    "a shape",
+)
+
+
+def test_interrupt_is_never_lost(engine: Engine) -> None:
+    """CLI-89: wherever Python was when Ctrl+C came."""
+    if not engine.is_cload:
+        pytest.skip("Locust loses some of them")
+    path = engine.locustfile(INTERRUPTED)
+    args = ("-f", path, "--headless", "-u", "3", "-r", "3", "-t", "30s", "--only-summary")
+    running = {place: engine.start(*args, env={"PLACE": place}) for place in PLACES}
+    try:
+        for place, process in running.items():
+            _, stderr = process.communicate(timeout=60)
+            assert process.returncode == 0, (place, stderr)
+            assert "Shutting down" in stderr, (place, stderr)
+    finally:
+        for process in running.values():
+            process.kill()
+
+
+QUITTER = """
+import os
+
+from locust import User, constant, events, task
+
+PLACE, VERB = os.environ["PLACE"].split()
+environments = []
+
+
+def end(place):
+    if place == PLACE:
+        getattr(environments[0].runner, VERB)()
+        if VERB == "stop":
+            print("state", environments[0].runner.state, environments[0].runner.user_count)
+
+
+class Visitor(User):
+    wait_time = constant(0.05)
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        if environment.runner.user_count == 2:
+            end("init")
+
+    @task
+    def visit(self):
+        pass
+
+
+@events.init.add_listener
+def remember(environment, **_):
+    environments.append(environment)
+
+
+@events.test_start.add_listener
+def on_test_start(**_):
+    end("test_start")
+
+
+@events.spawning_complete.add_listener
+def on_complete(**_):
+    end("spawning_complete")
+
+
+@events.test_stop.add_listener
+def on_test_stop(**_):
+    print("test_stop")
+"""
+
+
+def test_a_ramp_ends_its_own_test(engine: Engine) -> None:
+    """Listeners and new users that stop the test while users are spawned."""
+    if not engine.is_cload:
+        pytest.skip("Locust hangs")
+    path = engine.locustfile(QUITTER)
+    args = ("-f", path, "--headless", "-u", "3", "-r", "3", "--only-summary")
+    cases = [(place, verb) for place in ("init", "test_start", "spawning_complete") for verb in ("quit", "stop")]
+    running = {}
+    for place, verb in cases:
+        limit = ("-t", "2s" if verb == "stop" else "30s")
+        running[place, verb] = engine.start(*args, *limit, env={"PLACE": f"{place} {verb}"})
+    try:
+        for (place, verb), process in running.items():
+            stdout, stderr = process.communicate(timeout=60)
+            lines = ["test_stop"] if verb == "quit" else ["test_stop", "state stopped 0"]
+            assert (process.returncode, stdout.split("\n")[:-1]) == (0, lines), (place, verb, stderr)
+    finally:
+        for process in running.values():
+            process.kill()
+
+
+LINGERING = """
+import os
+import threading
+import time
+
+from locust import User, _ending, task
+
+_ending.FIRST_WORD_S = 0.3
+
+
+class Lingering(User):
+    @task
+    def wait(self):
+        time.sleep(60)
+
+    def on_stop(self):
+        if os.environ["PLACE"] == "sleep":
+            time.sleep(60)
+        while True:
+            pass
+"""
+
+
+def test_an_end_that_takes_long_says_why(engine: Engine) -> None:
+    if not engine.is_cload:
+        pytest.skip("Locust does not")
+    path = engine.locustfile(LINGERING)
+    args = ("-f", path, "--headless", "-u", "2", "-r", "2", "-t", "1s", "--only-summary")
+    running = {place: engine.start(*args, env={"PLACE": place}) for place in ("sleep", "busy")}
+    guards = [threading.Timer(60, process.kill) for process in running.values()]
+    try:
+        for guard in guards:
+            guard.start()
+        for place, word in (
+            ("sleep", "The end still waits: users that have not ended, 2 Lingering at locustfile.py:"),
+            ("busy", "cload: the end still waits for locustfile.py:"),
+        ):
+            process = running[place]
+            assert process.stderr is not None
+            line = next((line for line in process.stderr if word in line), "")
+            assert "(on_stop)" in line
+            for _ in range(3):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.2)
+            process.communicate()
+            assert process.returncode != 0
+    finally:
+        for guard in guards:
+            guard.cancel()
+        for process in running.values():
+            process.kill()

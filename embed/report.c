@@ -7,6 +7,7 @@
 #include "object.h"
 #include "response.h"
 #include "stats.h"
+#include "stats/table.h"
 #include "stats_entry.h"
 
 struct sink_object {
@@ -79,14 +80,34 @@ cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct
     if (err == 0) {
         err = cload_report_phases(stats, entry, report->response);
     }
+    bool is_new = false;
     if (err == 0 && report->error_text.data != NULL) {
+        const struct lc_stats *logging = stats->held == NULL ? stats : stats->held;
+        size_t count = logging->failures.count;
         err = lc_stats_log_failure(stats, entry, report->error_text, unix_s);
+        is_new = logging->failures.count != count;
     }
     if (err < 0) {
         cload_raise(err, NULL);
         return -1;
     }
-    return 0;
+    return is_new ? 1 : 0;
+}
+
+int
+cload_report_keep(struct cload_state *state, PyObject *stats, const struct cload_report *report, PyObject *exception)
+{
+    PyObject *text = exception == NULL
+                         ? NULL
+                         : PyUnicode_DecodeUTF8(report->error_text.data, (Py_ssize_t)report->error_text.len, "replace");
+    PyObject *result = text == NULL
+                           ? NULL
+                           : PyObject_CallMethodObjArgs(stats, state->str__keep_exception, report->request_type,
+                                                        report->name, text, exception, NULL);
+    Py_XDECREF(text);
+    Py_XDECREF(exception);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
 }
 
 static int

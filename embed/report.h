@@ -21,8 +21,13 @@ struct cload_report {
  * listens at all. */
 int cload_report_is_direct(struct cload_state *state, PyObject *request_event, struct lc_stats **stats,
                            PyObject **owner);
-/* Logs into `stats`; -1 with an exception. */
+/* Logs into `stats`; -1 with an exception; 1 if it was a failure of a kind that is new there, so that
+ * cload_report_keep() is to be called. */
 int cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct cload_report *report);
+/* Keeps the exception of a new kind of failure with the Stats object; a reference is taken over. -1 with an exception.
+ */
+int cload_report_keep(struct cload_state *state, PyObject *stats, const struct cload_report *report,
+                      PyObject *exception);
 /* The phases of all hops of a response; a negative code. */
 int cload_report_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_response *response);
 

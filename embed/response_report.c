@@ -177,8 +177,26 @@ status_error_text(struct cload_response *self, char *text, size_t size, struct l
     return len > 0 && (size_t)len < size;
 }
 
+/* What the failures table says for an exception; new reference. */
+static PyObject *
+failure_text(struct cload_response *self, PyObject *exception)
+{
+    PyObject *text = PyUnicode_Check(exception) ? Py_NewRef(exception) : PyObject_Repr(exception);
+    if (text == NULL) {
+        return NULL;
+    }
+    Py_ssize_t len;
+    const char *data = PyUnicode_AsUTF8AndSize(text, &len);
+    if (data == NULL) {
+        Py_CLEAR(text);
+    } else if (strstr(data, "object at 0x") != NULL) {
+        Py_SETREF(text, cload__call_helper(self->state, "failure_text", exception, NULL, NULL));
+    }
+    return text;
+}
+
 static int
-log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *exception)
+log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *owner, PyObject *exception)
 {
     self->is_phased = true;
     struct cload_report report = {
@@ -191,7 +209,7 @@ log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *except
     if (exception == NULL || exception == Py_None) {
         return cload_report_log(self->state, stats, &report);
     }
-    PyObject *text = PyUnicode_Check(exception) ? Py_NewRef(exception) : PyObject_Repr(exception);
+    PyObject *text = failure_text(self, exception);
     if (text == NULL) {
         return -1;
     }
@@ -201,13 +219,16 @@ log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *except
     if (data != NULL) {
         report.error_text = (struct lc_str){data, (size_t)len};
         err = cload_report_log(self->state, stats, &report);
+        if (err > 0) {
+            err = cload_report_keep(self->state, owner, &report, Py_NewRef(exception));
+        }
     }
     Py_DECREF(text);
     return err;
 }
 
 static int
-log_status_error(struct cload_response *self, struct lc_stats *stats)
+log_status_error(struct cload_response *self, struct lc_stats *stats, PyObject *owner)
 {
     char buffer[512];
     struct lc_str text;
@@ -223,7 +244,8 @@ log_status_error(struct cload_response *self, struct lc_stats *stats)
         .response = self->core,
         .error_text = text,
     };
-    return cload_report_log(self->state, stats, &report);
+    int err = cload_report_log(self->state, stats, &report);
+    return err <= 0 ? err : cload_report_keep(self->state, owner, &report, outcome_exception(self, self->name));
 }
 
 /* The general way: through fire(), with what the script may have edited in request_meta. */
@@ -268,7 +290,7 @@ cload_response_take_timed(struct cload_state *state, PyObject *object)
 }
 
 static int
-report_outcome(struct cload_response *self, struct lc_stats *stats)
+report_outcome(struct cload_response *self, struct lc_stats *stats, PyObject *owner)
 {
     /* A meta dictionary that was looked at may have been edited: it decides then. */
     bool is_direct = stats != NULL && self->slots[CLOAD_SLOT_request_meta] == NULL;
@@ -279,7 +301,7 @@ report_outcome(struct cload_response *self, struct lc_stats *stats)
         exception = Py_NewRef(Py_None);
     } else {
         if (is_direct && self->core != NULL && self->core->fail == LCORE_FAIL_NONE) {
-            int done = log_status_error(self, stats);
+            int done = log_status_error(self, stats, owner);
             if (done <= 0) {
                 return done;
             }
@@ -298,7 +320,7 @@ report_outcome(struct cload_response *self, struct lc_stats *stats)
             return -1;
         }
     }
-    int err = is_direct ? log_direct(self, stats, exception) : report_by_event(self, exception);
+    int err = is_direct ? log_direct(self, stats, owner, exception) : report_by_event(self, exception);
     Py_DECREF(exception);
     return err;
 }
@@ -312,7 +334,7 @@ cload_response_report(struct cload_response *self)
     if (direct < 0) {
         return -1;
     }
-    int err = direct == 2 ? 0 : report_outcome(self, stats);
+    int err = direct == 2 ? 0 : report_outcome(self, stats, owner);
     self->is_reported = true;
     Py_XDECREF(owner);
     return err;

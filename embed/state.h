@@ -39,6 +39,7 @@
     X(_handlers)                                                                                                       \
     X(headers)                                                                                                         \
     X(hooks)                                                                                                           \
+    X(_keep_exception)                                                                                                 \
     X(json)                                                                                                            \
     X(log_error)                                                                                                       \
     X(log_request)                                                                                                     \

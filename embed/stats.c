@@ -194,9 +194,11 @@ stats_log_failure(struct stats_object *self, PyObject *args)
     if (cload__stats_text(text, &error_text, &owner) < 0) {
         return NULL;
     }
+    const struct lc_stats *logging = self->core->held == NULL ? self->core : self->core->held;
+    size_t count = logging->failures.count;
     int err = lc_stats_log_failure(self->core, entry, error_text, cload__stats_now());
     Py_DECREF(owner);
-    return err < 0 ? cload__stats_raise(err) : Py_NewRef(Py_None);
+    return err < 0 ? cload__stats_raise(err) : PyBool_FromLong(logging->failures.count != count);
 }
 
 static PyObject *
@@ -356,6 +358,24 @@ stats_add_failure(struct stats_object *self, PyObject *args)
     int err = lc__failures_add(&self->core->failures, entry, error_text, &more);
     Py_DECREF(owner);
     return err < 0 ? cload__stats_raise(err) : Py_NewRef(Py_None);
+}
+
+static PyObject *
+stats_set_failure(struct stats_object *self, PyObject *args)
+{
+    PyObject *index;
+    unsigned long long occurrences;
+    double first_seen, last_seen;
+    size_t place;
+    if (!PyArg_ParseTuple(args, "OKdd:_set_failure", &index, &occurrences, &first_seen, &last_seen) ||
+        read_place(self, index, &place) < 0) {
+        return NULL;
+    }
+    struct lc_failure *row = &self->core->failures.rows[place];
+    row->occurrences = occurrences;
+    row->first_seen_unix_s = first_seen;
+    row->last_seen_unix_s = last_seen;
+    Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -664,6 +684,7 @@ static PyMethodDef stats_methods[] = {
     {"_failure_state", (PyCFunction)stats_failure_state, METH_NOARGS,
      "A number that changes when places do other than by being added, and how many failures there are."},
     {"_add_failure", (PyCFunction)stats_add_failure, METH_VARARGS, "Adds to a failure without counting it."},
+    {"_set_failure", (PyCFunction)stats_set_failure, METH_VARARGS, "Other counts and times for one of them."},
     {"_remove_failure", (PyCFunction)stats_remove_failure, METH_O, "Drops a failure by its place."},
     {"_clear_failures", (PyCFunction)stats_clear_failures, METH_NOARGS, "Drops all failures."},
     {"_console_requests", (PyCFunction)stats_console_requests, METH_VARARGS, "The request table."},

@@ -438,6 +438,13 @@ def raise_not_catching(response: Any) -> None:
     )
 
 
+def failure_text(error: Any) -> str:
+    """What tells failures apart where they show addresses of objects."""
+    from locust.stats import StatsError
+
+    return StatsError.parse_error(error)
+
+
 def wrap_failure(reason: Any) -> Exception:
     from locust.exception import CatchResponseError
 

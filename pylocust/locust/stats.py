@@ -7,7 +7,6 @@ attributes give (`response_times`, `num_reqs_per_sec`, ...) are copies.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import logging
@@ -22,13 +21,15 @@ from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import _cload
 import gevent
 
+from ._failures import ErrorsDict as ErrorsDict
+from ._failures import StatsBaseDict, StatsErrorDict
+from ._failures import StatsError as StatsError
 from ._generator import Generator
-from .exception import CatchResponseError
 from .util.date import format_utc_timestamp
 from .util.rounding import proper_round
 
@@ -77,11 +78,6 @@ class CSVWriter(Protocol):
     def writerow(self, columns: Iterable[str | int | float]) -> Any: ...
 
 
-class StatsBaseDict(TypedDict):
-    name: str
-    method: str
-
-
 class StatsEntryDict(StatsBaseDict):
     last_request_timestamp: float | None
     start_time: float
@@ -95,13 +91,6 @@ class StatsEntryDict(StatsBaseDict):
     response_times: dict[int, int]
     num_reqs_per_sec: dict[int, int]
     num_fail_per_sec: dict[int, int]
-
-
-class StatsErrorDict(StatsBaseDict):
-    error: str
-    occurrences: int
-    first_seen: float | None
-    last_seen: float | None
 
 
 _ENTRY_KEYS = (
@@ -344,83 +333,9 @@ class StatsEntry(_cload.StatsEntry):
         }
 
 
-class StatsError:
-    """One kind of failure of one entry."""
-
-    # Whether to_name() can tell the text of a CatchResponseError without the quotes of its repr().
-    _is_local = False
-
-    def __init__(
-        self,
-        method: str,
-        name: str,
-        error: Exception | str | None,
-        occurrences: int = 0,
-        first_seen: float | None = None,
-        last_seen: float | None = None,
-    ) -> None:
-        self.method = method
-        self.name = name
-        self.error = error
-        self.occurrences = occurrences
-        self.first_seen = first_seen
-        self.last_seen = last_seen
-
-    @classmethod
-    def parse_error(cls, error: Exception | str | None) -> str:
-        """The text that failures are told apart by: without the addresses of objects."""
-        text = error if isinstance(error, str) else repr(error)
-        mark = "object at "
-        start = text.find(mark + "0x")
-        end = text.find(">", start)
-        if start < 0 or end < 0:
-            return text
-        return text.replace(text[start + len(mark) : end], "0x....")
-
-    @classmethod
-    def create_key(cls, method: str, name: str, error: Exception | str | None) -> str:
-        key = f"{method}.{name}.{cls.parse_error(error)!r}"
-        return hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()
-
-    def occurred(self) -> None:
-        self.occurrences += 1
-        self.last_seen = time.time()
-        if self.first_seen is None:
-            self.first_seen = self.last_seen
-
-    def to_name(self) -> str:
-        if isinstance(self.error, CatchResponseError):
-            text = self.error.args[0]
-        else:
-            plain = self.error if isinstance(self.error, str) else repr(self.error)
-            text = _cload.Stats._failure_text(plain, not self._is_local)
-        return f"{self.method} {self.name}: {text}"
-
-    def serialize(self) -> StatsErrorDict:
-        return {
-            "name": self.name,
-            "method": self.method,
-            "error": self.parse_error(self.error),
-            "occurrences": self.occurrences,
-            "first_seen": self.first_seen,
-            "last_seen": self.last_seen,
-        }
-
-    @classmethod
-    def unserialize(cls, data: StatsErrorDict) -> StatsError:
-        return cls(
-            data["method"],
-            data["name"],
-            data["error"],
-            data["occurrences"],
-            data.get("first_seen"),
-            data.get("last_seen"),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        fields = ("method", "name", "error", "occurrences", "first_seen", "last_seen")
-        serialized = self.serialize()
-        return {field: serialized[field] for field in fields}  # type: ignore[literal-required]
+# They are found here, wherever they are made.
+for _each in (StatsBaseDict, StatsErrorDict, StatsError):
+    _each.__module__ = __name__
 
 
 class EntriesDict(MutableMapping[tuple[str, str], StatsEntry]):
@@ -486,65 +401,6 @@ class EntriesDict(MutableMapping[tuple[str, str], StatsEntry]):
         return repr(dict(self))
 
 
-class ErrorsDict(MutableMapping[str, StatsError]):
-    """The failures by key, in order of first occurrence. Values are copies; assigning one changes the table."""
-
-    def __init__(self, request_stats: RequestStats) -> None:
-        self.request_stats = request_stats
-        self._epoch = -1
-        self._seen = 0
-        self._places: dict[str, int] = {}
-
-    def _current(self) -> dict[str, int]:
-        """The place in the table by key. Keys are expensive, so only those of new rows are made."""
-        epoch, count = self.request_stats._failure_state()
-        if epoch != self._epoch:
-            self._epoch, self._seen, self._places = epoch, 0, {}
-        for place in range(self._seen, count):
-            method, name, text = self.request_stats._failure(place)[:3]
-            self._places.setdefault(StatsError.create_key(method, name, text), place)
-        self._seen = count
-        return self._places
-
-    def __getitem__(self, key: str) -> StatsError:
-        failure = self.request_stats._failure(self._current()[key])
-        error = StatsError(*failure[:-1])
-        error._is_local = not failure[-1]
-        return error
-
-    def __setitem__(self, key: str, error: StatsError) -> None:
-        if key in self:
-            del self[key]
-        now = time.time()
-        self.request_stats._add_failure(
-            error.method,
-            error.name,
-            StatsError.parse_error(error.error),
-            error.occurrences,
-            now if error.first_seen is None else error.first_seen,
-            now if error.last_seen is None else error.last_seen,
-            not error._is_local,
-        )
-
-    def __delitem__(self, key: str) -> None:
-        self.request_stats._remove_failure(self._current()[key])
-
-    def clear(self) -> None:
-        self.request_stats._clear_failures()
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._current()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._current()))
-
-    def __len__(self) -> int:
-        return len(self._current())
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-
 class RequestStats(_cload.Stats):
     """The statistics of a run; users find them as `self.environment.stats`."""
 
@@ -578,6 +434,8 @@ class RequestStats(_cload.Stats):
     @errors.setter
     def errors(self, errors: Mapping[str, StatsError]) -> None:
         replacement = dict(errors)
+        if errors is self._errors:
+            return
         self._errors.clear()
         self._errors.update(replacement)
 
@@ -612,7 +470,13 @@ class RequestStats(_cload.Stats):
         return start
 
     def log_error(self, method: str, name: str, error: Exception | str | None) -> None:
-        self._log_failure(method, name, StatsError.parse_error(error))
+        text = StatsError.parse_error(error)
+        if self._log_failure(method, name, text) and not isinstance(error, str):
+            self._keep_exception(method, name, text, error)
+
+    def _keep_exception(self, method: str, name: str, text: str, exception: Exception | None) -> None:
+        """Told of the first failure of a kind; by the core, too."""
+        self._errors._keep(method, name, text, exception)
 
     def get(self, name: str, method: str) -> StatsEntry:
         """The entry, made if missing."""
@@ -620,11 +484,13 @@ class RequestStats(_cload.Stats):
 
     def reset_all(self) -> None:
         """Zeroes all entries but keeps their rows."""
+        self._errors._let_go_of_all()
         self._reset()
         self.history = []
 
     def clear_all(self) -> None:
         """Drops all entries and errors."""
+        self._errors._let_go_of_all()
         self._clear()
         self.history = []
 

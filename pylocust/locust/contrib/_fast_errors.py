@@ -41,9 +41,27 @@ class UnsupportedRedirectSchemeError(ConnectionError):
 
 
 class LocustBadStatusCode(ConnectionError):
-    """A status that counts as a failure. Its repr leaves out the URL, so that equal ones are one row."""
+    """A status that counts as a failure. Its repr leaves out the URL, so that equal ones are one row.
+
+    Of a call: `response` is what came, `request` what was sent, `http_log` both as they went over the wire.
+    """
 
     code: int
+    _of_call: Any = None
+
+    @property
+    def response(self) -> Any:
+        if self._of_call is None:
+            raise AttributeError("response")
+        return self._of_call._listened()
+
+    @property
+    def request(self) -> Any:
+        return self.response.request
+
+    @property
+    def http_log(self) -> str:
+        return str(self.response._conversation())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.kw_text})"

@@ -212,9 +212,7 @@ class FastResponse(_cload.FastResponse):
         """What the C type asks for when it is first looked at."""
         failure = self._core_failure()
         if name == "error":
-            return (
-                LocustBadStatusCode(self.url, code=self.status_code) if failure is None else failure_of(self, failure)
-            )
+            return self._bad_status() if failure is None else failure_of(self, failure)
         if name == "headers":
             return None if failure is not None else Headers(self._core_headers())
         if name == "history":
@@ -227,6 +225,25 @@ class FastResponse(_cload.FastResponse):
         if name == "request":
             return self._build_request(failure)
         raise AttributeError(name)
+
+    def _bad_status(self) -> LocustBadStatusCode:
+        error = LocustBadStatusCode(self.url, code=self.status_code)
+        error._of_call = self
+        return error
+
+    def _listened(self) -> FastResponse:
+        """What listeners of events.request are given."""
+        return self
+
+    def _conversation(self) -> str:
+        """What went over the wire."""
+        sent = (self._core_sent_head() or b"").decode("latin1")
+        body = self.request.body
+        shown = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
+        return (
+            f"REQUEST: {self.url}\n{sent}{shown}\n\nRESPONSE: HTTP/1.1 {self.status_code}\n"
+            f"{self.headers}\n\n{(self.content or b'').decode(errors='replace')}"
+        )
 
     def _build_request(self, failure: Any) -> FastRequest:
         lines = (self._core_sent_head() or b"").decode("latin1").split("\r\n")
@@ -258,6 +275,12 @@ class ResponseContextManager(FastResponse):
             raise self._manual
         if self._manual is None:
             super().raise_for_status()
+
+    def _listened(self) -> FastResponse:
+        plain: FastResponse | None = self.__dict__.get("_listened_to")
+        if plain is None:
+            plain = self.__dict__["_listened_to"] = self._plain()
+        return plain
 
     def _plain(self) -> FastResponse:
         """The response without its with-block, for listeners."""

@@ -208,7 +208,7 @@ class FastHttpSession(_cload.FastHttpSession):
         send = self._request_with_requests if self._is_own_tls(url) else self._request_plain
         response = send(str(method), url, **plain)
         if log is not None:
-            log.write(_conversation(response) + "\n\n")
+            log.write(response._conversation() + "\n\n")
         return response
 
     @staticmethod
@@ -267,14 +267,3 @@ def _plain_body(data: Any) -> Any:
         return bytes(data)
     pieces = [data.read()] if hasattr(data, "read") else list(data)
     return b"".join(piece.encode() if isinstance(piece, str) else bytes(piece) for piece in pieces)
-
-
-def _conversation(response: Any) -> str:
-    """What went over the wire, for debug_stream."""
-    sent = (response._core_sent_head() or b"").decode("latin1")
-    body = response.request.body
-    shown = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
-    return (
-        f"REQUEST: {response.url}\n{sent}{shown}\n\nRESPONSE: HTTP/1.1 {response.status_code}\n"
-        f"{response.headers}\n\n{(response.content or b'').decode(errors='replace')}"
-    )

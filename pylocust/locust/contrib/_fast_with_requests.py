@@ -65,6 +65,7 @@ def request_with_requests(
     else:
         if not any(session._valid_statuses[made.status_code : made.status_code + 1]):
             failure = LocustBadStatusCode(made.url, code=made.status_code)
+            failure._of_call = response
         response.status_code, response.history, response.elapsed = made.status_code, made.history, made.elapsed
         response.headers = Headers(made.raw.headers.items())
         declared = response.headers.get("content-length")

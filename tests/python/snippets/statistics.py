@@ -1,0 +1,169 @@
+"""What scripts read and change in `environment.stats`."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+import time
+from typing import Any
+
+from kit import Kit, kind_of
+from locust import FastHttpUser, HttpUser
+from locust.env import Environment
+from locust.exception import CatchResponseError
+from locust.stats import RequestStats, StatsError, get_error_report_summary
+
+
+def _masked(shown: object) -> str:
+    return re.sub("0x[0-9a-f]+", "0x", str(shown))
+
+
+def _failures(stats: Any) -> list[Any]:
+    """Sorted: which of two users comes first is chance."""
+    return sorted(
+        [
+            error.method,
+            error.name,
+            type(error.error).__name__,
+            _masked(error.error),
+            error.occurrences,
+            _masked(error.to_name()),
+        ]
+        for error in stats.errors.values()
+    )
+
+
+def _after_calls(kit: Kit, cls: type) -> Any:
+    environment = Environment()
+    environment.create_local_runner()
+    user = type("Made", (cls,), {"host": kit.url})(environment)
+    for path in ("/status/404", "/status/404", "/status/500"):
+        user.client.get(path)
+    user.client.get("http://127.0.0.1:1/refused", name="refused")
+    for reason in ("in words", ValueError("of mine"), {"a": 1}, kit, 'it\'s "quoted"'):
+        with user.client.get("/hello", name="judged", catch_response=True) as response:
+            response.failure(reason)
+    with user.client.get("/hello", name="judged", catch_response=True) as response:
+        response.failure(Kit("another"))
+    with user.client.get("/hello", name="same", catch_response=True) as response:
+        response.failure(AssertionError())
+    return environment
+
+
+def exceptions_are_kept(kit: Kit) -> Any:
+    """API-220, API-163, API-165, API-176, API-200: `error` is the exception that came first, and what it knows."""
+    told = []
+    for cls in (HttpUser, FastHttpUser):
+        environment = _after_calls(kit, cls)
+        told.append(_failures(environment.stats))
+        told.append(sorted(environment.runner.errors) == sorted(environment.stats.errors))
+        for error in environment.stats.errors.values():
+            if error.name == "/status/404":
+                known = error.error
+                status = known.response.status_code if cls is HttpUser else known.code
+                told.append([status, type(known.response).__name__, known.request.url == kit.url + error.name])
+                told.append([getattr(known, name, None) for name in ("kw_text", "text", "args")])
+                told.append("RESPONSE: HTTP/1.1 404" in getattr(known, "http_log", ""))
+            if isinstance(error.error, CatchResponseError):
+                kit.note(type(error.error.args[0]).__name__)
+        told.append(sorted(line.split(" ", 1)[0] for line in get_error_report_summary(environment.stats)[2:-1]))
+    return [*told, kit.log]
+
+
+def failures_of_own_clients(kit: Kit) -> Any:
+    """API-220, EVT-15: exceptions and texts that scripts report themselves."""
+    environment = Environment()
+    environment.create_local_runner()
+    first = KeyError("k")
+    for exception in (
+        first,
+        KeyError("k"),
+        "only text",
+        "CatchResponseError(text)",
+        CatchResponseError("x"),
+        OSError(2),
+    ):
+        environment.events.request.fire(
+            request_type="X", name="own", response_time=1, response_length=0, exception=exception, context={}
+        )
+    stats = environment.stats
+    kept = [error for error in stats.errors.values() if type(error.error) is KeyError]
+    stats.log_error("Y", "by hand", None)
+    stats.log_error("Y", "by hand", ValueError(object()))
+    stats.log_error("Y", "by hand", ValueError(object()))
+    return [
+        [row[:2] + row[4:5] for row in _failures(stats)],
+        [error.to_name() for error in stats.errors.values() if error.method == "X"],
+        [kept[0].error is first, len(kept), kept[0].occurrences],
+        sorted(map(str, stats.entries)),
+    ]
+
+
+def failures_follow_the_run(kit: Kit) -> Any:
+    """API-220: what was taken out of `errors` once says what is so now; it is the same object each time."""
+    stats = RequestStats()
+    stats.log_error("GET", "/a", ValueError("one"))
+    (key,) = stats.errors
+    error = stats.errors[key]
+    told: list[Any] = [key == StatsError.create_key("GET", "/a", ValueError("one")), error.occurrences]
+    began = error.first_seen
+    for _ in range(3):
+        stats.log_error("GET", "/a", ValueError("one"))
+    told += [error.occurrences, error.first_seen == began, error.last_seen >= began, sorted(vars(error))]
+    told += [stats.errors[key] is error, next(iter(stats.errors.values())) is error, stats.errors.get(key) is error]
+    error.occurrences = 10
+    error.occurred()
+    told += [stats.errors[key].occurrences, error.serialize()["occurrences"], error.to_dict()["occurrences"]]
+    error.mark = "mine"
+    told += [stats.errors[key].mark, stats.errors[key].name, copy.copy(error).occurrences, copy.deepcopy(error).mark]
+    told.append([pickle.loads(pickle.dumps(error)).occurrences, error.serialize()["name"]])
+    # Dropped, it stays as it was.
+    stats.errors.clear()
+    stats.log_error("GET", "/a", ValueError("one"))
+    told += [error.occurrences, stats.errors[key].occurrences, stats.errors[key] is error, len(stats.errors)]
+    second = stats.errors.pop(key)
+    told += [second.occurrences, key in stats.errors, stats.errors == {}, bool(stats.errors), stats.errors.get(key)]
+    stats.errors[key] = error
+    told += [stats.errors[key] is error, stats.errors[key].occurrences, stats.num_failures, list(stats.entries)]
+    stats.log_error("GET", "/a", ValueError("one"))
+    told += [error.occurrences, list(stats.errors.values()) == [error], list(stats.errors.items()) == [(key, error)]]
+    for drop in (stats.reset_all, stats.clear_all):
+        stats.log_error("GET", "/b", "text")
+        kept = next(iter(stats.errors.values()))
+        count = kept.occurrences
+        drop()
+        told += [len(stats.errors), kept.occurrences == count]
+    stats.log_error("GET", "/c", "text")
+    stats.errors = {}
+    told += [len(stats.errors), stats.errors == {}, stats.num_failures]
+    other = StatsError("PUT", "/d", OSError("disk"), 4, 1.5, 2.5)
+    stats.errors = {StatsError.create_key("PUT", "/d", OSError("disk")): other}
+    told += [[error.to_name() for error in stats.errors.values()], next(iter(stats.errors.values())) is other]
+    told += [other.first_seen, other.last_seen, len(stats.errors.copy())]
+    stats.errors.update({StatsError.create_key("PUT", "/e", "x"): StatsError("PUT", "/e", "x")})
+    told += [[error.occurrences for error in stats.errors.values()], kind_of(stats.errors.__getitem__, "no")]
+    told += [kind_of(stats.errors.pop, "no"), stats.errors.pop("no", 5)]
+    return told
+
+
+def failures_alone(kit: Kit) -> Any:
+    """API-219: a StatsError that is in no table."""
+    now = time.time()
+    error = StatsError("GET", "/x", ValueError("v"))
+    told = [error.occurrences, error.first_seen, error.last_seen, sorted(vars(error))]
+    error.occurred()
+    told += [error.occurrences, error.first_seen >= now, error.last_seen == error.first_seen]
+    again = StatsError.unserialize(error.serialize())
+    told += [again.error, again.to_name(), again.occurrences, sorted(error.serialize()), list(error.to_dict())]
+    for shown in (
+        "CatchResponseError('x')",
+        "CatchResponseError(x)",
+        CatchResponseError("y"),
+        CatchResponseError(3),
+        None,
+        "z",
+    ):
+        told.append(StatsError("GET", "/x", shown).to_name())
+    told += [StatsError.parse_error(shown) for shown in ("<a object at 0x12ab>", "object at 0x12", KeyError("k"), None)]
+    return told

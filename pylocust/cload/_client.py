@@ -471,6 +471,10 @@ class _Peer:
     def __str__(self) -> str:
         return f"{self.scheme}Connection{self.kind}(host={self.host!r}, port={self.port})"
 
+    def __repr__(self) -> str:
+        # Without an address, which would make each failure one of its own.
+        return f"<{self}>"
+
 
 def _max_retries(url: str, reason: Exception) -> urllib3.exceptions.MaxRetryError:
     pool: Any = _Peer(url, "Pool")
@@ -509,7 +513,7 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
     if kind == "CONNECT_TIMEOUT":
         message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(text)})"
         late = urllib3.exceptions.ConnectTimeoutError(peer, message)
-        return _twice(exceptions.ConnectTimeout(_max_retries(url, late), request=request))
+        return exceptions.ConnectTimeout(_max_retries(url, late), request=request), late
     if kind == "READ_TIMEOUT":
         message = f"Read timed out. (read timeout={_seconds(text)})"
         return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
@@ -518,8 +522,8 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
         broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", cause)
         return exceptions.ProxyError(_max_retries(url, broken), request=request), cause
     if kind in ("TLS", "TLS_UNTRUSTED"):
-        cause = tls_error(kind, text)
-        return _twice(exceptions.SSLError(_max_retries(url, urllib3.exceptions.SSLError(cause)), request=request))
+        cause = urllib3.exceptions.SSLError(tls_error(kind, text))
+        return exceptions.SSLError(_max_retries(url, cause), request=request), cause
     if kind in ("INCOMPLETE", "BAD_CHUNK") or (kind == "RESET" and status):
         cause = _body_error(kind, number, text)
         broken_body = urllib3.exceptions.ProtocolError(f"Connection broken: {cause!r}", cause)
@@ -560,6 +564,11 @@ def proxy_error(number: int, text: str) -> OSError:
 def tls_error(kind: str, text: str) -> ssl.SSLError:
     """As Python's ssl names it, with the reason OpenSSL gave."""
     if kind == "TLS_UNTRUSTED":
+        untrusted = re.fullmatch(r"certificate of (.*) not trusted: (.*?) \(give a CA .*", text)
+        if untrusted:
+            host, text = untrusted.groups()
+            if text.endswith(" mismatch"):
+                text += f", certificate is not valid for '{host}'."
         return ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {text}")
     return ssl.SSLError(1, text)
 

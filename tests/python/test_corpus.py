@@ -109,6 +109,7 @@ CASES = [
     Case("grouping"),
     Case("timeouts"),
     Case("unreachable_host", has_host=False),
+    Case("failure_kinds", users=4, has_own_words=True),
     Case("two_hosts"),
     Case("token_refresh", users=2, seconds=1),
     Case("websocket_client", users=2, seconds=1),

@@ -244,7 +244,7 @@ class _TaskHelpers:
     @staticmethod
     def report_start_error(user: User, error: Exception) -> None:
         """Logs an exception of a user's on_start, and reports it unless it is a regular stop."""
-        logger.error("%s\n%s", error, "".join(traceback.format_exception(error)))
+        logging.getLogger("locust.user.users").error("%s\n%s", error, "".join(traceback.format_exception(error)))
         if not isinstance(error, (StopUser, StopTest)):
             user.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
 

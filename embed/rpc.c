@@ -13,8 +13,8 @@
 /* Messages taken in a row before others get their turn. */
 #define RECEIVE_BURST 64
 /* Nor for longer than this, which is looked at after so many. */
-#define RECEIVE_NS (5 * LCORE_NS_PER_MS)
-#define TIME_CHECKS 4
+#define RECEIVE_NS LCORE_NS_PER_MS
+#define TIME_CHECKS 2
 
 struct channel_object {
     PyObject_HEAD
@@ -24,6 +24,7 @@ struct channel_object {
     struct cload_waiter *waiter; /* who is in recv(), or NULL */
     int burst;                   /* messages taken in a row, and since when */
     int64_t burst_ns;
+    bool was_empty; /* recv() found nothing since has_caught_up() was asked */
 };
 
 static void
@@ -227,6 +228,7 @@ channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
                                  body, frame.is_odd ? (Py_ssize_t)0 : (Py_ssize_t)frame.body.len);
         }
         self->burst = 0;
+        self->was_empty = true;
         if (wait_for_message(self) < 0) {
             return NULL;
         }
@@ -242,6 +244,14 @@ channel_close(struct channel_object *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+channel_has_caught_up(struct channel_object *self, PyObject *Py_UNUSED(ignored))
+{
+    bool has_caught_up = self->was_empty || self->waiter != NULL;
+    self->was_empty = false;
+    return PyBool_FromLong(has_caught_up);
+}
+
+static PyObject *
 get_port(struct channel_object *self, void *Py_UNUSED(closure))
 {
     return is_open(self) ? PyLong_FromLong(lc_channel_port(self->core)) : NULL;
@@ -254,6 +264,8 @@ static PyMethodDef channel_methods[] = {
     {"recv", (PyCFunction)channel_recv, METH_NOARGS,
      PyDoc_STR("recv()\n\nWaits for a message: identity of the sender, and the frame (empty if it had several). "
                "ConnectionRefusedError: somebody was refused; the channel goes on.")},
+    {"has_caught_up", (PyCFunction)channel_has_caught_up, METH_NOARGS,
+     PyDoc_STR("has_caught_up()\n\nWhether recv() had taken all that was there, at some moment since the last call.")},
     {"close", (PyCFunction)channel_close, METH_NOARGS, PyDoc_STR("close()\n\nWhat was sent still leaves.")},
     {NULL, NULL, 0, NULL},
 };
@@ -305,42 +317,27 @@ pack_message(PyObject *module, PyObject *args)
 }
 
 static PyObject *
-unpack_message(PyObject *module, PyObject *frame)
+unpack_message(PyObject *module, PyObject *args)
 {
     Py_buffer view;
-    if (PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE) < 0) {
+    struct lc_str late = {0};
+    Py_ssize_t late_len = 0;
+    if (!PyArg_ParseTuple(args, "y*|s#:unpack_message", &view, &late.data, &late_len)) {
         return NULL;
     }
+    late.len = (size_t)late_len;
     PyObject *result = NULL;
     struct lc_message message;
     if (lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message) < 0) {
         PyErr_SetString(PyExc_ValueError, "no message: [type, data, node id] in MessagePack is expected");
     } else {
         struct lc_pack_reader reader = lc_pack_reader_from(message.data);
-        PyObject *data = cload_unpack(cload_state_of_module(module), &reader);
+        bool is_late = late.len > 0 && lc_str_equal(message.type, late);
+        PyObject *data = is_late ? Py_NewRef(Py_None) : cload_unpack(cload_state_of_module(module), &reader);
         if (data != NULL) {
             result = Py_BuildValue("(s#Ns#)", message.type.data, (Py_ssize_t)message.type.len, data,
                                    message.node_id.data, (Py_ssize_t)message.node_id.len);
         }
-    }
-    PyBuffer_Release(&view);
-    return result;
-}
-
-static PyObject *
-peek_message(PyObject *module, PyObject *frame)
-{
-    Py_buffer view;
-    if (PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE) < 0) {
-        return NULL;
-    }
-    PyObject *result = NULL;
-    struct lc_message message;
-    if (lc_message_read((struct lc_str){view.buf, (size_t)view.len}, &message) < 0) {
-        PyErr_SetString(PyExc_ValueError, "no message: [type, data, node id] in MessagePack is expected");
-    } else {
-        result = Py_BuildValue("(s#s#)", message.type.data, (Py_ssize_t)message.type.len, message.node_id.data,
-                               (Py_ssize_t)message.node_id.len);
     }
     PyBuffer_Release(&view);
     return result;
@@ -449,10 +446,9 @@ end_rpc(PyObject *module, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef rpc_methods[] = {
     {"pack_message", pack_message, METH_VARARGS, PyDoc_STR("pack_message(type, data, node_id) -> bytes\n\nOne frame.")},
-    {"unpack_message", unpack_message, METH_O,
-     PyDoc_STR("unpack_message(frame) -> (type, data, node_id)\n\nValueError: that is no message.")},
-    {"peek_message", peek_message, METH_O,
-     PyDoc_STR("peek_message(frame) -> (type, node_id)\n\nChecks the frame, but builds none of its data.")},
+    {"unpack_message", unpack_message, METH_VARARGS,
+     PyDoc_STR("unpack_message(frame, late='') -> (type, data, node_id)\n\nValueError: that is no message. Of messages "
+               "of the type `late` the frame is checked, but None is given for the data.")},
     {"merge_report", merge_report, METH_VARARGS,
      PyDoc_STR("merge_report(stats, frame) -> user_classes_count or None\n\nAdds the report of a stats message. "
                "ValueError: it is "

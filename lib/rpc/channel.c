@@ -21,7 +21,7 @@
 #define KEEPALIVE_IDLE_S 30
 /* Messages of one worker that may wait in a master. More wait at the worker, so a master that is behind needs no memory
  * for thousands of reports. */
-#define WAITING_PER_WORKER 20
+#define WAITING_PER_WORKER 8
 
 struct lc_rpc {
     struct lc_loop *loop;

@@ -46,8 +46,12 @@ _REPORT_KEYS = ("stats", "stats_total", "errors")
 _LAST_REPORT_WAIT = 5.0
 # Seconds in which a connection that a worker closed is still read from.
 _FAREWELL = 0.5
+# While this process is behind with its messages, every so many seconds count.
+_SLOWLY = 4
 _REGISTER_PAUSE = 2.0
 _STRANGERS_PAUSE = 30.0
+# Names in one line of the log.
+_NAMED = 8
 # Options that are nobody else's business.
 _KEPT_OPTIONS = ("master_secret", "master_state")
 
@@ -81,8 +85,11 @@ class MasterRunner(DistributedRunner):
         self._asked_to_register: dict[str, float] = {}
         self._taken: dict[str, Taken] = {}
         self.losses = Losses()
+        self._seconds_behind = 0
         self._strange_messages = 0
         self._strangers_due = 0.0
+        self._rebalancing: gevent.Greenlet[..., Any] | None = None
+        self._is_rebalance_due = False
         # Grows with each ramp: one that was replaced sees it and ends.
         self._ramp = 0
         try:
@@ -244,8 +251,10 @@ class MasterRunner(DistributedRunner):
                 )
             self.target_user_classes_count = _aggregate_dispatched_users(step)
         deadline = time.monotonic() + _wait_after_ramp_up()
+        # Adding up what thousands report takes some milliseconds.
+        pause = 0.01 + 5e-5 * len(self.clients)
         while self.reported_user_classes_count != self.target_user_classes_count and time.monotonic() < deadline:
-            gevent.sleep(0.01)
+            gevent.sleep(pause)
         if ramp != self._ramp or self.state not in (STATE_SPAWNING, STATE_RUNNING):
             return
         total = sum(self.target_user_classes_count.values())
@@ -279,7 +288,15 @@ class MasterRunner(DistributedRunner):
             return
         if dispatcher.dispatch_in_progress and not self.spawning_completed:
             return  # the ramp that is under way does it with its next step
-        self._spawn_aside(self.start, self.target_user_count, self.spawn_rate)
+        # Of many workers that come and go at once, each would have a message sent to all others.
+        self._is_rebalance_due = True
+        if self._rebalancing is None or self._rebalancing.ready():
+            self._rebalancing = self._spawn_aside(self._keep_rebalancing)
+
+    def _keep_rebalancing(self) -> None:
+        while self._is_rebalance_due and self.state in (STATE_RUNNING, STATE_SPAWNING):
+            self._is_rebalance_due = False
+            self.start(self.target_user_count, self.spawn_rate)
 
     def _add_to_dispatch(self, node: WorkerNode) -> None:
         if self._users_dispatcher is not None:
@@ -344,8 +361,9 @@ class MasterRunner(DistributedRunner):
         late = self._await_last_reports(waiting)
         if late:
             logger.warning(
-                "No last report came from %s: what they measured since the one before is missing",
-                [node.id for node in late],
+                "No last report came from %d workers (%s): what they measured since the one before is missing",
+                len(late),
+                ", ".join([node.id for node in late[:_NAMED]] + ["..."] * (len(late) > _NAMED)),
             )
         for node in late:
             if node.state != STATE_MISSING:
@@ -591,12 +609,24 @@ class MasterRunner(DistributedRunner):
                 continue
             if self._kept is not None:
                 self._kept.tick()
+            if self._is_behind():
+                continue
             for node in list(self.clients.all):
                 if node.heartbeat < runners.HEARTBEAT_DEAD_INTERNAL:
                     self._forget(node)
                 elif node.state != STATE_MISSING and (node.heartbeat < 0 or self._is_lost(node)):
                     self._miss(node)
                 node.heartbeat -= 1
+
+    def _is_behind(self) -> bool:
+        """Whether heartbeats may be among the messages that have not been looked at: that is no worker's fault. A
+        master that is behind for long counts on, but slowly."""
+        has_caught_up = getattr(self.server, "has_caught_up", None)
+        if has_caught_up is None or has_caught_up():
+            self._seconds_behind = 0
+        else:
+            self._seconds_behind += 1
+        return self._seconds_behind % _SLOWLY > 0
 
     def _is_lost(self, node: WorkerNode) -> bool:
         """Whether a worker that is overdue is not even connected: its users can be moved before more time is lost."""

@@ -129,6 +129,23 @@ def test_messages_go_both_ways() -> None:
     server.close()
 
 
+def test_a_server_knows_whether_it_is_behind() -> None:
+    server = Server("127.0.0.1", 0)
+    client = Client("127.0.0.1", server.port, "w_1")
+    assert not server.has_caught_up()
+    receiver = gevent.spawn(server.recv_from_client)
+    gevent.sleep(0)
+    assert server.has_caught_up() and server.has_caught_up(), "it waits"
+    client.send(Message("x", None, "w_1"))
+    receiver.join()
+    client.send(Message("x", None, "w_1"))
+    server.has_caught_up()
+    assert not server.has_caught_up(), "nobody looked"
+    server.recv_from_client()
+    client.close()
+    server.close()
+
+
 def test_a_receiver_can_be_killed_or_timed_out() -> None:
     server = Server("127.0.0.1", 0)
     receiver = gevent.spawn(server.recv_from_client)

@@ -8,6 +8,8 @@ from typing import Any
 import _cload
 
 _TIME_FORMAT = "%Y%m%dT%H:%M:%S.%f"
+# Messages whose data is only read when somebody asks for it.
+_LATE = "stats"
 
 
 class _RareValues:
@@ -88,11 +90,9 @@ class Message:
     @classmethod
     def unserialize_late(cls, frame: bytes) -> Message:
         """The same, but statistics, which are long and many, are only read when somebody asks for the data."""
-        kind, node_id = _cload.peek_message(frame)
-        if kind != "stats":
-            return cls.unserialize(frame)
-        message = cls(kind, None, node_id)
-        message._frame = frame
+        message = cls(*_cload.unpack_message(frame, _LATE))
+        if message.type == _LATE:
+            message._frame = frame
         return message
 
     @property

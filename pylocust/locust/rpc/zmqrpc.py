@@ -75,6 +75,10 @@ class Server(BaseSocket):
     def __init__(self, host: str, port: int, secret: str | None = None) -> None:
         super().__init__(host, port, None, secret)
 
+    def has_caught_up(self) -> bool:
+        """Whether all that workers sent had been taken, at some moment since this was asked last."""
+        return self._channel.has_caught_up()
+
     def send_to_client(self, msg: Message) -> bool:
         """Sends to the worker that ``msg.node_id`` names; False: that is not connected, and the message is dropped."""
         return self._send(msg, msg.node_id)

@@ -92,17 +92,18 @@ hub_wake(struct cload_hub *hub)
     PyErr_Restore(type, value, traceback);
 }
 
+/* Some of what runs here switches on to others by itself, see hub_switch_away(). */
 static int
 hub_run_ready(struct cload_hub *hub, int most)
 {
-    int count = 0;
-    while (count < most && !lc_list_is_empty(&hub->ready)) {
+    hub->run_left = most;
+    while (hub->run_left > 0 && !lc_list_is_empty(&hub->ready)) {
         struct lc_list *node = lc_list_pop(&hub->ready);
         struct cload_ready *ready = LCORE_CONTAINER(node, struct cload_ready, link);
+        hub->run_left--;
         ready->fn(ready);
-        count++;
     }
-    return count;
+    return most - hub->run_left;
 }
 
 /* Called by gevent's hub, in the hub's greenlet, for the descriptor, the timer and queued callbacks alike. */
@@ -386,6 +387,26 @@ waiter_resume(struct cload_ready *ready)
     Py_DECREF(greenlet);
 }
 
+/* From a greenlet that is to be parked. Within a batch the next greenlet that waits for its turn is switched into right
+ * away, which saves the way over the hub's greenlet: half of all switches. The waiter holds it until it runs, and
+ * greenlet itself does not touch a greenlet again that it has switched into; a reference of ours would look as if
+ * somebody had kept it (see pool.c). New reference. */
+static PyObject *
+hub_switch_away(struct cload_hub *hub)
+{
+    struct lc_list *first = hub->ready.next;
+    if (hub->is_polling && hub->run_left > 0 && first != &hub->ready) {
+        struct cload_ready *ready = LCORE_CONTAINER(first, struct cload_ready, link);
+        if (ready->fn == waiter_resume) {
+            hub->run_left--;
+            lc_list_remove(first);
+            struct cload_waiter *next = LCORE_CONTAINER(ready, struct cload_waiter, ready);
+            return PyGreenlet_Switch((PyGreenlet *)next->greenlet, NULL, NULL);
+        }
+    }
+    return PyGreenlet_Switch((PyGreenlet *)hub->greenlet, NULL, NULL);
+}
+
 int
 cload_waiter_wait(struct cload_waiter *waiter)
 {
@@ -407,7 +428,7 @@ cload_waiter_wait(struct cload_waiter *waiter)
     }
     hub->switch_count++;
     do {
-        PyObject *result = PyGreenlet_Switch((PyGreenlet *)hub->greenlet, NULL, NULL);
+        PyObject *result = hub_switch_away(hub);
         if (result == NULL) {
             goto out_release;
         }

@@ -59,6 +59,7 @@ set_task_helpers(PyObject *module, PyObject *helpers)
         {"RescheduleTaskImmediately", &state->exc_reschedule_now},
         {"DefaultTaskSet", &state->default_taskset_type},
         {"getrandbits", &state->getrandbits},
+        {"constant_code", &state->constant_code},
     };
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         PyObject *value = PyObject_GetAttrString(helpers, wanted[i].name);

@@ -111,6 +111,7 @@
     X(exc_reschedule_now)                                                                                              \
     X(default_taskset_type)                                                                                            \
     X(getrandbits)                                                                                                     \
+    X(constant_code)                                                                                                   \
     X(zero)
 
 struct cload_hub;

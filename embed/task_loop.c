@@ -277,12 +277,40 @@ sleep_here(struct cload_hub *hub, int64_t ns)
     return cload_hub_sleep(hub, ns);
 }
 
-static bool
-has_wait_time(struct cload_task_loop *loop)
+/* The wait_time of the user's class, if that is what counts. Borrowed. */
+static PyObject *
+class_wait_time(struct cload_task_loop *loop)
 {
     PyObject *in_class = _PyType_Lookup(Py_TYPE(loop->user), loop->state->str_wait_time);
     return in_class != NULL && PyCallable_Check(in_class) &&
-           (loop->user->dict == NULL || PyDict_Contains(loop->user->dict, loop->state->str_wait_time) == 0);
+                   (loop->user->dict == NULL || PyDict_Contains(loop->user->dict, loop->state->str_wait_time) == 0)
+               ? in_class
+               : NULL;
+}
+
+/* What a function that constant() made would return; NULL: it is another one. Borrowed. */
+static PyObject *
+constant_wait(struct cload_state *state, PyObject *function)
+{
+    return function != NULL && PyFunction_Check(function) && PyFunction_GET_CODE(function) == state->constant_code
+               ? PyCell_GET(PyTuple_GET_ITEM(PyFunction_GET_CLOSURE(function), 0))
+               : NULL;
+}
+
+/* Asks how long to wait. -1 with an exception. */
+static int
+ask_wait_time(struct cload_task_loop *loop, struct cload_frame *frame)
+{
+    /* TaskSet.wait_time() asks the user, if that has one. */
+    PyObject *of_user = frame->overrides & HAS_WAIT_TIME ? NULL : class_wait_time(loop);
+    PyObject *seconds = Py_XNewRef(constant_wait(loop->state, of_user));
+    if (seconds == NULL) {
+        PyObject *holder = of_user == NULL ? frame->taskset : (PyObject *)loop->user;
+        seconds = PyObject_CallMethodNoArgs(holder, loop->state->str_wait_time);
+    }
+    int err = seconds == NULL ? -1 : seconds_to_ns(seconds, &loop->wait_ns);
+    Py_XDECREF(seconds);
+    return err;
 }
 
 /* Waits as a task set does after a task; 1 asks the pool to do it. -1 with an exception, 0 when over. */
@@ -302,16 +330,7 @@ loop_wait(struct cload_task_loop *loop)
         return -1;
     }
     loop->user->run_state = USER_WAITING;
-    /* TaskSet.wait_time() asks the user, if that has one. */
-    PyObject *holder =
-        frame->overrides & HAS_WAIT_TIME || !has_wait_time(loop) ? frame->taskset : (PyObject *)loop->user;
-    PyObject *seconds = PyObject_CallMethodNoArgs(holder, loop->state->str_wait_time);
-    if (seconds == NULL) {
-        return -1;
-    }
-    int err = seconds_to_ns(seconds, &loop->wait_ns);
-    Py_DECREF(seconds);
-    if (err < 0) {
+    if (ask_wait_time(loop, frame) < 0) {
         return -1;
     }
     /* Nothing to wait for, and others had their turn while this user waited for an answer. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "http/http.h"
 #include "http/redirect.h"
+#include "http/seen_head.h"
 #include "http/stream.h"
 #include "http/tls.h"
 #include "http/wire.h"
@@ -406,7 +407,9 @@ take_in(struct lc_conn *conn, struct lc_str in)
             in = (struct lc_str){exchange->in.data, exchange->in.len};
         }
         for (;;) {
-            ptrdiff_t len = lc_h1_parse_head(in.data, in.len, &exchange->in_head);
+            ptrdiff_t len = exchange->in.len > 0 ? lc_h1_parse_head(in.data, in.len, &exchange->in_head)
+                                                 : lc__seen_head_parse(http->seen_heads, exchange->url.target, in.data,
+                                                                       in.len, &exchange->in_head);
             if (len < 0) {
                 fail_head(conn, (enum lc_fail) - len, in);
                 return false;

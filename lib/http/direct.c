@@ -4,10 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "http/conn.h"
 #include "http/connector.h"
 #include "http/http.h"
 #include "loop/loop.h"
+
+/* How long ago the loop may have asked the kernel about all connections to know how an idle one is. */
+#define TRUSTED_LOOK_NS (1 * LCORE_NS_PER_MS)
 
 static void
 on_connected(void *arg, const struct lc_connect_result *result)
@@ -58,6 +62,19 @@ connect_anew(struct lc_exchange *exchange)
     lc__exchange_limit_connect(exchange);
 }
 
+static bool
+is_trusted(const struct lc_exchange *exchange, const struct lc_conn *conn)
+{
+    if (exchange->request.wire != NULL || conn->idle_since_ns == 0) {
+        /* What is lent out cannot be tried again; the other one is suspected of sending more than it should. */
+        return false;
+    }
+    int64_t now_ns = exchange->start_ns;
+    return now_ns - conn->idle_since_ns <= LCORE_TRUSTED_IDLE_NS ||
+           (now_ns - lc__loop_asked_ns(conn->session->http->loop) <= TRUSTED_LOOK_NS &&
+            !lc_list_is_linked(&conn->read_io.link));
+}
+
 static struct lc_conn *
 take_idle(struct lc_exchange *exchange)
 {
@@ -69,10 +86,7 @@ take_idle(struct lc_exchange *exchange)
         if (conn->origin != exchange->origin) {
             continue;
         }
-        /* What is lent out cannot be tried again. */
-        bool is_trusted =
-            exchange->request.wire == NULL && exchange->start_ns - conn->idle_since_ns <= LCORE_TRUSTED_IDLE_NS;
-        if (!is_trusted && lc__conn_is_dropped(conn)) {
+        if (!is_trusted(exchange, conn) && lc__conn_is_dropped(conn)) {
             lc__conn_close(conn);
             continue;
         }

@@ -64,11 +64,8 @@ lc__exchange_free(struct lc_http *http, struct lc_exchange *exchange)
     for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
         trim(buffers[i]);
     }
-    *exchange =
-        (struct lc_exchange){.link = {.next = http->idle_exchanges == NULL ? NULL : &http->idle_exchanges->link},
-                             .url_text = {exchange->url_text[0], exchange->url_text[1]},
-                             .head = exchange->head,
-                             .in = exchange->in};
+    memset(&exchange->link, 0, sizeof(*exchange) - offsetof(struct lc_exchange, link));
+    exchange->link.next = http->idle_exchanges == NULL ? NULL : &http->idle_exchanges->link;
     http->idle_exchanges = exchange;
     http->idle_exchange_count++;
 }

@@ -16,7 +16,13 @@ struct lc_place;
 struct lc_transfer;
 
 struct lc_exchange {
-    struct lc_list link; /* in session->exchanges; in the pool only `next` is used */
+    /* memory that stays while the exchange is in the pool */
+    struct lc_buffer url_text[2]; /* URLs, taken in turns: the next one is made while the last one is read */
+    struct lc_buffer head;        /* request line and headers */
+    struct lc_buffer in;          /* an incomplete head; then the head, while the body is incomplete */
+
+    /* from here on all is zero in the pool, but for `next` */
+    struct lc_list link; /* in session->exchanges */
     struct lc_session *session;
     lc_exchange_fn *fn;
     void *arg;
@@ -33,11 +39,9 @@ struct lc_exchange {
     /* the hop, set by session.c */
     struct lc_str method;
     struct lc_str body;
-    struct lc_url url;            /* borrows from one of url_text */
-    struct lc_buffer url_text[2]; /* taken in turns: the next URL is made while the last one is read */
-    struct lc_buffer head;        /* request line and headers */
-    struct lc_origin *origin;     /* referenced */
-    bool has_own_host;            /* the caller gave a Host header */
+    struct lc_url url;        /* borrows from one of url_text */
+    struct lc_origin *origin; /* referenced */
+    bool has_own_host;        /* the caller gave a Host header */
     const struct lc_transport *transport;
 
     /* the hop, by the transport */
@@ -63,7 +67,6 @@ struct lc_exchange {
     const char *late_text;
     struct lc_h1_head in_head;
     struct lc_h1_body in_body;
-    struct lc_buffer in;        /* an incomplete head; then the head, while the body is incomplete */
     struct lc_buffer collected; /* the body of a response that came in pieces */
     struct lc_decoder *decoder;
     uint64_t wire_body_bytes;

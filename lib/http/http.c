@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/exchange.h"
+#include "http/seen_head.h"
 #include "loop/loop.h"
 
 struct lc_http *
@@ -21,8 +22,9 @@ lc_http_new(struct lc_loop *loop, struct lc_error *error)
     }
     http->loop = loop;
     http->receive = lc__alloc(LCORE_RECEIVE_SIZE);
+    http->seen_heads = lc__calloc(1, sizeof(*http->seen_heads));
     http->connector = lc_connector_new(loop);
-    if (http->receive == NULL || http->connector == NULL) {
+    if (http->receive == NULL || http->seen_heads == NULL || http->connector == NULL) {
         goto fail;
     }
     return http;
@@ -31,6 +33,7 @@ fail:
     if (http != NULL) {
         lc_connector_free(http->connector);
         lc__free(http->receive);
+        lc__free(http->seen_heads);
         lc__free(http);
     }
     curl_global_cleanup();
@@ -54,6 +57,7 @@ lc_http_free(struct lc_http *http)
     lc_buffer_fini(&http->scratch);
     lc__free(http->frames);
     lc__free(http->receive);
+    lc__free(http->seen_heads);
     lc__free(http);
     curl_global_cleanup();
 }

@@ -15,15 +15,17 @@
 struct lc_exchange;
 struct lc_origin;
 struct lc_block;
+struct lc_seen_heads;
 
 struct lc_http {
     struct lc_loop *loop;
     struct lc_connector *connector;
     struct lc_tls *default_tls; /* NULL until a session without options of its own needs it */
     char *receive;              /* LCORE_RECEIVE_SIZE bytes: what one receive brings; valid until the next one */
-    struct lc_buffer body;      /* a body that came with its head */
-    struct lc_buffer scratch;   /* for one function at a time */
-    char *frames;               /* LCORE_FRAMES_SIZE bytes, on their way out over HTTP/2; NULL until needed */
+    struct lc_seen_heads *seen_heads;
+    struct lc_buffer body;    /* a body that came with its head */
+    struct lc_buffer scratch; /* for one function at a time */
+    char *frames;             /* LCORE_FRAMES_SIZE bytes, on their way out over HTTP/2; NULL until needed */
     struct lc_exchange *idle_exchanges;
     size_t idle_exchange_count;
     struct lc_decoder *idle_decoders[LCORE_IDLE_DECODERS];

@@ -276,6 +276,10 @@ lc_url_is_clean_target(struct lc_str target)
     if (target.len == 0 || *place != '/') {
         return false;
     }
+    /* Most are over after this. */
+    while (place < end && has_class(*place, CHAR_PATH) && *place != '.') {
+        place++;
+    }
     unsigned mask = CHAR_PATH;
     for (; place < end; place++) {
         char c = *place;

@@ -33,6 +33,7 @@ struct lc_loop {
     struct lc_list deferred;
     struct lc_list due; /* deferred ones of this round */
     int64_t now_ns;
+    int64_t asked_ns; /* see lc__loop_asked_ns() */
     int callbacks;
     bool is_in_round;
     bool is_dirty; /* in a round: watchers were started; between rounds: the wake-up was written */
@@ -90,7 +91,7 @@ static void
 on_check(struct ev_loop *ev, ev_check *check, int events)
 {
     struct lc_loop *loop = check->data;
-    loop->now_ns = lc_clock_monotonic_ns();
+    loop->now_ns = loop->asked_ns = lc_clock_monotonic_ns();
 }
 
 static void
@@ -362,6 +363,12 @@ struct lc_list *
 lc__loop_ready(struct lc_loop *loop)
 {
     return &loop->ready;
+}
+
+int64_t
+lc__loop_asked_ns(const struct lc_loop *loop)
+{
+    return loop->asked_ns;
 }
 
 struct ev_loop *

@@ -210,20 +210,9 @@ counts_to_dict(struct dispatcher_object *self)
     return result;
 }
 
-static PyObject *
-step_times(int64_t elapsed_ns, int64_t pause_ns)
-{
-    double elapsed = (double)elapsed_ns / (double)LCORE_NS_PER_S;
-    if (pause_ns == 0) {
-        return Py_BuildValue("(dO)", elapsed, Py_None);
-    }
-    int64_t rest_ns = pause_ns > elapsed_ns ? pause_ns - elapsed_ns : 0;
-    return Py_BuildValue("(dd)", elapsed, (double)rest_ns / (double)LCORE_NS_PER_S);
-}
-
 PyDoc_STRVAR(advance_doc, "advance($self, /)\n--\n\n"
-                          "A dict: counts to send. A tuple: the step is over; the seconds since it began and those\n"
-                          "until the next, which are None when it comes at once. None: done.");
+                          "A dict: counts to send. A tuple: the step is over; the seconds since it began, and whether\n"
+                          "there is a pause before the next. None: done.");
 
 static PyObject *
 dispatcher_advance(PyObject *object, PyObject *Py_UNUSED(unused))
@@ -241,7 +230,8 @@ dispatcher_advance(PyObject *object, PyObject *Py_UNUSED(unused))
     case LCORE_DISPATCH_UPDATE:
         return counts_to_dict(self);
     case LCORE_DISPATCH_PAUSE:
-        return step_times(now_ns - self->step_start_ns, pause_ns);
+        return Py_BuildValue("(dO)", (double)(now_ns - self->step_start_ns) / (double)LCORE_NS_PER_S,
+                             pause_ns == 0 ? Py_False : Py_True);
     case LCE_INVALID:
         PyErr_SetString(PyExc_RuntimeError, "there is no worker to place users on");
         return NULL;
@@ -313,6 +303,12 @@ dispatcher_get_is_dispatching(PyObject *object, void *Py_UNUSED(closure))
     return PyBool_FromLong(lc_dispatcher_is_dispatching(((struct dispatcher_object *)object)->core));
 }
 
+static PyObject *
+dispatcher_get_is_rebalanced(PyObject *object, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(lc_dispatcher_is_rebalanced(((struct dispatcher_object *)object)->core));
+}
+
 static PyMethodDef dispatcher_methods[] = {
     {"start", dispatcher_start, METH_VARARGS, start_doc},
     {"advance", dispatcher_advance, METH_NOARGS, advance_doc},
@@ -325,6 +321,7 @@ static PyMethodDef dispatcher_methods[] = {
 static PyGetSetDef dispatcher_getset[] = {
     {"user_count", dispatcher_get_user_count, NULL, "users placed now", NULL},
     {"is_dispatching", dispatcher_get_is_dispatching, NULL, "from the first step of a dispatch to its end", NULL},
+    {"is_rebalanced", dispatcher_get_is_rebalanced, NULL, "users were redistributed, and no step has told it", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

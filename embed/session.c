@@ -342,7 +342,7 @@ int
 cload__session_set_base_url(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
 {
     struct cload_session *self = (struct cload_session *)object;
-    if (value == NULL || !PyUnicode_Check(value)) {
+    if (value == NULL || (value != Py_None && !PyUnicode_Check(value))) {
         PyErr_SetString(PyExc_TypeError, "base_url must be a str");
         return -1;
     }
@@ -350,7 +350,10 @@ cload__session_set_base_url(PyObject *object, PyObject *value, void *Py_UNUSED(c
     if (self->core != NULL && cookies == NULL) {
         return -1;
     }
-    int err = cload__session_make_core(self, value);
+    /* Without a base every call names the whole URL. */
+    PyObject *base_url = value == Py_None ? PyUnicode_FromString("") : Py_NewRef(value);
+    int err = base_url == NULL ? -1 : cload__session_make_core(self, base_url);
+    Py_XDECREF(base_url);
     for (Py_ssize_t i = 0; err == 0 && cookies != NULL && i < PyList_GET_SIZE(cookies); i++) {
         PyObject *set = cload__session_cookie_set(object, PyList_GET_ITEM(cookies, i));
         Py_XDECREF(set);

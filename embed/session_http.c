@@ -83,7 +83,7 @@ session_init(PyObject *object, PyObject *args, PyObject *kwargs)
     static char *names[] = {"base_url", "request_event", "user", "pool_manager", "http_version", NULL};
     PyObject *base_url, *request_event = Py_None, *user = Py_None, *pool_manager = Py_None;
     self->http_version = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "U|OO$Oi", names, &base_url, &request_event, &user, &pool_manager,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO$Oi", names, &base_url, &request_event, &user, &pool_manager,
                                      &self->http_version)) {
         return -1;
     }

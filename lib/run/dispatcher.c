@@ -741,6 +741,12 @@ lc_dispatcher_user_count(const struct lc_dispatcher *dispatcher)
 }
 
 bool
+lc_dispatcher_is_rebalanced(const struct lc_dispatcher *dispatcher)
+{
+    return dispatcher->is_rebalanced;
+}
+
+bool
 lc_dispatcher_is_dispatching(const struct lc_dispatcher *dispatcher)
 {
     return dispatcher->is_dispatching;

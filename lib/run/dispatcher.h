@@ -61,5 +61,7 @@ const uint32_t *lc_dispatcher_counts(const struct lc_dispatcher *dispatcher, siz
 uint64_t lc_dispatcher_user_count(const struct lc_dispatcher *dispatcher);
 /* From the first lc_dispatcher_next() of a dispatch until it said done. */
 bool lc_dispatcher_is_dispatching(const struct lc_dispatcher *dispatcher);
+/* Whether users were redistributed since the last step. */
+bool lc_dispatcher_is_rebalanced(const struct lc_dispatcher *dispatcher);
 
 #endif

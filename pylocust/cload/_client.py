@@ -382,9 +382,12 @@ def is_class_general(cls: type) -> bool:
     return not _is_own(requests.adapters.HTTPAdapter.send, requests.adapters)
 
 
-def session_setup(session: Any, base_url: str) -> tuple[str, Any, type, Any]:
+def session_setup(session: Any, base_url: str | None) -> tuple[str, Any, type, Any]:
     """URL without credentials, the credentials, the class of responses, and the connections it shares."""
     auth = None
+    base_url = "" if base_url is None else base_url
+    if not isinstance(base_url, str):
+        raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
     if "@" in base_url:
         parts = urllib.parse.urlsplit(base_url)
         if parts.username is not None and parts.password is not None:

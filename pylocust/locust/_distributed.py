@@ -90,13 +90,16 @@ class DistributedRunner(Runner):
             else:
                 self._call_listener(listener, message)
         else:
-            logger.warning("Nobody listens to messages of type %s (from %s)", message.type, message.node_id)
+            logger.warning("Unknown message type received from %s: %s", self._sender(message), message.type)
+
+    def _sender(self, message: Message) -> str:
+        return "the master"
 
     def _call_listener(self, listener: Callable[..., Any], message: Message) -> None:
         try:
             listener(environment=self.environment, msg=message)
         except Exception:
-            logging.exception("A listener of %s messages failed", message.type)
+            logging.exception("Uncaught exception in handler for %s", message.type)
 
     def _spawn_aside(self, function: Callable[..., Any], *args: Any) -> gevent.Greenlet[..., Any]:
         """For what takes long or ends the runner's own greenlets: it is not one of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import re
@@ -52,11 +53,13 @@ _REGISTER_PAUSE = 2.0
 _STRANGERS_PAUSE = 30.0
 # Names in one line of the log.
 _NAMED = 8
+_NOT_ALL_REPORTED = "Spawning is complete and report waittime is expired, but not all reports received from workers"
 # Options that are nobody else's business.
 _KEPT_OPTIONS = ("master_secret", "master_state")
 
 
-def _wait_after_ramp_up() -> float:
+@functools.cache
+def _wait_for_workers_report_after_ramp_up() -> float:
     """Seconds to wait at most for the workers' counts after a ramp."""
     text = os.getenv("LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP", "")
     if not text:
@@ -72,6 +75,8 @@ def _wait_after_ramp_up() -> float:
 
 class MasterRunner(DistributedRunner):
     """Directs workers: says who runs how many users, and adds up what they report."""
+
+    _wait_for_workers_report_after_ramp_up = staticmethod(_wait_for_workers_report_after_ramp_up)
 
     def __init__(self, environment: Environment, master_bind_host: str, master_bind_port: int) -> None:
         super().__init__(environment)
@@ -95,7 +100,12 @@ class MasterRunner(DistributedRunner):
         try:
             self.server = self._listen()
         except RPCError as error:
-            logger.error("Cannot listen for workers on %s:%s: %s", master_bind_host, master_bind_port, error)
+            logger.error(
+                "The Locust master port (%s:%s) was busy or cannot be used: %s",
+                master_bind_host,
+                master_bind_port,
+                error,
+            )
             sys.exit(1)
         self._say_who_can_join()
         self._kept = self._open_state()
@@ -121,7 +131,7 @@ class MasterRunner(DistributedRunner):
             if secret_of(self.environment)
             else "whoever can reach that can join (--master-secret changes it)"
         )
-        port = self.master_bind_port or self.server.port
+        port = self.master_bind_port or getattr(self.server, "port", 0)
         logger.info("Listening for workers on %s, port %d: %s", where, port, who)
 
     def _open_state(self) -> KeptRun | None:
@@ -163,7 +173,7 @@ class MasterRunner(DistributedRunner):
         was_short = super().cpu_log_warning()
         if self.worker_cpu_warning_emitted:
             logger.warning(
-                "A worker was short of CPU time during the test, so the measured times may be too long. See above"
+                "CPU usage threshold was exceeded on workers during the test: measured times may be too long. See above"
             )
         return was_short or self.worker_cpu_warning_emitted
 
@@ -195,7 +205,7 @@ class MasterRunner(DistributedRunner):
         """Takes the workers to a number of users; returns when they are there."""
         workers = self._present()
         if not workers:
-            logger.warning("There is no worker, so no test can be started")
+            logger.warning("You can't start a distributed test before a worker has connected")
             return
         environment = self.environment
         self.spawning_completed = False
@@ -207,10 +217,13 @@ class MasterRunner(DistributedRunner):
             self._users_dispatcher = environment.dispatcher_class(worker_nodes=workers, user_classes=self.user_classes)
         if spawn_rate > 100 * len(workers):
             logger.warning(
-                "More than 100 new users a second for each worker is a lot for most systems under test; intended?"
+                "The spawn rate is very high (>100/worker), a lot for most systems under test: is that intended?"
             )
         logger.info(
-            "Sending spawn jobs of %d users at %.2f spawn rate to %d workers", user_count, spawn_rate, len(workers)
+            "Sending spawn jobs of %d users at %.2f spawn rate to %d ready workers",
+            user_count,
+            spawn_rate,
+            len(workers),
         )
         self.update_state(STATE_SPAWNING)
         if self._kept is not None:
@@ -249,8 +262,8 @@ class MasterRunner(DistributedRunner):
                     },
                     client_id,
                 )
-            self.target_user_classes_count = _aggregate_dispatched_users(step)
-        deadline = time.monotonic() + _wait_after_ramp_up()
+        self.target_user_classes_count = _aggregate_dispatched_users(step)
+        deadline = time.monotonic() + self._wait_for_workers_report_after_ramp_up()
         # Adding up what thousands report takes some milliseconds.
         pause = 0.01 + 5e-5 * len(self.clients)
         while self.reported_user_classes_count != self.target_user_classes_count and time.monotonic() < deadline:
@@ -264,7 +277,12 @@ class MasterRunner(DistributedRunner):
             self._kept.note_target()
         for node in self._present():
             self._send("spawning_complete", {"user_count": total}, node.id)
-        logger.info("All users spawned: %s", _format_user_classes_count_for_log(self.reported_user_classes_count))
+        reported = self.reported_user_classes_count
+        logger.info(
+            "%s: %s",
+            "All users spawned" if reported == self.target_user_classes_count else _NOT_ALL_REPORTED,
+            _format_user_classes_count_for_log(reported),
+        )
 
     def _forwarded_options(self) -> dict[str, Any]:
         """The options that workers get: all that a message can hold."""
@@ -308,6 +326,9 @@ class MasterRunner(DistributedRunner):
             self._users_dispatcher.remove_worker(node)
             self._rebalance()
 
+    def _sender(self, message: Message) -> str:
+        return f"worker {message.node_id}"
+
     def _is_rebalancing_enabled(self) -> bool:
         return bool(getattr(self.environment.parsed_options, "enable_rebalancing", False))
 
@@ -335,7 +356,7 @@ class MasterRunner(DistributedRunner):
             while self.user_count > 0 and time.monotonic() < deadline:
                 gevent.sleep(0.1)
             if self.user_count > 0:
-                logger.warning("Workers still report %d users; the test is over all the same", self.user_count)
+                logger.error("Timeout waiting for all workers to stop: they still report %d users", self.user_count)
         self.generator.end()
         self.cpu_log_warning()
         if send_stop_to_client:
@@ -348,12 +369,16 @@ class MasterRunner(DistributedRunner):
     def check_stopped(self) -> None:
         """Ends the stopping once all workers have, or are lost."""
         ended = (STATE_INIT, STATE_MISSING)
-        if self.state == STATE_STOPPING and all(node.state in ended for node in self.clients.all):
+        has_ended = self.state == STATE_STOPPING and all(node.state in ended for node in self.clients.all)
+        # Nor is it ready for a test once the workers that were there have left.
+        is_left = self.state == STATE_INIT and not self._present()
+        if has_ended or is_left:
             self.update_state(STATE_STOPPED)
 
     def quit(self) -> None:
         """Ends the test and all workers."""
         self.stop(send_stop_to_client=False)
+        logger.debug("Quitting...")
         waiting = self._present()
         for client_id in list(self.clients):
             logger.debug("Sending quit to %s", client_id)
@@ -407,7 +432,7 @@ class MasterRunner(DistributedRunner):
                 continue
             except RPCReceiveError as error:
                 if error.addr in self.clients:
-                    logger.error("%s; telling %s to reconnect", error, error.addr)
+                    logger.error("RPCError when receiving from client: %s. Will reset client %s.", error, error.addr)
                     self._send("reconnect", None, error.addr)
                 else:
                     self._note_stranger(error)
@@ -429,19 +454,19 @@ class MasterRunner(DistributedRunner):
         if now >= self._strangers_due:
             self._strangers_due = now + _STRANGERS_PAUSE
             logger.error(
-                "%s, from %.100r, who is no worker (%d such messages so far)", error, error.addr, self._strange_messages
+                "Unrecognized message detected: %s from %.100s (%d so far)", error, error.addr, self._strange_messages
             )
 
     def _on_client_ready_message(self, message: Message) -> None:
         client_id = message.node_id
         if not message.data:
-            logger.error("%s announced itself without a version and is not taken", client_id)
+            logger.error("An old (pre 2.0) worker tried to connect (%s), and is not taken", client_id)
             return
         if message.data != -1 and message.data != __version__:
             is_near = str(message.data)[:4] == __version__[:4]
             logger.log(
                 logging.DEBUG if is_near else logging.WARNING,
-                "%s has version %s, and this is %s",
+                "A worker (%s) running a different version (%s) connected, master version is %s",
                 client_id,
                 message.data,
                 __version__,
@@ -463,14 +488,15 @@ class MasterRunner(DistributedRunner):
         node = self.clients.pop(message.node_id, None)
         if node is None:
             return
-        logger.info("Removing %s client from running clients", message.node_id)
+        self._hear_generator(message)
+        logger.info("%s (index %d) reported that it has stopped", node.id, self.get_worker_index(node.id))
         self._remove_from_dispatch(node)
 
     def _on_heartbeat_message(self, message: Message) -> None:
         node = self.clients.get(message.node_id)
         data = message.data
         if node is None:
-            logger.debug("Heartbeat from %s, which has not announced itself", message.node_id)
+            logging.debug("Got heartbeat message from unknown worker %s", message.node_id)
             now = time.monotonic()
             if OWN_KEY in data and now - self._asked_to_register.get(message.node_id, -60) > _REGISTER_PAUSE:
                 self._asked_to_register[message.node_id] = now
@@ -483,13 +509,14 @@ class MasterRunner(DistributedRunner):
         node.state = state
         node.cpu_usage = cpu_usage
         node.memory_usage = memory_usage
-        self.generator.hear(node.id, data.get(WIRE_KEY))
+        self._hear_generator(message)
         if cpu_usage > runners.CPU_WARNING_THRESHOLD and not node.cpu_warning_emitted:
             node.cpu_warning_emitted = True
             self.worker_cpu_warning_emitted = True
             logger.warning(
-                "Worker %s uses more than %s%% of a CPU core (said once per test)",
+                "Worker %s (index %d) exceeded cpu threshold: %s%% of a core (said once per test)",
                 node.id,
+                self.get_worker_index(node.id),
                 runners.CPU_WARNING_THRESHOLD,
             )
         self.environment.events.heartbeat_sent.fire(client_id=node.id, timestamp=time.time())
@@ -497,8 +524,12 @@ class MasterRunner(DistributedRunner):
         self._send("heartbeat", {NUMBER_KEY: taken.last} if taken else None, node.id)
         if was_missing:
             self.losses.is_back(node.id)
-            logger.info("Worker %s is back, in state %s", node.id, state)
+            logger.info("Worker %s self-healed with heartbeat, setting state to %s.", node.id, state)
             self._add_to_dispatch(node)
+
+    def _hear_generator(self, message: Message) -> None:
+        if isinstance(message.data, dict):
+            self.generator.hear(message.node_id, message.data.get(WIRE_KEY))
 
     def _on_spawning_message(self, message: Message) -> None:
         node = self._known(message)
@@ -515,7 +546,9 @@ class MasterRunner(DistributedRunner):
         """The worker that sent a message; one that was forgotten cannot go on with its users."""
         node = self.clients.get(message.node_id)
         if node is None:
-            logger.warning("%s from %s, which is not known: told to quit", message.type, message.node_id)
+            logger.warning(
+                "Got %s message from unknown worker %s. Asking worker to quit.", message.type, message.node_id
+            )
             self._send("quit", None, message.node_id)
         return node
 
@@ -550,7 +583,7 @@ class MasterRunner(DistributedRunner):
     def _note_users(self, client_id: str, counts: dict[str, int] | None) -> None:
         node = self.clients.get(client_id)
         if node is None:
-            logger.info("A report came from %s, which is no worker now; its users are not counted", client_id)
+            logger.info("Discarded user counts in the report from unrecognized worker %s", client_id)
         elif node.state != STATE_MISSING and counts is not None:
             node.user_classes_count = dict(counts)
 
@@ -566,15 +599,18 @@ class MasterRunner(DistributedRunner):
         node = self.clients.pop(message.node_id, None)
         if node is None:
             return
+        self._hear_generator(message)
         index = self.get_worker_index(node.id)
         logger.info("Worker %r (index %d) quit. %d workers ready.", node.id, index, len(self.clients.ready))
         self._remove_from_dispatch(node)
         self._check_any_left("quit")
 
     def _check_any_left(self, how: str) -> None:
-        if self._present() or self.state not in (STATE_SPAWNING, STATE_RUNNING):
+        if self._present():
             return
         logger.info("The last worker %s, stopping test.", how)
+        if self.state not in (STATE_SPAWNING, STATE_RUNNING):
+            return
         is_headless = getattr(self.environment.parsed_options, "headless", False)
         self._spawn_aside(self.quit if is_headless and how == "quit" else self.stop)
 
@@ -656,7 +692,7 @@ class MasterRunner(DistributedRunner):
 
     def reset_connection(self) -> None:
         """Listens anew."""
-        logger.info("Resetting the connection to the workers")
+        logger.info("Resetting RPC server and all worker connections")
         try:
             self.server.close()
             self.server = self._listen()

@@ -115,6 +115,7 @@ def fork_workers(options: argparse.Namespace) -> None:
             _become_worker(options)
             gevent.spawn(_end_with, parent)
             return
+        logging.debug("Started child worker with pid #%d", pid)
         children.running.append(pid)
     options.processes = count
     if options.worker:

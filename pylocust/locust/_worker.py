@@ -35,7 +35,7 @@ _MOST_LOG_LINES = 70
 _TAKEN_OPTIONS = ("expect_workers", "tags", "exclude_tags", "exclude_lagging")
 # Seconds without an answer after which a worker announces itself anew: the master may be another one by now.
 _SILENCE = 10.0
-# Seconds of waiting for the first answer before the log says so.
+# Seconds of waiting for the first answer before the log says so at level INFO.
 _PATIENCE = 30.0
 
 
@@ -65,6 +65,9 @@ class WorkerRunner(DistributedRunner):
         self.last_heartbeat_timestamp: float | None = None
         self._acknowledged = Event()
         self._stopping: gevent.Greenlet[..., Any] | None = None
+        # Cleared while test_start is being fired: its listeners are let finish.
+        self._has_begun = Event()
+        self._has_begun.set()
         self._has_quit = False
         self._is_refused = False
         # Whether the master confirms reports, and those that it has not: by their number, when they were sent and what.
@@ -113,15 +116,19 @@ class WorkerRunner(DistributedRunner):
     def connect_to_master(self) -> None:
         """Announces this worker until the master has taken it; ``ConnectionError`` if it never does."""
         begin = time.monotonic()
-        for _ in range(runners.CONNECT_RETRY_COUNT + 1):
+        for retry in range(1, runners.CONNECT_RETRY_COUNT + 2):
             self._announce()
             if self._acknowledged.wait(timeout=runners.CONNECT_TIMEOUT):
                 self.connected = True
                 return
-            if time.monotonic() - begin >= _PATIENCE - 1:
-                logger.info(
-                    "Waiting for the master at %s:%s, which has not answered yet", self.master_host, self.master_port
-                )
+            logger.log(
+                logging.INFO if time.monotonic() - begin >= _PATIENCE - 1 else logging.DEBUG,
+                "Failed to connect to master %s:%s, retry %d/%d.",
+                self.master_host,
+                self.master_port,
+                retry,
+                runners.CONNECT_RETRY_COUNT,
+            )
         raise ConnectionError(f"the master at {self.master_host}:{self.master_port} does not answer")
 
     def _announce(self) -> None:
@@ -176,7 +183,7 @@ class WorkerRunner(DistributedRunner):
         job = message.data
         self._send("spawning")
         if job["timestamp"] <= self.last_received_spawn_timestamp:
-            logger.info("A spawn message came late and is discarded: a newer one was there before")
+            logger.info("Discard spawn message: its timestamp is not newer than that of the previous one")
             return
         environment = self.environment
         counts = dict(job["user_classes_count"])
@@ -184,6 +191,10 @@ class WorkerRunner(DistributedRunner):
         environment.stop_timeout = job["stop_timeout"] or 0.0
         self._take_options(job.get("parsed_options") or {})
         self.last_received_spawn_timestamp = job["timestamp"]
+        if not self._has_begun.is_set():
+            # Who begins the test goes to these numbers then.
+            self._aim_at(counts)
+            return
         if self.spawning_greenlet is not None:
             self.spawning_greenlet.kill(block=True)
         self.spawning_greenlet = self._spawn_own(self.start_worker, counts)
@@ -199,20 +210,28 @@ class WorkerRunner(DistributedRunner):
             if name not in known or name in _TAKEN_OPTIONS:
                 setattr(own, name, value)
 
+    def _aim_at(self, user_classes_count: dict[str, int]) -> None:
+        self.target_user_classes_count = user_classes_count
+        self.target_user_count = sum(user_classes_count.values())
+
     def start_worker(self, user_classes_count: dict[str, int]) -> None:
         """Goes to these numbers of users, starting a test if none is running."""
         if self._stopping is not None:
             self._stopping.join()
         environment = self.environment
-        self.target_user_classes_count = user_classes_count
-        self.target_user_count = sum(user_classes_count.values())
+        self._aim_at(user_classes_count)
         unknown = [name for name in user_classes_count if name not in self.user_classes_by_name]
         if unknown:
             raise ValueError(f"The master wants users of {unknown}, which this worker's locustfile does not have")
         if self.worker_state not in (STATE_RUNNING, STATE_SPAWNING):
             # What is not confirmed now belongs to a test that the master has forgotten.
             self._unconfirmed.clear()
-            self._begin_run()
+            self._has_begun.clear()
+            try:
+                self._begin_run()
+            finally:
+                self._has_begun.set()
+            user_classes_count = self.target_user_classes_count
         self.worker_state = STATE_SPAWNING
         for user_class in self.user_classes:
             if environment.host is not None:
@@ -238,19 +257,23 @@ class WorkerRunner(DistributedRunner):
             self._stopping = self._spawn_aside(self._stop_test, is_announced)
 
     def _stop_test(self, is_announced: bool) -> None:
+        self._has_begun.wait()
         self.stop()
         self._send_stats()
-        self._send_heartbeat()
         if not is_announced:
-            self._send("client_stopped")
+            self._send("client_stopped", self._own_keys() or None)
             gevent.sleep(int(os.getenv("LOCUST_WORKER_ADDITIONAL_WAIT_BEFORE_READY_AFTER_STOP", "0")))
         self.worker_state = STATE_INIT
         if not is_announced:
             self._announce()
 
     def _on_quit_message(self, message: Message) -> None:
-        logger.info("The master says quit")
-        self._spawn_aside(self.quit)
+        logger.info("Got quit message from master, shutting down...")
+        self._spawn_aside(self._quit_for_master)
+
+    def _quit_for_master(self) -> None:
+        self._has_begun.wait()
+        self.quit()
 
     def quit(self) -> None:
         """Ends the users, reports once more and takes leave of the master."""
@@ -260,8 +283,7 @@ class WorkerRunner(DistributedRunner):
         if not self._has_quit:
             self._has_quit = True
             self._send_stats()
-            self._send_heartbeat()
-            self._send("quit")
+            self._send("quit", self._own_keys() or None)
         self.generator.close()
         self.greenlet.kill(block=True)
 
@@ -269,11 +291,12 @@ class WorkerRunner(DistributedRunner):
         self.quit()
 
     def _on_reconnect_message(self, message: Message) -> None:
-        logger.warning("The master asks this worker to connect anew")
+        logger.warning("Received reconnect message from master. Resetting RPC connection.")
         self.reset_connection()
 
     def reset_connection(self) -> None:
         """Connects anew under the same name."""
+        logger.info("Reset connection to master")
         self.client.close()
         try:
             self.client = self._connect()
@@ -298,11 +321,15 @@ class WorkerRunner(DistributedRunner):
                 "state": self.worker_state,
                 "current_cpu_usage": self.current_cpu_usage,
                 "current_memory_usage": self.current_memory_usage,
-                OWN_KEY: 1,
-                PENDING_KEY: self.stats.total.num_requests,
-                WIRE_KEY: self.generator.wire_report(),
+                **self._own_keys(),
             },
         )
+
+    def _own_keys(self) -> dict[str, Any]:
+        """What only cload's masters are told."""
+        if not self._is_own_master:
+            return {}
+        return {OWN_KEY: 1, PENDING_KEY: self.stats.total.num_requests, WIRE_KEY: self.generator.wire_report()}
 
     def _on_heartbeat_message(self, message: Message) -> None:
         self.last_heartbeat_timestamp = time.time()
@@ -332,9 +359,7 @@ class WorkerRunner(DistributedRunner):
             if self.last_heartbeat_timestamp != heard:
                 heard, heard_at = self.last_heartbeat_timestamp, now
             elif now - heard_at > runners.MASTER_HEARTBEAT_TIMEOUT:
-                logger.error(
-                    "The master was not heard of for %s seconds, so this worker ends", runners.MASTER_HEARTBEAT_TIMEOUT
-                )
+                logger.error("Didn't get heartbeat from master in over %ss", runners.MASTER_HEARTBEAT_TIMEOUT)
                 self._spawn_aside(self.quit)
                 return
             elif now - heard_at > _SILENCE and now - announced > runners.CONNECT_TIMEOUT:
@@ -370,13 +395,16 @@ class WorkerRunner(DistributedRunner):
 
     def logs_reporter(self) -> None:
         """Sends the log while it grows slowly."""
-        sent: list[str] | None = None
+        sent: list[str] = []
         while runners.WORKER_LOG_REPORT_INTERVAL >= 0:
             lines = log.get_logs()
             if lines != sent:
-                is_too_much = sent is not None and self._count_new(sent, lines) > _MOST_LOG_LINES
+                is_too_much = self._count_new(sent, lines) > _MOST_LOG_LINES
                 if is_too_much:
-                    logger.warning("This worker logs too much: the master gets no more of it")
+                    logger.warning(
+                        "This worker logged more than %d log lines in one interval: the master gets no more of them",
+                        _MOST_LOG_LINES,
+                    )
                     lines = log.get_logs()
                 self._send("logs", {"worker_id": self.client_id, "logs": lines})
                 sent = lines

@@ -26,7 +26,8 @@ from .util.directory import get_abspaths_in
 from .util.timespan import parse_timespan
 from .util.url import is_url
 
-PROGRAM = "cload"
+# Called `locust`, as its stand-in, it has that name.
+PROGRAM = "locust" if os.path.basename(sys.argv[0] if sys.argv else "") == "locust" else "cload"
 version = locust.__version__
 
 # Title of the options that Locust does not have.
@@ -46,7 +47,7 @@ class LocustArgumentParser(configargparse.ArgumentParser):  # type: ignore[misc]
             known = [option for action in self._actions for option in action.option_strings]
             meant = difflib.get_close_matches(unknown.split()[0], known, n=1)
             if meant:
-                message += f"\nDid you mean {meant[0]}?"
+                message += f"\nDid you mean {meant[0]!r}?"
         sys.stderr.write(f"{self.prog}: error: {message}\n")
         sys.exit(2)
 
@@ -693,7 +694,7 @@ def parse_options(args: Sequence[str] | None = None) -> argparse.Namespace:
 def check_options(parser: LocustArgumentParser, options: argparse.Namespace) -> None:
     """Rules that concern more than one option."""
     if options.stats_history_enabled and options.csv_prefix is None:
-        parser.error("--csv-full-history has no file to write to without --csv")
+        parser.error("'--csv-full-history' requires '--csv'.")
     if options.master_state and not options.master and options.processes is None:
         parser.error("--master-state is for the master (--master)")
 

@@ -43,6 +43,8 @@ class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
             tuple(worker.id for worker in worker_nodes),
         )
         self._durations: list[float] = []
+        # Seconds from the begin of a step to that of the next.
+        self._wait_between_dispatch = 0.0
 
     def new_dispatch(
         self,
@@ -62,14 +64,15 @@ class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
         self._read_classes()
         self._core.start(int(target_user_count), float(spawn_rate), indices)
         self._durations.clear()
+        self._wait_between_dispatch = max(1, math.floor(spawn_rate)) / spawn_rate
 
     def __next__(self) -> dict[str, dict[str, int]]:
         state = self._core.advance()
         while isinstance(state, tuple):
-            elapsed, rest = state
+            elapsed, has_pause = state
             self._durations.append(elapsed)
-            if rest is not None:
-                gevent.sleep(rest)
+            if has_pause:
+                gevent.sleep(max(0.0, self._wait_between_dispatch - elapsed))
             state = self._core.advance()
         if state is None:
             raise StopIteration
@@ -93,6 +96,10 @@ class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
     def dispatch_in_progress(self) -> bool:
         """Whether a dispatch has begun and not come to its end."""
         return self._core.is_dispatching
+
+    @property
+    def _rebalance(self) -> bool:
+        return self._core.is_rebalanced
 
     @property
     def dispatch_iteration_durations(self) -> list[float]:

@@ -182,7 +182,7 @@ class Environment:
             return
         in_use = [one for one in self.user_classes if one.weight > 0 or one.fixed_count > 0]
         if not in_use:
-            raise ValueError("No user class has a weight or a fixed_count above 0.")
+            raise ValueError("There are no users with weight > 0.")
         self.user_classes[:] = in_use
 
     def assign_equal_weights(self) -> None:
@@ -206,11 +206,14 @@ class Environment:
     def _validate_user_class_name_uniqueness(self) -> None:
         if len(self.user_classes_by_name) < len(self.user_classes):
             full_names = ", ".join(one.fullname() for one in self.user_classes)
-            raise ValueError(f"Two user classes have the same name: {full_names}")
+            raise ValueError(f"The following user classes have the same class name: {full_names}")
 
     def _validate_shape_class_instance(self) -> None:
         if self.shape_class is not None and not isinstance(self.shape_class, LoadTestShape):
-            raise ValueError(f"shape_class has to be an instance of a LoadTestShape, not {self.shape_class!r}")
+            raise ValueError(
+                "shape_class should be an instance of LoadTestShape or subclass LoadTestShape, and not"
+                f" {self.shape_class!r}"
+            )
 
     @property
     def user_classes_by_name(self) -> dict[str, type[User]]:

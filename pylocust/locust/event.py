@@ -43,7 +43,7 @@ class EventHook:
                 raise
             except Exception:
                 log.unhandled_greenlet_exception = True
-                logging.error("An event listener failed:\n%s", traceback.format_exc())
+                logging.error("Uncaught exception in event handler:\n%s", traceback.format_exc())
 
     @contextmanager
     def measure(

@@ -116,7 +116,7 @@ def greenlet_exception_logger(logger: logging.Logger, level: int = logging.CRITI
         global unhandled_greenlet_exception
         unhandled_greenlet_exception = True
         if greenlet.exc_info[0] is SystemExit:
-            logger.log(min(logging.INFO, level), "sys.exit(%s) was called (DEBUG shows where)", greenlet.exc_info[1])
+            logger.log(min(logging.INFO, level), "sys.exit(%s) called (DEBUG shows where)", greenlet.exc_info[1])
             level_of_trace = logging.DEBUG
         else:
             level_of_trace = level

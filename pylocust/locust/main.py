@@ -109,18 +109,18 @@ def merge_locustfiles_content(
         other = known[name] if inspect.isclass(known[name]) else type(known[name])
         places = [inspect.getfile(other), inspect.getfile(definition)]
         if places[0] != places[1]:
-            _fail(f"There are two {kind} classes named {name}: in {places[0]} and in {places[1]}")
+            _fail(f"Duplicate {kind}: {name} is defined in both {places[0]} and {places[1]}")
 
     for path in locustfiles:
         found_users, found_shapes = load_locustfile(path)
         for shape in found_shapes:
-            add(shapes, "shape", type(shape).__name__, shape, type(shape))
+            add(shapes, "shape classes", type(shape).__name__, shape, type(shape))
         for name, user_class in found_users.items():
-            add(users, "user", name, user_class, user_class)
+            add(users, "user class names", name, user_class, user_class)
     if not users:
         for path in locustfiles:
             for name, user_class in load_locustfile_pytest(path).items():
-                add(users, "user", name, user_class, user_class)
+                add(users, "user class names", name, user_class, user_class)
     tasks = {name: user_class.tasks for name, user_class in users.items()}
     return users, shapes, tasks, next(iter(shapes.values()), None)
 
@@ -139,10 +139,10 @@ def _import_or_explain(locustfiles: list[str]) -> Any:
 
 def _choose_classes(available: dict[str, type[User]], wanted: list[str]) -> list[type[User]]:
     if not available:
-        _stop_with_error("There is no User class in the locustfile (a subclass of User or HttpUser, not abstract)")
+        _stop_with_error("No User class found: the locustfile has no subclass of User or HttpUser that is not abstract")
     unknown = [name for name in wanted if name not in available]
     if unknown:
-        _stop_with_error(f"Unknown User class: {', '.join(unknown)}. There is: {', '.join(available)}")
+        _stop_with_error(f"Unknown User(s): {', '.join(unknown)}. There is: {', '.join(available)}")
     return [user_class for name, user_class in available.items() if not wanted or name in wanted]
 
 
@@ -178,7 +178,7 @@ def _check_scheme(environment: Environment) -> None:
 
 def _check_web_options(options: argparse.Namespace) -> None:
     if options.web_base_path and not options.web_base_path.startswith("/"):
-        _stop_with_error(f"--web-base-path has to begin with a slash, unlike {options.web_base_path}")
+        _stop_with_error(f"Invalid --web-base-path argument ({options.web_base_path}): it has to begin with a slash")
 
 
 def _apply_user_config(environment: Environment, config: list[list[dict[str, Any]]]) -> None:
@@ -186,7 +186,7 @@ def _apply_user_config(environment: Environment, config: list[list[dict[str, Any
         try:
             environment.update_user_class(settings)
         except KeyError as error:
-            _stop_with_error(f"--config-users is about a user class that is not in the locustfile: {error}", 255)
+            _stop_with_error(f"Error applying user config: there is no such user class in the locustfile: {error}", 255)
         except Exception as error:
             logger.exception(error)
             sys.exit(255)
@@ -196,9 +196,10 @@ def _warn_about_shape(shape: LoadTestShape, options: argparse.Namespace) -> None
     given = [f"--{name}" for option, name in COMMON_OPTIONS.items() if getattr(options, option)]
     if given and not shape.use_common_options:
         logger.warning(
-            "The load shape %s decides about users and time, unless it sets use_common_options", type(shape).__name__
+            "--run-time, --users or --spawn-rate have no impact on LoadShapes unless %s sets use_common_options",
+            type(shape).__name__,
         )
-        logger.warning("Ignored: %s", ", ".join(given))
+        logger.warning("The following option(s) will be ignored: %s", ", ".join(given))
 
 
 def _make_runner(environment: Environment, options: argparse.Namespace) -> Runner:
@@ -209,7 +210,7 @@ def _make_runner(environment: Environment, options: argparse.Namespace) -> Runne
     try:
         return environment.create_worker_runner(options.master_host, options.master_port)
     except (ConnectionError, RPCError) as error:
-        _stop_with_error(str(error), 255)
+        _stop_with_error(f"Failed to connect to the Locust master: {error}", 255)
     except KeyboardInterrupt:
         sys.exit(0)
 
@@ -295,6 +296,8 @@ class TestRun:
             if not options.worker:
                 if environment.web_ui:
                     logger.info("Starting web interface at %s", self.web_url)
+                    if options.class_picker:
+                        logger.debug("Locust is running with the UserClass Picker Enabled")
                     environment.web_ui.start()
                     main_greenlet = environment.web_ui.greenlet
                 elapsed = self.runner.resume() if options.master else None
@@ -341,6 +344,7 @@ class TestRun:
         from .html import ReportError, process_html_filename, write_html_report
 
         process_html_filename(self.options)
+        logger.debug("Writing html report to file: %s", self.options.html_file)
         try:
             write_html_report(self.environment, self.options.html_file)
         except ReportError as error:
@@ -360,6 +364,9 @@ class TestRun:
                 runner.start_shape()
             try:
                 runner.shape_greenlet.join()
+            except KeyboardInterrupt:
+                logging.info("Exiting due to CTRL+C interruption")
+                raise
             finally:
                 self._end_of_test("Shape test completed")
             return
@@ -377,7 +384,7 @@ class TestRun:
         while (count := len(self.runner.clients.ready)) < wanted:
             waited = time.monotonic() - begin
             if longest and waited >= longest:
-                logger.error("Gave up waiting for workers: %d of %d are there", count, wanted)
+                logger.error("Gave up waiting for workers to connect: %d of %d have", count, wanted)
                 self.runner.quit()
                 sys.exit(1)
             if waited >= told:
@@ -405,8 +412,9 @@ class TestRun:
         logger.info("%s, stopping test", reason)
         self.runner.stop()
         if options.autoquit == -1:
-            logger.info("The web application stays, because --autoquit is not given")
+            logger.info("--autoquit not specified: the web application goes on")
             return
+        logger.debug("Autoquit time limit set to %s seconds", options.autoquit)
         time.sleep(options.autoquit)
         logger.info("--autoquit time reached, shutting down")
         self.runner.quit()
@@ -417,7 +425,7 @@ class TestRun:
         def change(by: int) -> Callable[[], None]:
             def apply() -> None:
                 if self.runner.state == STATE_SPAWNING:
-                    logger.warning("A ramp is in progress: the number of users cannot be changed now")
+                    logger.warning("Already spawning users: their number cannot be changed now")
                 else:
                     self.runner.start(max(0, self.runner.user_count + by), 100)
 
@@ -564,7 +572,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.exit(0)
 
     if options.master and options.worker:
-        _stop_with_error("--master and --worker are for different processes", 255)
+        _stop_with_error("The --master argument cannot be combined with --worker", 255)
+    if options.master and options.expect_workers < 1:
+        _stop_with_error(f"Invalid --expect-workers argument ({options.expect_workers}): it must be positive", 255)
     user_classes = _choose_classes(available_users, options.user_classes)
     if not options.master and (options.http3 or any(getattr(cls, "http3", False) for cls in user_classes)):
         try:
@@ -576,7 +586,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     fixed_count = sum(user_class.fixed_count for user_class in user_classes)
     if shape is None and options.num_users and fixed_count > options.num_users:
         logger.info(
-            "The fixed counts add up to %d users and --users is %d: not all will be spawned",
+            "Total fixed_count of User classes (%d) is greater than the number of users (%d): not all will be spawned",
             fixed_count,
             options.num_users,
         )
@@ -610,7 +620,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if not options.headless and not options.worker:
         _check_web_options(options)
     if options.autostart and options.headless and not options.worker:
-        logger.info("--autostart adds nothing to --headless")
+        logger.info("The --autostart argument is implied by --headless")
     if not options.worker:
         _check_scheme(environment)
     TestRun(environment, options).execute()

@@ -77,7 +77,7 @@ def locust_exception_handler(environment: Environment) -> Callable[[Any], None]:
             log_it(greenlet)
             return
         logger.error(greenlet.exception)
-        logger.warning("The test is being stopped")
+        logger.warning("Stopping the test")
         runner = environment.runner
         assert runner is not None
         if getattr(environment.parsed_options, "headless", False):
@@ -217,7 +217,7 @@ class Runner:
         """Whether the processor was too busy during the test; says so in the log."""
         if self.cpu_warning_emitted:
             logger.warning(
-                "This process was short of CPU time during the test, so the measured times may be too long."
+                "CPU usage was too high at some point during the test, so the measured times may be too long."
                 " Use more processes (--processes) or more machines."
             )
         return self.cpu_warning_emitted
@@ -232,7 +232,9 @@ class Runner:
             self.update_state(STATE_SPAWNING)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
-                "Spawning %s beside %s", json.dumps(user_classes_spawn_count), json.dumps(self.user_classes_count)
+                "Spawning additional %s (%s already running)...",
+                json.dumps(user_classes_spawn_count),
+                json.dumps(self.user_classes_count),
             )
         classes = self.user_classes_by_name
         users: list[User] = []
@@ -241,14 +243,15 @@ class Runner:
             for _ in range(count):
                 user = user_class(self.environment)
                 assert hasattr(user, "environment"), (
-                    f"{name} has an __init__ that does not call the one of its base: add super().__init__(environment)"
+                    f"Attribute 'environment' is missing on user {name}: its __init__ has to call the one of its base,"
+                    " super().__init__(environment)"
                 )
                 if self.state == STATE_STOPPED:
                     # The user stopped the test while it was made.
                     return users
                 self._spawn_user(user)
                 users.append(user)
-        logger.debug("%d users run", self.user_count)
+        logger.debug("%d users spawned", self.user_count)
         if wait:
             self.user_greenlets.join()
             logger.info("All users stopped\n")
@@ -293,11 +296,11 @@ class Runner:
             ending.append(greenlet)
         late = set(ending).difference(gevent.joinall(ending, timeout=timeout or None))
         if late:
-            logger.info("Some users are still in a task after %s seconds, and are stopped now", timeout)
+            logger.info("Not all users finished their tasks in %s seconds: stopping them", timeout)
             for greenlet in late:
                 greenlet.kill(block=False)
             gevent.joinall(late)
-        logger.debug("%d users were stopped, %d run", sum(counts.values()), self.user_count)
+        logger.debug("%d users have been stopped, %d still running", sum(counts.values()), self.user_count)
         return caller
 
     def _choose_users(self, counts: dict[str, int]) -> list[tuple[Any, User]]:
@@ -323,7 +326,7 @@ class Runner:
                 events.cpu_warning.fire(environment=self.environment, cpu_usage=self.current_cpu_usage)
                 if not self.cpu_warning_emitted:
                     logging.warning(
-                        "This process uses more than %s%% of a CPU core: it may limit the throughput, and measured"
+                        "CPU usage above %s%% of a core: this process may limit the throughput, and measured"
                         " times may be too long. Use more processes (--processes) or more machines.",
                         CPU_WARNING_THRESHOLD,
                     )
@@ -357,7 +360,7 @@ class Runner:
     def start_shape(self) -> None:
         """Starts to follow the environment's load shape."""
         if self.shape_greenlet:
-            logger.info("A load shape is running already, and cannot be edited")
+            logger.info("There is an ongoing shape test running, which cannot be edited")
             return
         logger.info("Shape test starting.")
         self.update_state(STATE_INIT)
@@ -474,7 +477,7 @@ class LocalRunner(Runner):
         self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None
     ) -> None:
         if spawn_rate > 100:
-            logger.warning("More than 100 new users a second is a lot for most systems under test; is that intended?")
+            logger.warning("The spawn rate is very high (>100), a lot for most systems under test: is that intended?")
         if self.spawning_greenlet is not None:
             self.spawning_greenlet.kill(block=True)
         self.spawning_greenlet = self._spawn_own(self._start, user_count, spawn_rate, wait, user_classes)
@@ -528,7 +531,7 @@ class LocalRunner(Runner):
 
     def send_message(self, msg_type: str, data: Any = None, client_id: str | None = None) -> None:
         if msg_type not in self.custom_messages:
-            logger.warning("Nobody listens to messages of type %s", msg_type)
+            logger.warning("Unknown message type received: %s, which nobody listens to", msg_type)
             return
         listener, _ = self.custom_messages[msg_type]
         listener(environment=self.environment, msg=SimpleNamespace(type=msg_type, data=data, node_id="local"))

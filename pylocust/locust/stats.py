@@ -799,15 +799,17 @@ class StatsCSVFileWriter(StatsCSV):
             csv.writer(file).writerow(columns)
             self._data_starts[file] = file.tell()
 
-    def _write_round(self, now: float) -> None:
-        """A disk that is full, or gone, is told of once and tried again: it does not end the test."""
+    def _write_round(self, now: float | None = None) -> None:
+        """The history gets rows for the time now, if it is one. A disk that is full, or gone, is told of once and tried
+        again: it does not end the test."""
         try:
             self._restore()
             if len(self._data_starts) < len(self._files):
                 self._write_headers()
             stats = self.environment.stats
             self._rewrite(self.requests_csv_filehandle, stats._csv_requests(self.percentiles_to_report))
-            self.stats_history_csv_filehandle.write(self._history_rows(now))
+            if now is not None:
+                self.stats_history_csv_filehandle.write(self._history_rows(now))
             self._rewrite(self.failures_csv_filehandle, stats._csv_failures())
             rows = io.StringIO(newline="")
             self._exceptions_data_rows(csv.writer(rows))
@@ -859,10 +861,10 @@ class StatsCSVFileWriter(StatsCSV):
         self.exceptions_csv_filehandle.flush()
 
     def close_files(self) -> None:
-        """Writes the final state and closes the files."""
+        """Writes the final state, which is no interval's and so not in the history, and closes the files."""
         if all(file.closed for file in self._filehandles):
             return
-        self._write_round(time.time())
+        self._write_round()
         for file in self._filehandles:
             try:
                 file.close()
@@ -884,7 +886,7 @@ def _is_valid_percentile(parameter: Any) -> bool:
 def validate_stats_configuration() -> None:
     """Ends the process where user code has set a percentile that cannot be shown."""
     if len(PERCENTILES_TO_CHART) > 6:
-        sys.stderr.write("locust.stats.PERCENTILES_TO_CHART may hold 6 percentiles at most\n")
+        sys.stderr.write("There should be a maximum of 6 parameters in locust.stats.PERCENTILES_TO_CHART\n")
         sys.exit(1)
     for setting, percentiles in (
         ("PERCENTILES_TO_CHART", PERCENTILES_TO_CHART),
@@ -892,5 +894,8 @@ def validate_stats_configuration() -> None:
     ):
         for percentile in percentiles:
             if not _is_valid_percentile(percentile):
-                sys.stderr.write(f"locust.stats.{setting}: {percentile!r} is not between 0 and 1, such as 0.95\n")
+                sys.stderr.write(
+                    f"Values of locust.stats.{setting} need to be floats with 0 < percentile < 1, such as 0.95,"
+                    f" unlike {percentile!r}\n"
+                )
                 sys.exit(1)

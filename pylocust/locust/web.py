@@ -330,7 +330,7 @@ class WebUI:
 
     def _index(self) -> str | Response:
         if self.environment.runner is None:
-            return make_response("The environment has no runner", 500)
+            return make_response("Error: Locust Environment does not have any runner", 500)
         self.update_template_args()
         try:
             return render_template("index.html", template_args=self.template_args)
@@ -448,7 +448,7 @@ class WebUI:
         environment = self.environment
         available = environment.available_user_classes
         if not available:
-            raise Refusal("There are no user classes to choose from")
+            raise Refusal("UserClass picker is active but there are no available UserClasses")
         wanted: Any = request.form.getlist("user_classes")
         if not wanted:
             is_running = environment.runner is not None and environment.runner.state == STATE_RUNNING
@@ -493,7 +493,7 @@ class WebUI:
                     try:
                         options[name] = run_time = parse_timespan(text)
                     except ValueError as error:
-                        raise Refusal(f"run_time: {error}") from error
+                        raise Refusal("Valid run_time formats are : 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc.") from error
             elif name in options:
                 options[name] = _like(options[name], text, request.form.getlist(name))
         return users, rate, run_time

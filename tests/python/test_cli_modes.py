@@ -441,7 +441,7 @@ from locust.runners import MasterRunner
 def seconds():
     return MasterRunner._wait_for_workers_report_after_ramp_up(None)
 """
-    ours = "from locust._master import _wait_after_ramp_up as seconds\n"
+    ours = "from locust.runners import MasterRunner\nseconds = MasterRunner._wait_for_workers_report_after_ramp_up\n"
     rest = """
 import sys
 if sys.argv[1] != "none":

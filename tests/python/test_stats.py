@@ -501,6 +501,8 @@ def test_rep28_to_rep37_files(stats: st.RequestStats, tmp_path: Path, full_histo
     for name in ("/b", "/a"):
         stats.log_request("GET", name, 3.5, 4)
         stats.log_error("GET", name, 'say "no", please')
+    writer._write_round(time.time())
+    stats.log_request("GET", "/a", 3.5, 4)
     greenlet.kill()
     writer.close_files()
     writer.close_files()
@@ -511,7 +513,7 @@ def test_rep28_to_rep37_files(stats: st.RequestStats, tmp_path: Path, full_histo
         "Max Response Time,Average Content Size,Requests/s,Failures/s,50%,99.9%"
     )
     assert [row[1] for row in rows[1:]] == ["/a", "/b", "Aggregated"], "REP-30: the last requests are there"
-    assert rows[1][:9] == ["GET", "/a", "1", "1", "3.5", "3.5", "3.5", "3.5", "4.0"] and rows[1][11:] == ["4", "4"]
+    assert rows[1][:9] == ["GET", "/a", "2", "1", "3.5", "3.5", "3.5", "3.5", "4.0"] and rows[1][11:] == ["4", "4"]
 
     history = read(prefix, "stats_history")
     assert history[0][:6] == ["Timestamp", "User Count", "Type", "Name", "Requests/s", "Failures/s"]

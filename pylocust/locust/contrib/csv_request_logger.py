@@ -93,5 +93,8 @@ def _status_code(response: Any, exception: Any) -> int:
     for source in (response, getattr(exception, "response", None)):
         status = getattr(source, "status_code", None)
         if status is not None:
-            return int(status)
+            try:
+                return int(status)
+            except (TypeError, ValueError):
+                return 0
     return 0

@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 from ..exception import LocustError
 from .task import TaskSet, TaskSetMeta
 
-logger = logging.getLogger(__name__)
-
 Step = TypeVar("Step", bound=Callable[..., Any])
 
 
@@ -69,23 +67,29 @@ def to_weighted_list(transitions: dict[str, int] | list[str]) -> list[str]:
     return [name for name, weight in transitions.items() for _ in range(weight)]
 
 
-def _targets(task: Any) -> list[str]:
-    return list(task.transitions)
+def _targets(task: Any, is_taken: bool = False) -> list[str]:
+    """The steps that one leads to; is_taken: without those that weigh nothing."""
+    return list(dict.fromkeys(to_weighted_list(task.transitions))) if is_taken else list(task.transitions)
 
 
 def validate_has_markov_tasks(tasks: list[Any], classname: str) -> None:
     if not tasks:
-        raise NoMarkovTasksError(f"{classname} has no steps: decorate methods with @transition or @transitions")
+        raise NoMarkovTasksError(
+            f"No Markov tasks defined in {classname}: decorate methods with @transition or @transitions"
+        )
 
 
 def validate_transitions(tasks: list[Any], class_dict: dict[str, Any], classname: str) -> None:
     for task in tasks:
         for target in _targets(task):
             if class_dict.get(target) is None:
-                raise InvalidTransitionError(f"{classname}.{task.__name__} leads to {target}, which does not exist")
+                raise InvalidTransitionError(
+                    f"{classname}.{task.__name__} to {target} is invalid since no such element exists"
+                )
             if not is_markov_task(class_dict[target]):
                 raise NonMarkovTaskTransitionError(
-                    f"{classname}.{task.__name__} leads to {target}, which has no transitions of its own"
+                    f"{classname}.{target}, which has no transitions, cannot be used as a target for a transition from"
+                    f" {task.__name__}"
                 )
 
 
@@ -93,13 +97,13 @@ def validate_no_unreachable_tasks(tasks: list[Any], class_dict: dict[str, Any], 
     reached = {tasks[0].__name__}
     ahead = [tasks[0]]
     while ahead:
-        for target in _targets(ahead.pop()):
+        for target in _targets(ahead.pop(), is_taken=True):
             if target not in reached:
                 reached.add(target)
                 ahead.append(class_dict[target])
     lost = [task.__name__ for task in tasks if task.__name__ not in reached]
     if lost:
-        logger.warning("No path in %s leads to: %s", classname, ", ".join(lost))
+        logging.warning("Steps that are unreachable in %s: %s", classname, ", ".join(lost))
 
 
 def validate_task_name(decorated_func: Any) -> None:
@@ -107,12 +111,12 @@ def validate_task_name(decorated_func: Any) -> None:
     if name == "run":
         raise Exception("run() is the loop that calls the steps, so no step can have that name")
     if name in ("on_start", "on_stop"):
-        logger.warning("%s is called when a set starts or stops; as a step it also runs in between", name)
+        logging.warning("%s is tagged with @transition: it runs as a step too, beside when a set starts or stops", name)
 
 
 def validate_no_tags(task: Any, classname: str) -> None:
     if "locust_tag_set" in getattr(task, "__dict__", {}):
-        raise MarkovTaskTagError(f"{classname}.{task.__name__} has tags, which steps of a MarkovTaskSet cannot have")
+        raise MarkovTaskTagError(f"Tags are unsupported in a MarkovTaskSet: {classname}.{task.__name__} has some")
 
 
 def validate_markov_chain(tasks: list[Any], class_dict: dict[str, Any], classname: str) -> None:

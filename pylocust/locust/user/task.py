@@ -51,7 +51,9 @@ def task(weight: Any = 1) -> Any:
         if name == "run":
             raise Exception("run() is the loop that calls the tasks, so no task can have that name")
         if name in ("on_start", "on_stop"):
-            logger.warning("%s is called when a user or set starts or stops; as a task it also runs in between", name)
+            logging.warning(
+                "%s is tagged with @task: it runs as a task too, beside when a user or set starts or stops", name
+            )
         decorated.locust_task_weight = times
         return decorated
 
@@ -138,7 +140,7 @@ def filter_tasks_by_tags(
     is_emptied = bool(task_holder.tasks) and not kept
     task_holder.tasks = kept
     if is_emptied and not is_markov_taskset(task_holder):
-        logger.warning("The tag options leave no task in %s", task_holder.__name__)
+        logging.warning("%s had no tasks left after filtering by tags: it will fail", task_holder.__name__)
 
 
 class TaskSetMeta(type):
@@ -154,8 +156,8 @@ def complain_without_tasks(holder: object) -> NoReturn:
     name = type(holder).__name__
     hint = ""
     if getattr(holder, "task", None):
-        hint = f" {name}.task exists, but is not read: the attribute is called tasks."
-    raise Exception(f"{name} has no tasks. Decorate methods with @task or set the attribute tasks.{hint}")
+        hint = f", but you have set a 'task' attribute: {name}.task is not read"
+    raise Exception(f"No tasks defined on {name}{hint}. Decorate methods with @task or set the attribute tasks.")
 
 
 class TaskSet(_cload.TaskSet, metaclass=TaskSetMeta):
@@ -242,7 +244,11 @@ class _TaskHelpers:
     @staticmethod
     def log_on_stop_error(taskset: TaskSet, error: Exception) -> None:
         """Logs an exception of a set's on_stop."""
-        logger.error("on_stop of %s failed:\n%s", type(taskset).__name__, "".join(traceback.format_exception(error)))
+        logging.error(
+            "Uncaught exception in on_stop of %s:\n%s",
+            type(taskset).__name__,
+            "".join(traceback.format_exception(error)),
+        )
 
     @staticmethod
     def report_start_error(user: User, error: Exception) -> None:

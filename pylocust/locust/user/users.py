@@ -21,6 +21,10 @@ from .task import (
     LOCUST_STATE_WAITING,
     get_tasks_from_base_classes,
 )
+
+# Scripts import them from here too.
+from .task import DefaultTaskSet as DefaultTaskSet
+from .task import TaskSet as TaskSet
 from .wait_time import constant
 
 if TYPE_CHECKING:
@@ -232,7 +236,7 @@ class HttpUser(User, RestMixin[Any]):
         super().__init__(*args, **kwargs)
         if self.host is None:
             raise StopTest(
-                f"{type(self).__name__} has no host to go to: set its attribute host, or use the option --host"
+                f"You must specify the base host: the attribute host of {type(self).__name__}, or the option --host"
             )
         from ..clients import HttpSession
 

@@ -27,7 +27,7 @@ class _Renamed(type):
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _Renamed:
         for base in bases:
-            raise ImportError(f"{base.__name__} is called {vars(base)['now']} since Locust 1.0; subclass that instead")
+            raise ImportError(f"The {base.__name__} class has been renamed to {vars(base)['now']}: subclass that")
         return super().__new__(mcs, name, bases, namespace)
 
 

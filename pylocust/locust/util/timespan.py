@@ -13,6 +13,6 @@ def parse_timespan(time_str: str) -> int:
         return int(time_str)
     match = _SPAN.fullmatch(time_str) if time_str else None
     if match is None:
-        raise ValueError(f"{time_str!r} is no time span; write it like 20, 20s, 3m, 2h, 1h20m or 3h30m10s")
+        raise ValueError("Invalid time span format. Valid formats: 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc.")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + seconds

@@ -1,7 +1,5 @@
 #include "pool.h"
 
-#include <malloc.h>
-
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "object.h"
@@ -113,7 +111,7 @@ pool_trim(struct cload_ready *ready)
         }
     }
     if (ended_count > 1000) {
-        malloc_trim(0);
+        lc__alloc_trim();
     }
     hub->busy_peak = hub->busy_count;
     pool_watch(hub);

@@ -4,6 +4,22 @@
 #define LCORE_BASE_ALLOC_H
 
 #include <stddef.h>
+#ifdef __linux__
+#include <features.h>
+#endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+/* Gives pages of the heap that nobody uses back to the system, where the C library knows how; it looks at every free
+ * piece, so this is for the end of something large. */
+static inline void
+lc__alloc_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
 
 #ifdef LCORE_CHAOS_ALLOC
 void *lc__alloc(size_t size);

@@ -695,6 +695,7 @@ lc__conn_new(struct lc_session *session, struct lc_origin *origin, int fd, bool 
         }
         conn->is_handshaking = true;
     }
+    lc__http_note_connection(session->http);
     return conn;
 }
 

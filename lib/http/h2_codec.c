@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "http/h2.h"
 #include "http/h2_head.h"
+#include "http/h2_memory.h"
 #include "http/headers.h"
 #include "http/http.h"
 #include "http/session.h"
@@ -21,8 +22,8 @@
 #define CONNECTION_WINDOW (15 * 1024 * 1024)
 /* Servers may allow more, but few say so before the first requests are on their way. */
 #define STREAMS_AT_FIRST 100
-/* As large a head as over HTTP/1.1, in frames of the usual size. */
-#define CONTINUATIONS_MAX (LCORE_H1_MAX_HEAD / 16384 + 1)
+/* As large a head as over HTTP/1.1. */
+#define CONTINUATIONS_MAX (LCORE_H1_MAX_HEAD / LCORE_FRAME_SIZE + 1)
 
 /* ---- what came ---- */
 
@@ -367,34 +368,9 @@ on_frame_not_sent(nghttp2_session *codec, const nghttp2_frame *frame, int lib_er
     return 0;
 }
 
-static void *
-allocate(size_t size, void *arg)
-{
-    return lc__alloc(size);
-}
-
-static void
-release(void *memory, void *arg)
-{
-    lc__free(memory);
-}
-
-static void *
-allocate_zeroed(size_t count, size_t size, void *arg)
-{
-    return lc__calloc(count, size);
-}
-
-static void *
-reallocate(void *memory, size_t size, void *arg)
-{
-    return lc__realloc(memory, size);
-}
-
 int
 lc__h2_begin(struct lc_h2 *h2)
 {
-    static nghttp2_mem memory = {NULL, allocate, release, allocate_zeroed, reallocate};
     static const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
@@ -404,6 +380,7 @@ lc__h2_begin(struct lc_h2 *h2)
     if (http->frames == NULL) {
         http->frames = lc__alloc(LCORE_FRAMES_SIZE);
     }
+    nghttp2_mem memory = lc__h2_memory_begin(http);
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *options = NULL;
     int err = LCE_NOMEM;
@@ -430,12 +407,14 @@ lc__h2_begin(struct lc_h2 *h2)
         goto done;
     }
     if (nghttp2_submit_settings(h2->codec, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0])) == 0 &&
-        nghttp2_session_set_local_window_size(h2->codec, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW) == 0) {
+        nghttp2_session_set_local_window_size(h2->codec, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW) == 0 &&
+        lc__h2_memory_check(h2) == 0) {
         err = 0;
     } else {
         lc__h2_end_codec(h2);
     }
 done:
+    lc__h2_memory_end(http);
     nghttp2_option_del(options);
     nghttp2_session_callbacks_del(callbacks);
     return err;
@@ -508,7 +487,7 @@ gather(struct lc_h2 *h2)
     size_t len = 0;
     h2->sending_ns = lc_clock_monotonic_ns();
     /* nghttp2 hands out a frame at a time: at most the usual size of a frame and its header. */
-    while (len + 16384 + 9 <= LCORE_FRAMES_SIZE) {
+    while (len + LCORE_FRAME_SIZE + 9 <= LCORE_FRAMES_SIZE) {
         const uint8_t *data;
         ssize_t got = nghttp2_session_mem_send(h2->codec, &data);
         if (got < 0) {

@@ -9,6 +9,10 @@
 #include "http/seen_head.h"
 #include "loop/loop.h"
 
+/* So many are worth a look at the whole heap. */
+#define TRIM_LEAST 256
+#define QUIET_NS LCORE_NS_PER_S
+
 struct lc_http *
 lc_http_new(struct lc_loop *loop, struct lc_error *error)
 {
@@ -51,10 +55,12 @@ lc_http_free(struct lc_http *http)
     while (http->idle_decoder_count > 0) {
         lc_decoder_free(http->idle_decoders[--http->idle_decoder_count]);
     }
+    lc_timer_stop(http->loop, &http->quiet);
     lc_tls_unref(http->default_tls);
     lc_connector_free(http->connector);
     lc_buffer_fini(&http->body);
     lc_buffer_fini(&http->scratch);
+    lc__free(http->lent_frame.memory);
     lc__free(http->frames);
     lc__free(http->receive);
     lc__free(http->seen_heads);
@@ -95,6 +101,37 @@ lc__http_monotonic_ns(struct lc_http *http, int64_t realtime_ns)
         http->offset_taken_ns = now_ns;
     }
     return realtime_ns + http->realtime_offset_ns;
+}
+
+static void on_quiet(struct lc_timer *timer);
+
+static void
+wait_for_quiet(struct lc_http *http)
+{
+    http->made_seen = http->made_count;
+    if (lc_timer_start(http->loop, &http->quiet, lc_loop_now_ns(http->loop) + QUIET_NS, on_quiet) < 0) {
+        http->made_count = 0;
+    }
+}
+
+static void
+on_quiet(struct lc_timer *timer)
+{
+    struct lc_http *http = LCORE_CONTAINER(timer, struct lc_http, quiet);
+    if (http->made_seen != http->made_count) {
+        wait_for_quiet(http);
+        return;
+    }
+    http->made_count = 0;
+    lc__alloc_trim();
+}
+
+void
+lc__http_note_connection(struct lc_http *http)
+{
+    if (++http->made_count == TRIM_LEAST) {
+        wait_for_quiet(http);
+    }
 }
 
 struct lc_decoder *

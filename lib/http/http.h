@@ -17,6 +17,15 @@ struct lc_origin;
 struct lc_block;
 struct lc_seen_heads;
 
+/* See h2_memory.h. */
+struct lc_lent_frame {
+    void *memory; /* NULL: not lent yet, or never */
+    size_t size;
+    bool is_due;     /* a connection is being made, whose next allocation of a frame's size it is */
+    bool is_checked; /* it is used as expected */
+    bool is_refused; /* this nghttp2 turned out to use such an allocation for something else */
+};
+
 struct lc_http {
     struct lc_loop *loop;
     struct lc_connector *connector;
@@ -26,6 +35,7 @@ struct lc_http {
     struct lc_buffer body;    /* a body that came with its head */
     struct lc_buffer scratch; /* for one function at a time */
     char *frames;             /* LCORE_FRAMES_SIZE bytes, on their way out over HTTP/2; NULL until needed */
+    struct lc_lent_frame lent_frame;
     struct lc_exchange *idle_exchanges;
     size_t idle_exchange_count;
     struct lc_decoder *idle_decoders[LCORE_IDLE_DECODERS];
@@ -35,10 +45,16 @@ struct lc_http {
     int64_t realtime_offset_ns; /* monotonic minus real time */
     int64_t offset_taken_ns;
     size_t session_count;
+    size_t made_count; /* connections, since the heap was trimmed last */
+    size_t made_seen;  /* by the timer, when it fired last */
+    struct lc_timer quiet;
 };
 
 /* A kernel time stamp (real time) on the monotonic clock. The offset of the clocks is looked up once a second. */
 int64_t lc__http_monotonic_ns(struct lc_http *http, int64_t realtime_ns);
+/* A connection was made, or ready after its handshake. What hundreds of them needed meanwhile, tens of KB each, lies
+ * scattered over the heap; it goes back to the system when no more are being made. */
+void lc__http_note_connection(struct lc_http *http);
 /* NULL: out of memory. */
 struct lc_decoder *lc__http_take_decoder(struct lc_http *http);
 void lc__http_put_decoder(struct lc_http *http, struct lc_decoder *decoder);

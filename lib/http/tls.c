@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "http/conn.h"
+#include "http/http.h"
 
 struct lc_tls {
     int refs;
@@ -84,6 +85,15 @@ on_new_ticket(SSL *ssl, SSL_SESSION *ticket)
     return 1;
 }
 
+/* The chain has served its purpose: a connection would keep it parsed, which is 5 to 20 KB. */
+static int
+verify_and_forget(X509_STORE_CTX *store, void *arg)
+{
+    int result = X509_verify_cert(store);
+    X509_STORE_CTX_set0_verified_chain(store, NULL);
+    return result > 0;
+}
+
 /* Without it OpenSSL would ask on the terminal for the password of a key. */
 static int
 refuse_password(char *data, int size, int is_writing, void *arg)
@@ -114,6 +124,7 @@ configure(SSL_CTX *context, const struct lc_tls_options *options, struct lc_erro
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_default_passwd_cb(context, refuse_password);
     SSL_CTX_set_verify(context, options->is_insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(context, verify_and_forget, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, on_new_ticket);
     if (SSL_CTX_set_alpn_protos(context, alpn, sizeof(alpn) - 1) != 0) {
@@ -303,6 +314,86 @@ lc__tls_is_h2(const struct lc_conn *conn)
     return len == 2 && memcmp(name, "h2", 2) == 0;
 }
 
+/* Bytes of the DER element at the start, header included; 0: none, or cut off. */
+static size_t
+measure_element(const unsigned char *der, size_t len, size_t *header_len)
+{
+    if (len < 2 || (der[0] & 0x1f) == 0x1f) {
+        return 0;
+    }
+    size_t count = der[1] < 0x80 ? 0 : der[1] & 0x7f;
+    size_t body_len = der[1] < 0x80 ? der[1] : 0;
+    if (count > sizeof(uint32_t) || len < 2 + count) {
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        body_len = body_len << 8 | der[2 + i];
+    }
+    *header_len = 2 + count;
+    return body_len <= len - *header_len ? *header_len + body_len : 0;
+}
+
+/* Takes the server's certificate, the optional element [3], out of an encoded session. The rest keeps its place, with
+ * the length of the whole in as many bytes as before or one less. New start, NULL: nothing to take out. */
+static unsigned char *
+drop_certificate(unsigned char *der, size_t *len)
+{
+    size_t header_len = 0, element_header_len, element_len;
+    if (measure_element(der, *len, &header_len) != *len || header_len != 4) {
+        return NULL; /* with a certificate it is longer than 255 bytes, and shorter than 64 KB */
+    }
+    for (size_t at = header_len; at < *len; at += element_len) {
+        element_len = measure_element(der + at, *len - at, &element_header_len);
+        if (element_len == 0) {
+            return NULL;
+        }
+        if (der[at] != 0xa3) {
+            continue;
+        }
+        memmove(der + at, der + at + element_len, *len - at - element_len);
+        size_t left = *len - element_len - header_len;
+        *len -= element_len;
+        if (left < 0x100) {
+            unsigned char tag = der[0];
+            der += left < 0x80 ? 2 : 1;
+            *len -= left < 0x80 ? 2 : 1;
+            der[0] = tag;
+            der[1] = left < 0x80 ? (unsigned char)left : 0x81;
+            der[left < 0x80 ? 1 : 2] = (unsigned char)left;
+        } else {
+            der[2] = (unsigned char)(left >> 8);
+            der[3] = (unsigned char)left;
+        }
+        return der;
+    }
+    return NULL;
+}
+
+/* Nobody asks for the server's certificates after the handshake, but OpenSSL keeps them parsed, for the connection and
+ * for each session ticket. */
+static void
+forget_certificates(SSL *ssl)
+{
+    SSL_SESSION *session = SSL_get_session(ssl);
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+    while (sk_X509_num(chain) > 0) {
+        X509_free(sk_X509_pop(chain));
+    }
+    int whole_len = session == NULL || SSL_SESSION_get0_peer(session) == NULL ? 0 : i2d_SSL_SESSION(session, NULL);
+    unsigned char *memory = whole_len <= 0 ? NULL : lc__alloc((size_t)whole_len);
+    if (memory == NULL) {
+        return;
+    }
+    unsigned char *place = memory;
+    size_t len = (size_t)i2d_SSL_SESSION(session, &place);
+    const unsigned char *rest = drop_certificate(memory, &len);
+    if (rest != NULL) {
+        /* Decoded into the session that is there: it cannot be replaced while it is in use. */
+        (void)d2i_SSL_SESSION(&session, &rest, (long)len);
+    }
+    lc__free(memory);
+}
+
 static void
 explain(struct lc_conn *conn, int kind, int errnum, enum lc_fail *reason, char *text, size_t size)
 {
@@ -336,6 +427,8 @@ lc__tls_handshake(struct lc_conn *conn, enum lc_fail *reason, int *errnum, char 
     int result = SSL_do_handshake(conn->ssl);
     int saved = errno;
     if (result == 1) {
+        forget_certificates(conn->ssl);
+        lc__http_note_connection(conn->session->http);
         return LCORE_TLS_DONE;
     }
     int kind = SSL_get_error(conn->ssl, result);

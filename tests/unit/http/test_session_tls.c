@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "certificate.h"
+#include "http/conn.h"
 #include "scene.h"
 
 static char directory[] = "/tmp/lcore-tls-XXXXXX";
@@ -109,6 +110,39 @@ test_trust(void **state)
     lc_tls_unref(insecure);
     client_close(&client);
     server_stop(&server);
+}
+
+/* What the handshake needed is given back; what resumption needs stays, also in the tickets that come later. */
+static void
+test_little_is_kept(void **state)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (int i = 0; i < 2; i++) {
+        struct server server;
+        struct client client;
+        SSL_CTX *context = certificate_make("DNS:localhost", cert_path, NULL);
+        SSL_CTX_set_max_proto_version(context, versions[i]);
+        server_start(&server, context, serve, NULL);
+        open_client(&client, &server, make_tls(cert_path, false, false), "localhost");
+        for (int round = 0; round < 3; round++) {
+            struct lc_response *response = client_get(&client, "/");
+            assert_int_equal(response->fail, LCORE_FAIL_NONE);
+            assert_str(response->body, round == 0 ? "full" : "resumed");
+            lc_response_free(response);
+            client_run_ms(&client, 20);
+            SSL *ssl = LCORE_CONTAINER(client.session->idle.next, struct lc_conn, link)->ssl;
+            assert_int_equal(SSL_version(ssl), versions[i]);
+            assert_int_equal(SSL_get_verify_result(ssl), X509_V_OK);
+            assert_non_null(SSL_get_current_cipher(ssl));
+            assert_null(SSL_SESSION_get0_peer(SSL_get_session(ssl)));
+            assert_null(SSL_SESSION_get0_peer(client.session->resumption));
+            assert_true(sk_X509_num(SSL_get_peer_cert_chain(ssl)) <= 0);
+            assert_true(sk_X509_num(SSL_get0_verified_chain(ssl)) <= 0);
+            lc_session_close_idle(client.session);
+        }
+        client_close(&client);
+        server_stop(&server);
+    }
 }
 
 static void
@@ -239,9 +273,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_trust),        cmocka_unit_test(test_wrong_host),
-        cmocka_unit_test(test_bodies),       cmocka_unit_test(test_client_certificate),
-        cmocka_unit_test(test_no_tls_there), cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_trust),
+        cmocka_unit_test(test_little_is_kept),
+        cmocka_unit_test(test_wrong_host),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_client_certificate),
+        cmocka_unit_test(test_no_tls_there),
+        cmocka_unit_test(test_bad_options),
     };
     if (mkdtemp(directory) == NULL) {
         return 1;

@@ -75,13 +75,13 @@ on_new_ticket(SSL *ssl, SSL_SESSION *ticket)
 {
     struct lc_conn *conn = SSL_get_app_data(ssl);
     struct lc_session *session = conn->session;
+    conn->has_new_ticket = true;
     if (session == NULL) {
         return 0;
     }
     lc__tls_forget(session);
     session->resumption = ticket;
     session->resumption_origin = lc__origin_ref(conn->origin);
-    conn->has_new_ticket = true;
     return 1;
 }
 
@@ -428,7 +428,7 @@ lc__tls_handshake(struct lc_conn *conn, enum lc_fail *reason, int *errnum, char 
     int saved = errno;
     if (result == 1) {
         forget_certificates(conn->ssl);
-        lc__http_note_connection(conn->session->http);
+        lc__http_note_connection(conn->http);
         return LCORE_TLS_DONE;
     }
     int kind = SSL_get_error(conn->ssl, result);

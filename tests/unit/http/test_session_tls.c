@@ -130,7 +130,7 @@ test_little_is_kept(void **state)
             assert_str(response->body, round == 0 ? "full" : "resumed");
             lc_response_free(response);
             client_run_ms(&client, 20);
-            SSL *ssl = LCORE_CONTAINER(client.session->idle.next, struct lc_conn, link)->ssl;
+            SSL *ssl = LCORE_CONTAINER(client.session->pool->idle.next, struct lc_conn, link)->ssl;
             assert_int_equal(SSL_version(ssl), versions[i]);
             assert_int_equal(SSL_get_verify_result(ssl), X509_V_OK);
             assert_non_null(SSL_get_current_cipher(ssl));

@@ -405,7 +405,7 @@ cload__call_fill(struct cload_session *self, struct cload_call *call, struct clo
         }
     }
     request->max_redirects = call->max_redirects;
-    request->flags = self->is_fast ? LCORE_REQUEST_PLAIN_METHODS : 0;
+    request->flags = self->is_fast ? LCORE_REQUEST_PLAIN_METHODS | LCORE_REQUEST_KEEP_DOTS : 0;
     request->flags |= call->is_stream ? LCORE_REQUEST_STREAM : 0;
     if (!call->is_redirecting || (self->is_fast && call->max_redirects == 0)) {
         request->flags |= LCORE_REQUEST_NO_REDIRECT;

@@ -7,6 +7,8 @@
 #include "taskset.h"
 #include "user.h"
 
+#include <math.h>
+
 /* Where an exception came up: in the task; elsewhere in the protected part; while an error was being handled. */
 enum place { IN_TASK, IN_ROUND, IN_HANDLER };
 enum action { ACT_PICK, ACT_PICK_NOW, ACT_WAIT, ACT_WAIT_AFTER_ERROR, ACT_LEAVE };
@@ -257,6 +259,13 @@ seconds_to_ns(PyObject *value, int64_t *out)
 {
     double seconds = PyFloat_AsDouble(value);
     if (seconds == -1 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Format(PyExc_TypeError, "wait_time has to give a number of seconds, not %R", value);
+        }
+        return -1;
+    }
+    if (isnan(seconds)) {
+        PyErr_SetString(PyExc_ValueError, "wait_time has to give a number of seconds, not nan");
         return -1;
     }
     *out = seconds > 0 ? seconds > 9e9 ? INT64_MAX / 2 : (int64_t)(seconds * 1e9) : 0;

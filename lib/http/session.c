@@ -304,7 +304,11 @@ set_url(struct lc_exchange *exchange, struct lc_str given, struct lc_error *erro
             return 0;
         }
     }
-    return lc_url_prepare((struct lc_str){text->data, text->len}, &exchange->url_text[1], &exchange->url, error);
+    struct lc_str all = {text->data, text->len};
+    if (exchange->request.flags & LCORE_REQUEST_KEEP_DOTS) {
+        return lc_url_prepare_keeping_dots(all, &exchange->url_text[1], &exchange->url, error);
+    }
+    return lc_url_prepare(all, &exchange->url_text[1], &exchange->url, error);
 }
 
 static const struct lc_transport *

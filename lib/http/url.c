@@ -517,8 +517,9 @@ trim_front(struct lc_str text)
     return text;
 }
 
-int
-lc_url_prepare(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error)
+static int
+prepare(struct lc_str text, bool is_keeping_dots, struct lc_buffer *scratch, struct lc_url *out,
+        struct lc_error *error)
 {
     scratch->len = 0;
     if (parse_clean(text, out)) {
@@ -573,7 +574,7 @@ lc_url_prepare(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out
     char *target = place;
     struct lc_str query;
     struct lc_str path = split_query(raw.target, &query);
-    if (path.len > 0) {
+    if (path.len > 0 && !is_keeping_dots) {
         path = remove_dots(spare, path);
     }
     if (path.len == 0 || path.data[0] != '/') {
@@ -595,6 +596,18 @@ lc_url_prepare(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out
     scratch->len = (size_t)(place - scratch->data);
     out->text.len = scratch->len;
     return 0;
+}
+
+int
+lc_url_prepare(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error)
+{
+    return prepare(text, false, scratch, out, error);
+}
+
+int
+lc_url_prepare_keeping_dots(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error)
+{
+    return prepare(text, true, scratch, out, error);
 }
 
 /* As lc_url_parse(), but port 0 is the default one, as in requests. */

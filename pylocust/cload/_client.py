@@ -117,6 +117,9 @@ def encode_fast_form(data: dict[Any, Any]) -> bytes:
 
 
 def url_text(url: Any) -> str:
+    """As text; objects that are URLs in other libraries become one by their ``str()``."""
+    if url is None or isinstance(url, (int, float, list, tuple, dict, set)):
+        raise TypeError(f"the URL must be a str, not {type(url).__name__}: {url!r}")
     return url.decode("utf8") if isinstance(url, bytes) else str(url)
 
 
@@ -548,7 +551,7 @@ def _transport_error(response: Any) -> tuple[Exception, Exception]:
     elif kind == "BAD_STATUS_LINE":
         cause = http.client.BadStatusLine(text)
     else:
-        cause = http.client.HTTPException(text)
+        cause = OSError(number, text) if number else http.client.HTTPException(text)
     aborted = urllib3.exceptions.ProtocolError("Connection aborted.", cause)
     return exceptions.ConnectionError(aborted, request=request), cause
 

@@ -106,8 +106,13 @@ class LocustTomlConfigParser(configargparse.TomlConfigParser):  # type: ignore[m
             table: Any = content
             for key in section.split("."):
                 table = table.get(key, {}) if isinstance(table, dict) else {}
+            for key, value in table.items():
+                if isinstance(value, dict):
+                    raise configargparse.ConfigFileParserException(
+                        f"{stream.name}: [{section}.{key}] is a table, and no option has one as its value"
+                    )
+                settings[key] = value if isinstance(value, list) else str(value)
             if table:
-                settings.update((key, value if isinstance(value, list) else str(value)) for key, value in table.items())
                 break
         return settings
 
@@ -116,9 +121,12 @@ class LocustConfigParser(configargparse.ConfigFileParser):  # type: ignore[misc]
     """Reads ``[tool.locust]`` of TOML files, and lines of keys and values in all others."""
 
     def parse(self, stream: IO[str]) -> OrderedDict[str, Any]:
-        if stream.name.endswith(".toml"):
-            return LocustTomlConfigParser(["tool.locust"]).parse(stream)
-        settings: OrderedDict[str, Any] = configargparse.DefaultConfigFileParser().parse(stream)
+        is_toml = stream.name.endswith(".toml")
+        parser = LocustTomlConfigParser(["tool.locust"]) if is_toml else configargparse.DefaultConfigFileParser()
+        try:
+            settings: OrderedDict[str, Any] = parser.parse(stream)
+        except UnicodeDecodeError as error:
+            raise configargparse.ConfigFileParserException(f"{stream.name} is no text in UTF-8: {error}") from error
         return settings
 
 
@@ -211,6 +219,8 @@ def parse_locustfile_paths(paths: list[str]) -> list[str]:
             files += found
         elif path.endswith(".py") and os.path.exists(path):
             files.append(os.path.abspath(path))
+        elif not path:
+            _fail("-f (--locustfile, LOCUST_LOCUSTFILE) names no file, or has a comma too many")
         else:
             _fail(
                 f"Could not find '{path}'. A locustfile is a file that ends in .py, or a folder of such files."
@@ -233,16 +243,18 @@ def download_locustfile_from_url(url: str) -> str:
 
     try:
         response = requests.get(url, timeout=60)
+        response.raise_for_status()
     except requests.exceptions.RequestException as error:
         _fail(f"Could not load a locustfile from {url}: {error}")
+    # As bytes: it is the file that says how it is encoded, and not what a server says of any text.
     try:
-        ast.parse(response.text)
+        ast.parse(response.content)
     except (SyntaxError, ValueError):
         _fail(f"What {url} answered is no Python: '{response.text[:100]}'")
     name = os.path.basename(urlparse(url).path) or "locustfile.py"
-    path = os.path.join(tempfile.gettempdir(), name)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(response.text)
+    path = os.path.join(tempfile.gettempdir(), name if name.endswith(".py") else name + ".py")
+    with open(path, "wb") as file:
+        file.write(response.content)
     atexit.register(exit_handler, path)
     return path
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["UsersDispatcher"]
 
+# What the core counts to; no ramp gets there.
+_MOST_USERS = 2**32 - 1
+
 
 class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
     """Yields, step by step, how many users of each class every worker shall run.
@@ -39,7 +42,7 @@ class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
         self._classes = sorted(user_classes, key=_name_of)
         self._indices = {user_class.__name__: index for index, user_class in enumerate(self._classes)}
         self._core = _cload.Dispatcher(
-            tuple((c.__name__, float(c.weight), int(c.fixed_count or 0)) for c in self._classes),
+            tuple((user_class.__name__, *_shares(user_class)) for user_class in self._classes),
             tuple(worker.id for worker in worker_nodes),
         )
         self._durations: list[float] = []
@@ -62,7 +65,7 @@ class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
             raise ValueError(f"the spawn rate must be a finite number above 0: {spawn_rate}")
         indices = None if user_classes is None else tuple({self._indices[c.__name__]: None for c in user_classes})
         self._read_classes()
-        self._core.start(int(target_user_count), float(spawn_rate), indices)
+        self._core.start(min(int(target_user_count), _MOST_USERS), float(spawn_rate), indices)
         self._durations.clear()
         self._wait_between_dispatch = max(1, math.floor(spawn_rate)) / spawn_rate
 
@@ -109,7 +112,17 @@ class UsersDispatcher(Iterator[dict[str, dict[str, int]]]):
     def _read_classes(self) -> None:
         # Weights and fixed counts are plain class attributes that the web interface and listeners may change.
         for index, user_class in enumerate(self._classes):
-            self._core.set_class(index, float(user_class.weight), int(user_class.fixed_count or 0))
+            self._core.set_class(index, *_shares(user_class))
+
+
+def _shares(user_class: type[UserClass]) -> tuple[float, int]:
+    try:
+        return float(user_class.weight), int(user_class.fixed_count or 0)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"weight and fixed_count of {user_class.__name__} have to be numbers, not {user_class.weight!r} and"
+            f" {user_class.fixed_count!r}"
+        ) from None
 
 
 def _name_of(user_class: type[UserClass]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -41,9 +40,9 @@ class EventHook:
                 listener(**kwargs)
             except CONTROL_EXCEPTIONS:
                 raise
-            except Exception:
+            except Exception as error:
                 log.unhandled_greenlet_exception = True
-                logging.error("Uncaught exception in event handler:\n%s", traceback.format_exc())
+                logging.error("Uncaught exception in event handler:\n%s", log.user_exception(error))
 
     @contextmanager
     def measure(

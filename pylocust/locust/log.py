@@ -6,9 +6,14 @@ import logging
 import os
 import socket
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
+from types import TracebackType
 from typing import Any, TextIO
+from weakref import WeakSet
+
+import gevent
 
 HOSTNAME = socket.gethostname().partition(".")[0]
 
@@ -109,6 +114,47 @@ def get_logs() -> list[str]:
     return []
 
 
+# Whose frames tell a user nothing: this package, ours beside it, and gevent's start of a greenlet.
+_INNER = (
+    os.path.join(os.path.dirname(os.path.abspath(__file__)), ""),
+    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cload", ""),
+    "src/gevent/",
+)
+
+
+def user_traceback(error: BaseException) -> TracebackType | None:
+    """The traceback from the first frame on that is not ours; None if there is none, and the words say all."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_INNER):
+        trace = trace.tb_next
+    return trace
+
+
+def user_exception(error: BaseException) -> str:
+    """An exception as text, with the user's part of its traceback; all of it at the level DEBUG."""
+    is_all_wanted = logging.getLogger().isEnabledFor(logging.DEBUG)
+    trace = error.__traceback__ if is_all_wanted else user_traceback(error)
+    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+
+
+# Greenlets whose exceptions are logged, so that gevent need not print them too.
+_logged: WeakSet[Any] = WeakSet()
+
+
+def log_only(greenlet: Any) -> None:
+    """Keeps gevent from printing the exception that a greenlet may die of: whoever calls this logs it."""
+    hub = gevent.get_hub()
+    if not hasattr(hub, "_locust_print"):
+        hub._locust_print = hub.print_exception
+        hub.print_exception = _print_exception
+    _logged.add(greenlet)
+
+
+def _print_exception(context: Any, kind: Any, value: Any, trace: Any) -> None:
+    if not isinstance(context, gevent.Greenlet) or context not in _logged:
+        gevent.get_hub()._locust_print(context, kind, value, trace)
+
+
 def greenlet_exception_logger(logger: logging.Logger, level: int = logging.CRITICAL) -> Callable[[Any], None]:
     """A callback for ``Greenlet.link_exception`` that logs, and remembers, that the greenlet died."""
 
@@ -117,9 +163,8 @@ def greenlet_exception_logger(logger: logging.Logger, level: int = logging.CRITI
         unhandled_greenlet_exception = True
         if greenlet.exc_info[0] is SystemExit:
             logger.log(min(logging.INFO, level), "sys.exit(%s) called (DEBUG shows where)", greenlet.exc_info[1])
-            level_of_trace = logging.DEBUG
+            logger.debug("Unhandled exception in greenlet: %s", greenlet, exc_info=greenlet.exc_info)
         else:
-            level_of_trace = level
-        logger.log(level_of_trace, "Unhandled exception in greenlet: %s", greenlet, exc_info=greenlet.exc_info)
+            logger.log(level, "Unhandled exception in greenlet: %s\n%s", greenlet, user_exception(greenlet.exception))
 
     return report

@@ -133,6 +133,8 @@ def _import_or_explain(locustfiles: list[str]) -> Any:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename not in locustfiles:
             trace = trace.tb_next
+        if trace is None and not isinstance(error, SyntaxError):
+            print(f"{', '.join(locustfiles)} could not be imported:", file=sys.stderr)
         traceback.print_exception(type(error), error, trace)
         sys.exit(1)
 

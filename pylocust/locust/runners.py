@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import socket
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping, ValuesView
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 from uuid import uuid4
 
 import _cload
@@ -18,10 +19,10 @@ import gevent
 from gevent import Greenlet
 from gevent.pool import Group
 
+from . import log
 from ._ending import watch_stop
 from ._generator import Generator
 from .exception import StopTest
-from .log import greenlet_exception_logger
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from .user.users import User
 from .util.process import CpuMeter, resident_bytes
@@ -29,6 +30,7 @@ from .util.process import CpuMeter, resident_bytes
 if TYPE_CHECKING:
     from .dispatch import UsersDispatcher
     from .env import Environment
+    from .shape import LoadTestShape
     from .stats import ErrorsDict, RequestStats
 
 logger = logging.getLogger(__name__)
@@ -68,9 +70,33 @@ class ExceptionDict(TypedDict):
     nodes: set[str]
 
 
-def locust_exception_handler(environment: Environment) -> Callable[[Any], None]:
+# What a runner's greenlets do, for whoever reads that one failed.
+_WORK = {"_start": "starting users", "start_worker": "starting users", "shape_worker": "following the load shape"}
+
+
+def _read_tick(shape: LoadTestShape | None, tick: Any) -> tuple[Any, Any, list[type[User]] | None]:
+    """Users, rate and classes of what ``tick()`` returned; ``ValueError`` if it is something else."""
+    try:
+        users, rate, *rest = tick
+        if math.isfinite(users) and math.isfinite(rate) and len(rest) < 2:
+            return users, rate, rest[0] if rest else None
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(
+        f"tick() of {type(shape).__name__} returned {tick!r}. It has to return (users, users per second), or"
+        " (users, users per second, [user classes]), or None to end the test"
+    )
+
+
+def locust_exception_handler(environment: Environment, work: str = "") -> Callable[[Any], None]:
     """For ``link_exception`` of a runner's greenlets: a StopTest stops the test, anything else is logged."""
-    log_it = greenlet_exception_logger(logger)
+
+    def log_it(greenlet: Any) -> None:
+        if isinstance(greenlet.exception, Exception):
+            log.unhandled_greenlet_exception = True
+            logger.critical("Unhandled exception in greenlet (%s):\n%s", work, log.user_exception(greenlet.exception))
+        else:
+            log.greenlet_exception_logger(logger)(greenlet)
 
     def handle(greenlet: Any) -> None:
         if not isinstance(greenlet.exception, StopTest):
@@ -154,7 +180,9 @@ class Runner:
 
     def _spawn_own(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet[..., Any]:
         greenlet = self.greenlet.spawn(function, *args, **kwargs)
-        greenlet.link_exception(locust_exception_handler(self.environment))
+        work = _WORK.get(function.__name__, function.__name__)
+        greenlet.link_exception(locust_exception_handler(self.environment, work))
+        log.log_only(greenlet)
         return greenlet
 
     def _on_spawning_complete(self, user_count: int) -> None:
@@ -379,9 +407,9 @@ class Runner:
                 self._end_shape()
                 return
             if tick != self.shape_last_tick:
-                users, rate, *rest = cast("tuple[Any, ...]", tick)
+                users, rate, classes = _read_tick(shape, tick)
                 logger.info("Shape test updating to %d users at %.2f spawn rate", users, rate)
-                self.start(user_count=users, spawn_rate=rate, user_classes=rest[0] if rest else None)
+                self.start(user_count=users, spawn_rate=rate, user_classes=classes)
                 self.shape_last_tick = tick
             gevent.sleep(max(0.0, 1 - (time.monotonic() - asked)))
 

@@ -11,6 +11,7 @@ import logging
 import math
 import mimetypes
 import os
+import ssl
 from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -267,23 +268,34 @@ class WebUI:
 
     def start_server(self) -> None:
         """Serves until ``stop()``."""
-        tls = {"certfile": self.tls_cert, "keyfile": self.tls_key} if self.tls_cert and self.tls_key else {}
+        tls = {}
+        if self.tls_cert and self.tls_key:
+            try:
+                tls["ssl_context"] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+                tls["ssl_context"].load_cert_chain(self.tls_cert, self.tls_key)
+            except OSError as error:
+                self._give_up(
+                    f"cannot serve TLS with the certificate {self.tls_cert} (--tls-cert) and the key {self.tls_key}"
+                    f" (--tls-key): {error}"
+                )
+                return
         self.server = pywsgi.WSGIServer((self.host, self.port), self.app, log=None, error_log=_ServerLog(), **tls)
         timeline = gevent.spawn(self._timeline.run)
         try:
             self.server.serve_forever()
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
+        except (OSError, OverflowError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
                 reason = "the port is in use: choose another one with --web-port"
-            elif error.errno in (errno.EADDRNOTAVAIL, errno.EACCES):
-                reason = f"{error.strerror}: see --web-host and --web-port"
             else:
-                raise
-            logger.critical("The web application cannot listen on %s:%s: %s", self.host or "*", self.port, reason)
-            # The command ends with status 2, as after any error that nobody waits for.
-            log.unhandled_greenlet_exception = True
+                reason = f"{getattr(error, 'strerror', None) or error}: see --web-host and --web-port"
+            self._give_up(f"cannot listen on {self.host or '*'}:{self.port}: {reason}")
         finally:
             timeline.kill(block=False)
+
+    def _give_up(self, reason: str) -> None:
+        logger.critical("The web application %s", reason)
+        # The command ends with status 2, as after any error that nobody waits for.
+        log.unhandled_greenlet_exception = True
 
     def stop(self) -> None:
         """Ends the server."""

@@ -136,6 +136,7 @@ enum {
     LCORE_REQUEST_PLAIN_METHODS = 1 << 4,
     /* The response comes with its head, and the body piece by piece, unless it is here already. HTTP/1.1 only. */
     LCORE_REQUEST_STREAM = 1 << 5,
+    LCORE_REQUEST_KEEP_DOTS = 1 << 6, /* "/a/../b" is sent as it is; redirects are resolved as ever */
 };
 
 struct lc_exchange;

@@ -56,13 +56,16 @@ def get_ratio(user_classes: list[type[User]], user_spawned: dict[str, int], tota
     return tree
 
 
-def _get_task_ratio(tasks: list[Any], total: bool, parent_ratio: float) -> dict[str, Any]:
+def _get_task_ratio(
+    tasks: list[Any], total: bool, parent_ratio: float, outer: frozenset[type] = frozenset()
+) -> dict[str, Any]:
     tree = {}
     for task, times in Counter(tasks).items():
         share = times * (parent_ratio if total else 1.0) / len(tasks)
         node: dict[str, Any] = {"ratio": share}
-        if inspect.isclass(task) and issubclass(task, TaskSet):
-            node["tasks"] = _get_task_ratio(task.tasks, total, share)
+        # A set inside itself is told of when the test starts.
+        if inspect.isclass(task) and issubclass(task, TaskSet) and task not in outer:
+            node["tasks"] = _get_task_ratio(task.tasks, total, share, outer | {task})
         tree[task.__name__] = node
     return tree
 

@@ -14,6 +14,7 @@ import _cload
 
 from ..exception import (
     InterruptTaskSet,
+    LocustError,
     MissingWaitTimeError,
     RescheduleTask,
     RescheduleTaskImmediately,
@@ -119,13 +120,15 @@ def filter_tasks_by_tags(
     task_holder: Any,
     tags: set[str] | None = None,
     exclude_tags: set[str] | None = None,
-    checked: dict[Any, bool] | None = None,
+    checked: dict[Any, bool | None] | None = None,
 ) -> None:
-    """Drops from a user class and the sets below it what the tags rule out. ``checked``: what is decided already."""
+    """Drops from a user class and the sets below it what the tags rule out. ``checked``: what is decided already, or
+    None for sets that are being looked at."""
     verdicts = {} if checked is None else checked
 
     def passes(candidate: Any) -> bool:
         if hasattr(candidate, "tasks"):
+            verdicts[candidate] = None
             filter_tasks_by_tags(candidate, tags, exclude_tags, verdicts)
             return bool(candidate.tasks) or is_markov_taskset(candidate)
         own = inspect.getattr_static(candidate, "locust_tag_set", frozenset())
@@ -135,12 +138,16 @@ def filter_tasks_by_tags(
     for candidate in task_holder.tasks:
         if candidate not in verdicts:
             verdicts[candidate] = passes(candidate)
+        elif verdicts[candidate] is None:
+            raise LocustError(f"The task set {candidate.__name__} is among its own tasks, or those of a set inside it")
         if verdicts[candidate]:
             kept.append(candidate)
     is_emptied = bool(task_holder.tasks) and not kept
     task_holder.tasks = kept
     if is_emptied and not is_markov_taskset(task_holder):
-        logging.warning("%s had no tasks left after filtering by tags: it will fail", task_holder.__name__)
+        is_tagged = tags is not None or exclude_tags is not None
+        reason = "filtering by tags" if is_tagged else "leaving out task sets that have none"
+        logging.warning("%s had no tasks left after %s: it will fail", task_holder.__name__, reason)
 
 
 class TaskSetMeta(type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import os
@@ -24,6 +25,63 @@ def is_shape_class(item: object) -> bool:
     return inspect.isclass(item) and issubclass(item, LoadTestShape) and not item.abstract
 
 
+# What this package and the command import, besides the standard library.
+_NEEDED = frozenset(
+    [
+        "blinker",
+        "certifi",
+        "chardet",
+        "charset_normalizer",
+        "cload",
+        "click",
+        "configargparse",
+        "flask",
+        "flask_cors",
+        "flask_login",
+        "gevent",
+        "greenlet",
+        "idna",
+        "itsdangerous",
+        "jinja2",
+        "locust",
+        "markupsafe",
+        "msgpack",
+        "requests",
+        "urllib3",
+        "werkzeug",
+        "zmq",
+        "zope",
+    ]
+)
+# What is imported only when first used.
+_LATE = (
+    "charset_normalizer",
+    "cload._transport",
+    "cload.live",
+    "locust._download",
+    "locust._timeline",
+    "locust.debug",
+    "locust.web",
+    "logging.handlers",
+)
+
+
+def _is_taken(name: str) -> bool:
+    return name in _NEEDED or name in sys.stdlib_module_names
+
+
+def _import_before_namesakes(folders: set[str]) -> None:
+    """Where a file beside the locustfile is called like a module that is still to be imported here (requests.py), that
+    module comes first, as it does in Locust, which imports all of its own at the start."""
+    for folder in folders:
+        with os.scandir(folder or ".") as entries:
+            names = {entry.name[:-3] for entry in entries if entry.name.endswith(".py")}
+        if any(_is_taken(name) for name in names):
+            for late in _LATE:
+                importlib.import_module(late)
+            return
+
+
 @contextmanager
 def _first_on_path(folder: str) -> Generator[None]:
     """Makes a folder the first place to import from, and puts it back where it was."""
@@ -43,11 +101,16 @@ def _first_on_path(folder: str) -> Generator[None]:
 def load_locustfile(path: str) -> tuple[dict[str, type[User]], list[LoadTestShape]]:
     """Imports a file. Returns its user classes by the name of the variable that holds them, imported ones included,
     and an instance of each of its load shapes."""
-    sys.path.insert(0, os.getcwd())
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        sys.exit("The current folder was removed: change to another one")
     folder, file = os.path.split(path)
+    _import_before_namesakes({here, folder})
+    sys.path.insert(0, here)
     name = os.path.splitext(file)[0]
-    if name in ("locust", "cload"):
-        # It would take the place of the package in sys.modules.
+    if _is_taken(name):
+        # It would take the place of that module in sys.modules.
         name = "locustfile"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

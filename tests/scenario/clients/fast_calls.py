@@ -130,6 +130,7 @@ class Caller(FastHttpUser):
         c = self.client
         attempt("echo get", lambda: echo(c.get("/echo/1")))
         attempt("unsafe", lambda: echo(c.get("/echo/a b?c=d e|f")))
+        attempt("dots", lambda: [echo(c.get(f"/echo/{path}")) for path in ("a/../b", "./c/.", "%2e%2e/d?e=/../f")])
         attempt("params", lambda: echo(c.get("/echo/1", params={"a": 1, "b": ["x", "y"], "c": None, "d": "ü &"})))
         attempt("params2", lambda: echo(c.get("/echo/1?z=1#frag", params=[("a", 1), ("a", 2)])))
         attempt("params str", lambda: echo(c.get("/echo/1", params="raw=1")))

@@ -221,6 +221,18 @@ test_failures(void **state)
 }
 
 static void
+test_dots_are_kept(void **state)
+{
+    struct lc_url url;
+    assert_int_equal(lc_url_prepare_keeping_dots(LCORE_STR("HTTP://H/a/../%2E/b c/.?x"), &scratch, &url, NULL), 0);
+    assert_str(url.text, "http://h/a/.././b%20c/.?x");
+    assert_str(url.target, "/a/.././b%20c/.?x");
+    assert_int_equal(lc_url_prepare_keeping_dots(LCORE_STR("http://h/clean"), &scratch, &url, NULL), 0);
+    assert_str(url.target, "/clean");
+    assert_int_equal(lc_url_prepare_keeping_dots(LCORE_STR("http://h:x/.."), &scratch, &url, NULL), LCE_URL);
+}
+
+static void
 test_clean_target(void **state)
 {
     static const char *const clean[] = {"/", "/a/b.c?x=1&y=%20", "/.a", "/a..", "/a.", "/?x", "//", "/a?b?", "/a?./.."};

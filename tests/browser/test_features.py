@@ -16,7 +16,7 @@ import pytest
 import requests
 from certs import Certs
 from pages import check_accessibility, start
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from servers import free_port, wait_for_port
 from webapp import serving
 
@@ -150,6 +150,7 @@ def test_options_classes_and_texts_of_strangers(page: Page, host: str, tmp_path:
         page.get_by_role("button", name="Edit").click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_label("number", exact=True)).to_have_value("12")
+        check_accessibility(page)
         dialog.get_by_label("Number of users").fill("8")
         dialog.get_by_role("button", name="Change the test").click()
         expect(dialog).to_be_hidden()
@@ -195,6 +196,47 @@ def test_options_classes_and_texts_of_strangers(page: Page, host: str, tmp_path:
         expect(page.locator("dl.facts")).to_contain_text("Users3", timeout=10_000)
 
 
+def _touch_charts(page: Page, shown: Locator) -> None:
+    """A finger reads what is under it and moves what is shown; two zoom."""
+    over = page.locator(".u-over").first
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: int) -> None:
+        points = [{"x": box["x"] + x, "y": box["y"] + 60, "id": place} for place, x in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    page.mouse.move(5, 5)
+    value = page.locator(".u-legend").nth(1).locator("tr:first-child .u-value")
+    expect(value).not_to_have_text(re.compile(r"\d"))
+    touch("touchStart", 100)
+    touch("touchEnd")
+    # The legends of the others follow.
+    expect(value).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+    expect(shown).to_have_value("all")
+    touch("touchStart", 300, 400)
+    for gap in (20, 60, 100):
+        touch("touchMove", 300 - gap, 400 + gap)
+    touch("touchEnd")
+    expect(shown).to_have_value("range")
+    # The right edge shows an earlier moment than after it was moved to the end.
+    touch("touchStart", 1100)
+    touch("touchEnd")
+    expect(value).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+    before = value.inner_text()
+    for _ in range(3):
+        touch("touchStart", 1000)
+        for x in (700, 400, 50):
+            touch("touchMove", x)
+        touch("touchEnd")
+    touch("touchStart", 1100)
+    touch("touchEnd")
+    expect(value).not_to_have_text(before)
+    page.get_by_role("button", name="Show all").click()
+
+
 def test_charts(page: Page, host: str, tmp_path: Path) -> None:
     """WEB-44, 59: one pointer and one time for all charts; tests after each other, marks, a reload keeps them."""
     with serving(tmp_path, host) as url:
@@ -235,6 +277,8 @@ def test_charts(page: Page, host: str, tmp_path: Path) -> None:
         page.mouse.move(box["x"] + 300, box["y"] + 50, steps=4)
         page.mouse.up()
         page.keyboard.up("Shift")
+        page.get_by_role("button", name="Show all").click()
+        _touch_charts(page, shown)
         group = page.get_by_role("group", name="Charts")
         group.focus()
         for key in ("ArrowRight", "+", "-", "ArrowLeft", "Home"):

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Modal, Tabs, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { Alert, Badge, Button, CloseButton, Modal, Tabs, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { post, usePoll } from "./api";
@@ -182,7 +182,7 @@ export function App({ args }: { args: PageArgs }) {
                   value={key}
                   rightSection={
                     news[key] > 0 && (
-                      <Badge size="xs" circle color="red.9" aria-label={`${news[key]} new`}>
+                      <Badge size="xs" circle={news[key] < 10} px={news[key] < 10 ? undefined : 5} color="red.9" aria-label={`${news[key]} new`}>
                         {news[key]}
                       </Badge>
                     )
@@ -220,9 +220,19 @@ export function App({ args }: { args: PageArgs }) {
           </Tabs>
         </main>
       )}
-      <Modal opened={isEditing} onClose={edit.close} title="Edit the running test" closeButtonProps={{ "aria-label": "Close" }}>
-        {form(true)}
-      </Modal>
+      {/* The library's own header would be a second banner of the page. */}
+      <Modal.Root opened={isEditing} onClose={edit.close}>
+        <Modal.Overlay />
+        <Modal.Content aria-label="Edit the running test">
+          <Modal.Body>
+            <div className="dialog-head">
+              <h2>Edit the running test</h2>
+              <CloseButton aria-label="Close" onClick={edit.close} />
+            </div>
+            {form(true)}
+          </Modal.Body>
+        </Modal.Content>
+      </Modal.Root>
     </div>
   );
 }

@@ -50,7 +50,7 @@ function ClassRow({ name, args, isChosen, settings, onChoose, onChange }: ClassP
   const own = args.users?.[name];
   const all = [...new Set(args.available_user_tasks?.[name] ?? [])];
   const number = (value: string | number) => (value === "" ? undefined : Number(value));
-  const summary = own && `${own.fixed_count ? `${own.fixed_count} users` : `weight ${own.weight}`}${own.host ? `, ${own.host}` : ""}`;
+  const summary = own && `${own.fixed_count ? `${own.fixed_count} user${own.fixed_count === 1 ? "" : "s"}` : `weight ${own.weight}`}${own.host ? `, ${own.host}` : ""}`;
   return (
     <div className="user-class">
       <Checkbox label={name} description={summary} checked={isChosen} onChange={(event) => onChoose(event.target.checked)} />
@@ -185,8 +185,10 @@ export function TestForm({ args, sent, isEdit, users, rate, host, workers, onDon
             <Accordion.Item value="advanced">
               <Accordion.Control>Advanced options</Accordion.Control>
               <Accordion.Panel>
-                <TextInput label="Run time" description="For example 20, 20s, 3m, 2h, 1h20m; empty: until it is stopped" value={runTime} onChange={(event) => setRunTime(event.target.value)} />
-                <Autocomplete label="Profile" description="A name for this kind of test" data={args.all_profiles ?? []} value={profile} onChange={setProfile} />
+                <Stack gap="sm">
+                  <TextInput label="Run time" description="For example 20, 20s, 3m, 2h, 1h20m; empty: until it is stopped" value={runTime} onChange={(event) => setRunTime(event.target.value)} />
+                  <Autocomplete label="Profile" description="A name for this kind of test" data={args.all_profiles ?? []} value={profile} onChange={setProfile} />
+                </Stack>
               </Accordion.Panel>
             </Accordion.Item>
           </Accordion>

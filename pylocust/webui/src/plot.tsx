@@ -110,10 +110,24 @@ function drawMarks(plot: uPlot, { marks, isDark }: PlotProps) {
   ctx.restore();
 }
 
-/** Dragging zooms (uPlot's own), dragging with Shift or a finger pans, the wheel does both. */
+/** Dragging zooms (uPlot's own), dragging with Shift or a finger pans, two fingers zoom, the wheel does both. */
 function listen(plot: uPlot, latest: { current: PlotProps }) {
   const over = plot.over;
   let last: number | null = null;
+  // Fingers on the chart, and where they are.
+  const fingers = new Map<number, number>();
+  const apart = () => {
+    const [one, other] = fingers.values();
+    return Math.abs(one - other);
+  };
+  const share = (x: number) => (x - over.getBoundingClientRect().left) / over.clientWidth;
+  // What is under a finger is told, as it is under a mouse.
+  const point = (event: PointerEvent) => {
+    const box = over.getBoundingClientRect();
+    // The last argument, which has the other charts follow, is missing in uPlot's types.
+    const setCursor = plot.setCursor as (at: { left: number; top: number }, fire?: boolean, publish?: boolean) => void;
+    setCursor({ left: event.clientX - box.left, top: event.clientY - box.top }, true, true);
+  };
   over.style.touchAction = "pan-y";
   const onDown = (event: MouseEvent | PointerEvent) => {
     const isFinger = "pointerType" in event && event.pointerType !== "mouse";
@@ -122,15 +136,31 @@ function listen(plot: uPlot, latest: { current: PlotProps }) {
       event.stopImmediatePropagation();
       event.preventDefault();
     }
-  };
-  const onMove = (event: PointerEvent) => {
-    if (last !== null && event.clientX !== last) {
-      latest.current.onPan((last - event.clientX) / over.clientWidth);
-      last = event.clientX;
+    if (isFinger) {
+      fingers.set(event.pointerId, event.clientX);
+      point(event);
     }
   };
-  const onUp = () => {
-    last = null;
+  const onMove = (event: PointerEvent) => {
+    if (fingers.size === 2 && fingers.has(event.pointerId)) {
+      const before = apart();
+      fingers.set(event.pointerId, event.clientX);
+      const [one, other] = fingers.values();
+      latest.current.onZoom(Math.max(before, 10) / Math.max(apart(), 10), share((one + other) / 2));
+      last = event.clientX;
+    } else if (last !== null && event.clientX !== last) {
+      latest.current.onPan((last - event.clientX) / over.clientWidth);
+      last = event.clientX;
+      if (fingers.has(event.pointerId)) {
+        fingers.set(event.pointerId, last);
+        point(event);
+      }
+    }
+  };
+  const onUp = (event: PointerEvent) => {
+    fingers.delete(event.pointerId);
+    // The finger that stays goes on from where it is.
+    last = fingers.size > 0 ? [...fingers.values()][0] : null;
   };
   const onWheel = (event: WheelEvent) => {
     if (event.ctrlKey || event.metaKey) {

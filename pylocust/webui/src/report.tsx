@@ -301,7 +301,8 @@ function Report() {
       <dl className="facts head">
         <div>
           <dt>Target</dt>
-          <dd>{args.host}</dd>
+          {/* Locust writes it so where there is none. */}
+          <dd>{args.host === "None" ? "that of each user class" : args.host}</dd>
         </div>
         <div>
           <dt>During</dt>

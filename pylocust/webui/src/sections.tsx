@@ -118,7 +118,10 @@ export function Exceptions({ rows }: { rows: UserException[] }) {
             <summary>
               <b>{whole(row.count)}×</b> <span className="message">{row.msg}</span> <small>{row.nodes}</small>
             </summary>
-            <pre>{row.traceback}</pre>
+            {/* Scrolled with the keyboard, too. */}
+            <pre tabIndex={0} role="region" aria-label={`Traceback of ${row.msg.slice(0, 80)}`}>
+              {row.traceback}
+            </pre>
           </details>
         </li>
       ))}

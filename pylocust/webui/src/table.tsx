@@ -77,7 +77,7 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
       const value = column.value(row);
       const isNumber = typeof value === "number";
       return (
-        <td key={column.key} className={isNumber ? "number" : undefined} title={isWindowed && !isNumber ? String(value) : undefined}>
+        <td key={column.key} className={isNumber ? "number" : column.isWide ? "wide" : undefined} title={isWindowed && !isNumber ? String(value) : undefined}>
           {column.show ? column.show(row) : value}
         </td>
       );
@@ -121,7 +121,7 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
             <colgroup>
               {pinCell && <col style={{ width: "2rem" }} />}
               {visible.map((column) => (
-                <col key={column.key} style={{ width: column.isWide ? "22rem" : "7rem" }} />
+                <col key={column.key} style={{ width: column.isWide ? "24rem" : "6.5rem" }} />
               ))}
             </colgroup>
           )}
@@ -139,9 +139,9 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
                   className={typeof column.value((rows[0] ?? total) as Row) === "number" ? "number" : undefined}
                   aria-sort={order?.key !== column.key ? "none" : order.isDescending ? "descending" : "ascending"}
                 >
-                  <button type="button" onClick={() => sortBy(column)}>
+                  <button type="button" className={column.title.length < 11 ? "line" : undefined} onClick={() => sortBy(column)}>
                     {column.title}
-                    <span aria-hidden="true">{order?.key !== column.key ? "" : order.isDescending ? " ▼" : " ▲"}</span>
+                    <span aria-hidden="true">{order?.key !== column.key ? "" : order.isDescending ? "\u00a0▼" : "\u00a0▲"}</span>
                   </button>
                 </th>
               ))}

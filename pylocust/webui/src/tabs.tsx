@@ -1,5 +1,5 @@
 // What stands in the smaller tabs.
-import { type MutableRefObject, useMemo, useRef } from "react";
+import { type MutableRefObject, useLayoutEffect, useMemo, useRef } from "react";
 import { safeAddress } from "./address";
 import { usePoll, useTimeline } from "./api";
 import { Entries, type TableAnswer } from "./entries";
@@ -39,11 +39,28 @@ export function ChartsTab({ store, everyMs, turn, isDark }: { store: MutableRefO
 }
 
 function Log({ lines, label }: { lines: string[]; label: string }) {
+  const box = useRef<HTMLPreElement>(null);
+  const isAtEnd = useRef(true);
+  // Follows what is new, unless the reader has gone up.
+  useLayoutEffect(() => {
+    if (box.current && isAtEnd.current) {
+      box.current.scrollTop = box.current.scrollHeight;
+    }
+  }, [lines]);
   if (lines.length === 0) {
     return <p className="empty">Nothing has been logged.</p>;
   }
   return (
-    <pre className="log" tabIndex={0} role="log" aria-label={label}>
+    <pre
+      ref={box}
+      className="log"
+      tabIndex={0}
+      role="log"
+      aria-label={label}
+      onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
+        isAtEnd.current = scrollHeight - clientHeight - scrollTop < 40;
+      }}
+    >
       {lines.map((line, place) => (
         // Lines only ever come at the end.
         <span key={`${place} ${line.slice(0, 40)}`} className={/\/(DEBUG|INFO|WARNING|ERROR|CRITICAL)\//.exec(line)?.[1]}>

@@ -30,7 +30,7 @@ function chartsOf(percentiles: number[], reasons: string[], hasGenerator: boolea
       values: () => [(sample) => sample.rps, (sample) => sample.failures_per_s],
     },
     {
-      title: "Response times",
+      title: "Response times (ms)",
       lines: percentiles.map((part, place) => ({ label: percentile(part), color: color(place + 2), unit: " ms", dash: DASHES[place % 3] })),
       values: () => percentiles.map((_, place) => (sample) => sample.percentiles[place] ?? null),
     },
@@ -38,7 +38,7 @@ function chartsOf(percentiles: number[], reasons: string[], hasGenerator: boolea
     ...(reasons.length > 0
       ? [
           {
-            title: "Failures by reason",
+            title: "Failures per second by reason",
             lines: reasons.map((reason, place) => ({
               label: reason.length > 70 ? `${reason.slice(0, 67)}…` : reason,
               color: color(place + 1),
@@ -56,7 +56,7 @@ function chartsOf(percentiles: number[], reasons: string[], hasGenerator: boolea
     ...(hasGenerator
       ? [
           {
-            title: "The generator itself",
+            title: "The generator itself: CPU (%), lag (ms, on the right)",
             lines: [
               { label: "CPU of the busiest process", color: color(0), unit: " %" },
               { label: "Lag", color: color(1), unit: " ms", dash: DASHES[1], isRight: true },
@@ -184,7 +184,11 @@ export function TimeCharts({ timeline, isDark }: Props) {
         <button type="button" className="tool" onClick={() => setView(ALL)} disabled={chosen === "all"}>
           Show all
         </button>
-        <span className="hint">Drag over a chart to zoom in; with Shift, to move.{bad.length > 0 && " Red: the generator was too busy, numbers may be its own."}</span>
+        <span className="hint">
+          <span className="for-mouse">Drag over a chart to zoom in; with Shift, to move.</span>
+          <span className="for-fingers">Tap a chart to read it, drag to move, spread two fingers to zoom.</span>
+          {bad.length > 0 && " Red: the generator was too busy, numbers may be its own."}
+        </span>
       </div>
       {/* Arrow keys move, plus and minus zoom. */}
       <div className="charts" tabIndex={0} role="group" aria-label="Charts; arrow keys move, plus and minus zoom, Home shows all" onKeyDown={onKey}>
@@ -194,7 +198,7 @@ export function TimeCharts({ timeline, isDark }: Props) {
         {hasHeat && (
           <Plot
             {...shared}
-            title="Response times, how many took how long"
+            title="Response times (ms), how many took how long"
             lines={charts[1].lines}
             data={data[1]}
             logRange={heatMs}

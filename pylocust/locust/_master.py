@@ -150,6 +150,7 @@ class MasterRunner(DistributedRunner):
             return None
         logger.info("Going on with the test that began %.0f s ago", self._kept.elapsed)
         self.update_state(STATE_SPAWNING)
+        self._kept.resume_charts()
         self.environment.events.test_start.fire(environment=self.environment)
         self._spawn_aside(self._kept.resume)
         return self._kept.elapsed

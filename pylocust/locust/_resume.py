@@ -34,6 +34,9 @@ class KeptRun:
         self._began = 0.0
         self._history_written = 0
         self._stats_began: float | None = None
+        # Of the charts: their generation, and how many samples and marks of it are written; what another process kept.
+        self._timeline_written = (-1, 0, 0.0)
+        self._timeline: dict[str, Any] | None = None
         # Workers of the run that have not been heard of since this process began.
         self._awaited: set[str] = set()
         self._is_complete = False
@@ -75,7 +78,24 @@ class KeptRun:
         self._stats_began = runner.stats.start_time
         self._history_written = len(runner.stats.history)
         frames = [self._meta(), Message("history", runner.stats.history, ""), Message("exceptions", exceptions, "")]
+        self._timeline_written = (-1, 0, 0.0)
+        charts = self._new_charts()
+        if charts is not None:
+            frames.append(charts)
         self._file.replace([*(frame.serialize() for frame in frames), _cload.write_report(runner.stats)])
+
+    def _new_charts(self) -> Message | None:
+        """What the charts of the web application have that is not written."""
+        timeline = self._runner.environment._timeline
+        if timeline is None:
+            return None
+        last_mark = timeline.marks[-1]["time"] if timeline.marks else 0.0
+        now = (timeline.generation, len(timeline.samples), last_mark)
+        if now == self._timeline_written:
+            return None
+        since = self._timeline_written[1] if self._timeline_written[0] == timeline.generation else 0
+        self._timeline_written = now
+        return Message("timeline", timeline.kept(since), "")
 
     def begin(self) -> None:
         """A test began."""
@@ -110,9 +130,13 @@ class KeptRun:
         stats = self._runner.stats
         if self._file.is_long or stats.start_time != self._stats_began:
             self._snapshot()
-        elif len(stats.history) > self._history_written:
+            return
+        if len(stats.history) > self._history_written:
             self._file.append(Message("history", stats.history[self._history_written :], "").serialize())
             self._history_written = len(stats.history)
+        charts = self._new_charts()
+        if charts is not None:
+            self._file.append(charts.serialize())
 
     # Going on
 
@@ -143,6 +167,9 @@ class KeptRun:
                     _cload.merge_report(runner.stats, record.unread_frame or b"")
                 elif record.type == "history":
                     runner.stats.history += record.data
+                elif record.type == "timeline":
+                    samples = self._timeline["samples"][: record.data["first"]] if self._timeline else []
+                    self._timeline = record.data | {"samples": samples + record.data["samples"]}
                 elif record.type == "exception":
                     runner.log_exception(record.node_id, record.data["msg"], record.data["traceback"])
                 elif record.type == "exceptions":
@@ -178,6 +205,13 @@ class KeptRun:
             runner.clients[name] = WorkerNode(name, STATE_MISSING, 0)
         self._awaited = set(meta["workers"])
         self.has_run = True
+
+    def resume_charts(self) -> None:
+        """Gives the charts of the web application what another process had drawn."""
+        timeline = self._runner.environment._timeline
+        if timeline is not None and self._timeline is not None:
+            timeline.go_on(self._timeline)
+            self._timeline = None
 
     def resume(self) -> None:
         """Waits for the run's workers, makes their users the start of a dispatch, and goes on to the target."""

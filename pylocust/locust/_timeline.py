@@ -157,6 +157,7 @@ class Timeline:
         self._last_time = 0.0
         self._target_users: int | None = None
         self._missing: set[str] = set()
+        self._is_going_on = False
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.test_stop.add_listener(self._on_test_stop)
         environment.events.reset_stats.add_listener(self._on_reset)
@@ -169,10 +170,19 @@ class Timeline:
         del self.marks[:-MAX_MARKS]
 
     def _on_test_start(self, **_: Any) -> None:
-        self.run_count += 1
         self._target_users = None
         self._forget_counts()
         self._last_time = time.time()
+        if self._is_going_on:
+            self._is_going_on = False
+            runner = self.environment.runner
+            if runner is not None:
+                # What was counted before is in samples.
+                self._new_bands(runner.stats.total)
+                self._new_reasons(runner.stats)
+            self.mark("the master was started again", "trouble")
+            return
+        self.run_count += 1
         self.mark(f"test {self.run_count}", "start")
 
     def _on_test_stop(self, **_: Any) -> None:
@@ -305,6 +315,31 @@ class Timeline:
             self.samples = thinned(self.samples)
             self._json = [_as_json(one) for one in self.samples]
             self.generation += 1
+
+    # Kept with the state of a master, for another process that goes on with its test
+
+    def kept(self, since: int) -> dict[str, Any]:
+        """What there is, of samples those from number ``since`` on, as plain values."""
+        return {
+            "run": self.run_count,
+            "first": since,
+            "samples": self.samples[since:],
+            "marks": self.marks,
+            "reasons": self.reasons,
+        }
+
+    def go_on(self, kept: dict[str, Any]) -> None:
+        """Begins with what another process kept. The next test that starts is the one it was in."""
+        self.samples = [
+            Sample._make(tuple(value) if isinstance(value, list) else value for value in values)
+            for values in kept["samples"]
+        ]
+        self._json = [_as_json(sample) for sample in self.samples]
+        self.marks = list(kept["marks"])
+        self.reasons = list(kept["reasons"])
+        self.run_count = kept["run"]
+        self.generation += 1
+        self._is_going_on = True
 
     def to_report(self) -> dict[str, Any]:
         """The last test, merged to as many samples as a page has room for, in the form that to_json() has."""

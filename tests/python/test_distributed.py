@@ -1,8 +1,11 @@
 """A master with workers played by hand, and a worker with a master played by hand."""
 
 import contextlib
+import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import _cload
@@ -10,6 +13,7 @@ import gevent
 import pytest
 from locust import User, runners, task
 from locust._losses import Losses
+from locust._timeline import Timeline
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from locust.env import Environment
 from locust.event import Events
@@ -387,6 +391,33 @@ def test_a_missing_worker(make_master: Any, make_hand: Any, monkeypatch: Any, is
         until(lambda: "h_0" not in master.clients)
         until(lambda: left.wanted == 8)
         assert min(sum(job["user_classes_count"].values()) for job in left.of("spawn")) == 4, "users never drop"
+
+
+def test_charts_go_on_with_the_run(make_master: Any, make_hand: Any, tmp_path: Path) -> None:
+    """--master-state also keeps what the charts of the web application show; it is one test there."""
+    master = make_master(master_state=str(tmp_path / "state"))
+    timeline = master.environment._timeline = Timeline(master.environment)
+    hand = make_hand(master, "h_0").join()
+    run_test(master, [hand], 2)
+    for count in range(1, 4):
+        hand.report(cload_report=count)
+        until(lambda count=count: master.stats.total.num_requests == 3 * count)
+        timeline.sample()
+        master._kept.tick()
+    timeline.mark("something", "change")
+    master._kept.tick()
+    shutil.copy(tmp_path / "state", tmp_path / "copy")
+
+    second = make_master(master_state=str(tmp_path / "copy"))
+    resumed = second.environment._timeline = Timeline(second.environment)
+    assert second.resume() is not None
+    assert resumed.samples == timeline.samples and len(resumed.samples) == 3
+    assert [mark["text"] for mark in resumed.marks] == ["test 1", "something", "the master was started again"]
+    assert resumed.reasons == timeline.reasons == ["E()"]
+    resumed.sample()
+    last = resumed.samples[-1]
+    assert (last.run, last.heat, last.reasons) == (1, (), ()), "what was counted before is not counted again"
+    assert json.loads(resumed.to_json(0, 2))["first"] == 0, "a page that knew the other process gets all of it"
 
 
 def test_many_that_come_and_go_are_one_rebalance(make_master: Any, make_hand: Any) -> None:

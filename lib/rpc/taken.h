@@ -14,6 +14,8 @@
 /* In an ack: the master goes on with the test that the worker is in. */
 #define LCORE_KEEP_KEY "cload_keep"
 #define LCORE_REPORT_NUMBER_KEY "cload_report"
+/* In a worker's heartbeat: requests since its last report, for a master that has to say what goes with it. */
+#define LCORE_PENDING_KEY "cload_pending"
 /* A master asks a worker of ours that it does not know to announce itself. */
 #define LCORE_REGISTER_TYPE "cload_register"
 

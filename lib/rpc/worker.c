@@ -183,7 +183,9 @@ static void
 send_heartbeat(struct lc_worker *worker)
 {
     struct lc_buffer data = {0};
-    int err = lc_pack_map(&data, 4);
+    struct lc_stats_numbers total;
+    lc_stats_entry_numbers(lc_stats_total(lc_runner_stats(worker->runner)), &total);
+    int err = lc_pack_map(&data, 5);
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("state"));
     err = err < 0 ? err : lc_pack_str(&data, lc_str_from(state_text(worker)));
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("current_cpu_usage"));
@@ -192,6 +194,8 @@ send_heartbeat(struct lc_worker *worker)
     err = err < 0 ? err : lc_pack_uint(&data, resident_bytes());
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_OWN_KEY));
     err = err < 0 ? err : lc_pack_int(&data, 1);
+    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_PENDING_KEY));
+    err = err < 0 ? err : lc_pack_uint(&data, total.request_count);
     if (err == 0) {
         send_data(worker, "heartbeat", &data);
     }

@@ -534,12 +534,13 @@ class MasterRunner(DistributedRunner):
 
     def _on_spawning_message(self, message: Message) -> None:
         node = self._known(message)
-        if node is not None:
+        # One that is missing may obey what it was told long ago: its next heartbeat makes it one of the others again.
+        if node is not None and node.state != STATE_MISSING:
             node.state = STATE_SPAWNING
 
     def _on_spawning_complete_message(self, message: Message) -> None:
         node = self._known(message)
-        if node is not None:
+        if node is not None and node.state != STATE_MISSING:
             node.user_classes_count = dict(message.data["user_classes_count"])
             node.state = STATE_RUNNING
 

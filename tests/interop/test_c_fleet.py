@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from engines import Engine, Result, parse_tables
+from fleets import HOOKS, USERS, Fleet, wait_for_users
 from servers import BUILD, Target
-from test_fleet import Fleet, fleet, wait_for_users  # noqa: F401
 
 # Classes without tasks: the workers have them.
-SOURCE = """
+SOURCE = (
+    """
 from locust import HttpUser, constant, events
 
 class Visitor(HttpUser):
@@ -18,37 +19,12 @@ class Visitor(HttpUser):
 
 class Guest(Visitor):
     pass
-
-@events.init.add_listener
-def on_init(environment, runner, **_):
-    def on_pong(environment, msg, **_):
-        print("pong", msg.data, flush=True)
-    runner.register_message("pong", on_pong)
-    events.spawning_complete.add_listener(lambda **_: runner.send_message("ping", {1: [None, b"x"]}))
-    events.spawning_complete.add_listener(lambda **_: open(__file__ + ".spawned", "w").close())
 """
-FULL_SOURCE = """
-from locust import HttpUser, constant, task
-
-class Visitor(HttpUser):
-    wait_time = constant(0.05)
-
-    @task(3)
-    def hello(self):
-        self.client.get("/hello")
-
-    @task(1)
-    def missing(self):
-        self.client.get("/status/404", name="/missing")
-
-class Guest(Visitor):
-    @task
-    def fails(self):
-        raise RuntimeError("by design")
-"""
+    + HOOKS
+)
 
 
-def c_program(fleet: Fleet, *args: str, secret: str | None = None) -> "subprocess.Popen[str]":  # noqa: F811
+def c_program(fleet: Fleet, *args: str, secret: str | None = None) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         [BUILD / "examples" / "c" / args[0], *args[1:]],
         stdin=subprocess.DEVNULL,
@@ -61,7 +37,7 @@ def c_program(fleet: Fleet, *args: str, secret: str | None = None) -> "subproces
     return process
 
 
-def c_worker(fleet: Fleet, secret: str | None = None) -> "subprocess.Popen[str]":  # noqa: F811
+def c_worker(fleet: Fleet, secret: str | None = None) -> "subprocess.Popen[str]":
     return c_program(fleet, "worker", "--master-port", str(fleet.port), secret=secret)
 
 
@@ -78,7 +54,7 @@ def check_counts(result: Result, target: Target, before: int) -> None:
 
 @pytest.mark.parametrize("kind", ["cload", "locust"])
 def test_c_workers_under_a_master(
-    fleet: Fleet,  # noqa: F811
+    fleet: Fleet,
     engine: Engine,
     locust: Engine,
     target: Target,
@@ -103,10 +79,10 @@ def test_c_workers_under_a_master(
         assert "message ping" in ended.stdout
 
 
-def test_a_c_master(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:  # noqa: F811
+def test_a_c_master(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:
     """One worker of each kind under it."""
     before = target.counters()["requests"]
-    locustfile = engine.locustfile(FULL_SOURCE)
+    locustfile = engine.locustfile(USERS)
     workers = [c_worker(fleet), fleet.worker(engine, locustfile), fleet.worker(locust, locustfile)]
     master = c_program(fleet, *f"master -p {fleet.port} -w 3 -u 9 -r 100 -t 2 {target.url}".split())
     stdout, stderr = master.communicate(timeout=30)
@@ -119,7 +95,7 @@ def test_a_c_master(fleet: Fleet, engine: Engine, locust: Engine, target: Target
         assert fleet.end(worker).code in (0, 1)
 
 
-def test_a_c_worker_stops_and_starts_again(fleet: Fleet, engine: Engine, target: Target) -> None:  # noqa: F811
+def test_a_c_worker_stops_and_starts_again(fleet: Fleet, engine: Engine, target: Target) -> None:
     """DST-28, DST-31: stop, another test, and a master that tells it to connect anew."""
     source = (
         SOURCE
@@ -154,7 +130,7 @@ def again(environment):
     assert ended.code == 1 and "connect anew" in ended.stderr, str(ended)
 
 
-def test_a_c_worker_and_sigterm(fleet: Fleet, engine: Engine, target: Target) -> None:  # noqa: F811
+def test_a_c_worker_and_sigterm(fleet: Fleet, engine: Engine, target: Target) -> None:
     """DST-22: it reports once more and takes leave."""
     before = target.counters()["requests"]
     worker = c_worker(fleet)
@@ -172,7 +148,7 @@ def test_a_c_worker_and_sigterm(fleet: Fleet, engine: Engine, target: Target) ->
     assert fleet.end(worker).code == 1
 
 
-def test_secrets_of_c_programs(fleet: Fleet, target: Target) -> None:  # noqa: F811
+def test_secrets_of_c_programs(fleet: Fleet, target: Target) -> None:
     """Who does not know the secret is refused, and both ends say so."""
     master = c_program(
         fleet, *f"master -p {fleet.port} -w 1 -u 2 -r 100 -t 1 {target.url}".split(), secret="open sesame"

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 from engines import Engine, Result
+from fleets import Fleet, wait_for_users
 from servers import BUILD, Target, free_port
-from test_fleet import Fleet, fleet, wait_for_users  # noqa: F401
 
 # Prints what the master sees, with a clock that other processes have too.
 SOURCE = """
@@ -63,7 +63,7 @@ def outage(result: Result, since: float) -> float:
     return later[0] - since
 
 
-def master_args(fleet: Fleet, workers: int, *args: str) -> tuple[str, ...]:  # noqa: F811
+def master_args(fleet: Fleet, workers: int, *args: str) -> tuple[str, ...]:
     bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(fleet.port))
     return (*bind, "--expect-workers", str(workers), "--enable-rebalancing", "--exit-code-on-error", "0", *args)
 
@@ -73,7 +73,7 @@ def lost(result: Result, target: Target, before: int) -> int:
     return target.counters()["requests"] - before - 1 - result.total.requests
 
 
-def test_one_of_four_is_killed_and_one_freezes(fleet: Fleet, engine: Engine, target: Target) -> None:  # noqa: F811
+def test_one_of_four_is_killed_and_one_freezes(fleet: Fleet, engine: Engine, target: Target) -> None:
     """DST-39, DST-40, DST-56: users are back within 5 s, what is lost is said, and a frozen worker loses nothing."""
     before = target.counters()["requests"]
     locustfile = engine.locustfile(SOURCE)
@@ -81,32 +81,31 @@ def test_one_of_four_is_killed_and_one_freezes(fleet: Fleet, engine: Engine, tar
     moments: list[float] = []
 
     def interfere(process: "subprocess.Popen[str]") -> None:
-        wait_for_users(locustfile, 1)
+        wait_for_users(locustfile, 0.5)
+        moments.append(time.monotonic())
+        workers[0].kill()
         workers[1].send_signal(signal.SIGSTOP)
         time.sleep(5.5)
         workers[1].send_signal(signal.SIGCONT)
-        time.sleep(1.5)
-        moments.append(time.monotonic())
-        workers[0].kill()
 
     result = engine.load(
-        locustfile, *master_args(fleet, 4), host=target.url, users=TARGET_USERS, run_time="12s", during=interfere
+        locustfile, *master_args(fleet, 4), host=target.url, users=TARGET_USERS, run_time="10s", during=interfere
     )
     assert result.code == 0, str(result)
     assert outage(result, moments[0]) < 5, str(seen(result))
     assert result.stderr.count("setting state to missing") == 2, str(result)
-    assert re.search(r"self-healed with heartbeat, setting state to running", result.stderr), str(result)
+    assert "self-healed with heartbeat, setting state to" in result.stderr, str(result)
     told = re.search(r"The totals lack what 1 workers measured after their last reports: about (\d+)", result.stderr)
     assert told is not None, str(result)
-    # At most three users, 20 ms apart, for one interval of reports, and what stopping users had under way.
+    # Two users, 20 ms apart, for one interval of reports, and what stopping users had under way.
     missing = lost(result, target, before)
-    assert 0 <= missing <= 3 * 3.5 / 0.02 + 16
+    assert 0 <= missing <= 2 * 3.5 / 0.02 + 16
     # A heartbeat a second says what the worker holds.
     assert abs(int(told[1]) - missing) <= 150, f"said {told[1]}, in truth {missing}"
 
 
 def test_the_master_is_killed_and_started_again(
-    fleet: Fleet,  # noqa: F811
+    fleet: Fleet,
     engine: Engine,
     locust: Engine,
     target: Target,
@@ -157,7 +156,7 @@ def test_the_master_is_killed_and_started_again(
     ],
 )
 def test_a_state_that_does_not_fit(
-    fleet: Fleet,  # noqa: F811
+    fleet: Fleet,
     engine: Engine,
     tmp_path: Path,
     content: bytes,
@@ -223,7 +222,7 @@ class SlowLink:
         self.listener.close()
 
 
-def test_a_slow_link(fleet: Fleet, engine: Engine, target: Target) -> None:  # noqa: F811
+def test_a_slow_link(fleet: Fleet, engine: Engine, target: Target) -> None:
     """A quarter of a second each way and 40 kB/s: the test takes its time, and nothing is lost."""
     before = target.counters()["requests"]
     locustfile = engine.locustfile(SOURCE)
@@ -275,7 +274,7 @@ def namespace() -> Iterator[tuple[str, str, str]]:
         subprocess.run(["ip", "link", "del", cable], capture_output=True, timeout=10, check=False)
 
 
-def test_a_partition(fleet: Fleet, engine: Engine) -> None:  # noqa: F811
+def test_a_partition(fleet: Fleet, engine: Engine) -> None:
     """The cable to all workers is cut for longer than it takes to miss them: they come back, and nothing is lost."""
     with namespace() as (name, address, cable):
         port = free_port()
@@ -336,7 +335,7 @@ def hostile_frames() -> Iterator[bytes]:
     yield greeting + ready + b"\x00" + bytes([len(big)]) + big
 
 
-def test_hostile_frames(fleet: Fleet, engine: Engine, target: Target) -> None:  # noqa: F811
+def test_hostile_frames(fleet: Fleet, engine: Engine, target: Target) -> None:
     """DST-11: strangers do not disturb a test, whatever they send and however often."""
     before = target.counters()["requests"]
     locustfile = engine.locustfile(SOURCE)
@@ -371,7 +370,7 @@ def test_hostile_frames(fleet: Fleet, engine: Engine, target: Target) -> None:  
         assert fleet.end(process).code in (0, 1)
 
 
-def test_secrets_and_code(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:  # noqa: F811
+def test_secrets_and_code(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:
     """Only who knows the secret joins; who does not is told why, at both ends. Code can be refused."""
     locustfile = engine.locustfile(SOURCE)
     secret = {"LOCUST_MASTER_SECRET": "open sesame"}

@@ -1,109 +1,14 @@
 """Fleets of real processes: our own, and mixed with real Locust in both directions."""
 
-import contextlib
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from engines import Engine, Result, parse_tables
-from servers import Target, free_port
-
-SOURCE = """
-import os
-from locust import HttpUser, constant, events, task
-
-class Visitor(HttpUser):
-    wait_time = constant(0.05)
-
-    @task(3)
-    def hello(self):
-        self.client.get("/hello")
-
-    @task(1)
-    def missing(self):
-        self.client.get("/status/404", name="/missing")
-
-class Guest(Visitor):
-    @task
-    def fails(self):
-        raise RuntimeError("by design")
-
-@events.init.add_listener
-def on_init(environment, runner, **_):
-    def on_ping(environment, msg, **_):
-        environment.runner.send_message("pong", {"index": environment.runner.worker_index, "got": msg.data})
-    def on_pong(environment, msg, **_):
-        print("pong", msg.data, flush=True)
-    if hasattr(runner, "clients"):
-        runner.register_message("pong", on_pong)
-        events.spawning_complete.add_listener(lambda **_: runner.send_message("ping", {1: [None, "x"]}))
-        events.spawning_complete.add_listener(lambda **_: open(__file__ + ".spawned", "w").close())
-    else:
-        runner.register_message("ping", on_ping)
-"""
-
-
-def wait_for_users(locustfile: Path, seconds: float = 0) -> None:
-    """Until the master has said that all are there, and some time more."""
-    marker = Path(f"{locustfile}.spawned")
-    deadline = time.monotonic() + 40
-    while not marker.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(seconds)
-
-
-class Fleet:
-    """Processes that are ended with the test."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.processes: list[subprocess.Popen[str]] = []
-
-    def worker(self, engine: Engine, locustfile: Path | str, *args: str) -> "subprocess.Popen[str]":
-        process = engine.start("-f", locustfile, "--worker", "--master-port", str(self.port), *args)
-        self.processes.append(process)
-        return process
-
-    def master(
-        self,
-        engine: Engine,
-        locustfile: Path,
-        *args: str,
-        during: "Callable[[subprocess.Popen[str]], None] | None" = None,
-        run_time: str = "4s",
-    ) -> Result:
-        bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(self.port))
-        return engine.load(locustfile, *bind, "--exit-code-on-error", "0", *args, during=during, run_time=run_time)
-
-    def wait_for_master(self) -> None:
-        """Until somebody listens on its port."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            time.sleep(0.05)
-
-    def end(self, process: "subprocess.Popen[str]") -> Result:
-        stdout, stderr = process.communicate(timeout=20)
-        result = Result(process.returncode, stdout, stderr, 0, Path("none"))
-        parse_tables(stderr, result)
-        return result
-
-
-@pytest.fixture
-def fleet() -> Iterator[Fleet]:
-    fleet = Fleet(free_port())
-    yield fleet
-    for process in fleet.processes:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
+from engines import Engine, Result
+from fleets import SOURCE, Fleet, wait_for_users
+from servers import Target
 
 
 def check(result: Result, target: Target, before: int, workers: list[Result], slack: int = 0) -> None:
@@ -131,18 +36,6 @@ def check(result: Result, target: Target, before: int, workers: list[Result], sl
         assert worker.code in (0, 1), str(worker)
 
 
-def run_mixed(fleet: Fleet, master: Engine, workers: list[Engine], target: Target, given: Engine | None) -> None:
-    before = target.counters()["requests"]
-    locustfile = master.locustfile(SOURCE)
-    started = [fleet.worker(engine, "-" if engine is given else locustfile) for engine in workers]
-    result = fleet.master(master, locustfile, "--expect-workers", str(len(workers)), "--host", target.url, "-u", "8")
-    check(result, target, before, [fleet.end(process) for process in started])
-    pongs = sorted(line for line in result.stdout.splitlines() if line.startswith("pong"))
-    assert pongs == [f"pong {{'index': {index}, 'got': {{1: [None, 'x']}}}}" for index in range(len(workers))], (
-        result.stdout
-    )
-
-
 def test_two_workers(fleet: Fleet, engine: Engine, target: Target) -> None:
     """DST-13, DST-14 to DST-29, DST-34 to DST-36, CLI-74; one of them gets the locustfile from the master."""
     before = target.counters()["requests"]
@@ -151,16 +44,8 @@ def test_two_workers(fleet: Fleet, engine: Engine, target: Target) -> None:
     result = fleet.master(engine, locustfile, "--expect-workers", "2", "--host", target.url, "-u", "8")
     check(result, target, before, [fleet.end(process) for process in workers])
     assert "(8 total users)" in result.stderr
-
-
-def test_our_worker_under_a_real_master(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:
-    """DST-1 to DST-38 against the real program."""
-    run_mixed(fleet, locust, [engine, locust], target, given=engine)
-
-
-def test_a_real_worker_under_our_master(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:
-    """DST-1 to DST-38 against the real program."""
-    run_mixed(fleet, engine, [engine, locust], target, given=locust)
+    pongs = sorted(line for line in result.stdout.splitlines() if line.startswith("pong"))
+    assert pongs == [f"pong {{'index': {index}, 'got': {{1: [None, b'x']}}}}" for index in range(2)], result.stdout
 
 
 def test_processes(fleet: Fleet, engine: Engine, target: Target) -> None:
@@ -258,12 +143,21 @@ def test_boomer_under_our_master(fleet: Fleet, engine: Engine) -> None:
 
     # It connects once only, so the master has to be there.
     result = fleet.master(
-        engine, engine.locustfile(SOURCE), "--expect-workers", "2", "--host", "http://x", "-u", "6", during=join
+        engine,
+        engine.locustfile(SOURCE),
+        "--expect-workers",
+        "2",
+        "--host",
+        "http://x",
+        "-u",
+        "6",
+        during=join,
+        run_time="4s",
     )
     assert result.code == 0, str(result)
     assert "(6 total users)" in result.stderr and result.stderr.count("quit. 0 workers ready") == 2, str(result)
     heard = "".join(boomer.communicate(timeout=10)[0] for boomer in boomers)
-    assert heard.count("heard ping {1: [None, 'x']}") == 2, heard
+    assert heard.count("heard ping {1: [None, b'x']}") == 2, heard
     reported = sum(int(line.split()[1]) for line in heard.splitlines() if line.startswith("reported"))
     assert result.total is not None and result.total.requests == reported > 100, str(result)
     assert (result.total.min, result.total.max, result.total.median) == (7, 7, 7)

@@ -12,8 +12,8 @@ import subprocess
 
 import pytest
 from engines import Engine
+from fleets import Fleet
 from servers import Target
-from test_fleet import Fleet, fleet  # noqa: F401
 
 SOURCE = """
 import gevent
@@ -58,7 +58,7 @@ def on_init(environment, runner, **_):
 
 
 @pytest.mark.parametrize("kind", ["boomer", "locust4j"])
-def test_the_real_program(fleet: Fleet, engine: Engine, target: Target, kind: str) -> None:  # noqa: F811
+def test_the_real_program(fleet: Fleet, engine: Engine, target: Target, kind: str) -> None:
     """DST-4 to DST-7, DST-14, DST-16 to DST-18, DST-21, DST-22, DST-26 to DST-29: three ramps and a stop."""
     command = os.environ.get(f"CLOAD_TEST_{kind.upper()}")
     if not command:

@@ -382,6 +382,9 @@ def test_a_missing_worker(make_master: Any, make_hand: Any, monkeypatch: Any, is
         until(lambda: left.wanted == 8)
         left.obey()
         until(lambda: master.spawning_completed and master.state == "running")
+        lost.obey()
+        gevent.sleep(0.05)
+        assert master.clients["h_0"].state == "missing", "what it was told long ago does not make it one of the others"
         lost.greenlets.append(gevent.spawn(lost._beat))
         until(lambda: left.wanted == 4)
         assert master.clients["h_0"].state == "running"

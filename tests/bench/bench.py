@@ -21,6 +21,7 @@ import fleet
 import growth
 import half
 import http2
+import processes
 import soak
 import waiting
 from certs import make_certs
@@ -235,6 +236,7 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "loop": Bench.loop,
     "start": Bench.start,
     "fleet": fleet.fleet,
+    "processes": processes.processes,
     "soak": soak.soak,
 }
 

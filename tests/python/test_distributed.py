@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import re
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -223,7 +225,7 @@ def test_a_test(make_master: Any, make_hand: Any) -> None:
 
 
 def test_reports(make_master: Any, make_hand: Any) -> None:
-    """DST-18, DST-19, DST-20, DST-35, DST-36, DST-38, EVT-18, EVT-35."""
+    """DST-18, DST-19, DST-20, DST-35, DST-36, DST-37, DST-38, EVT-18, EVT-35."""
     master = make_master()
     seen: list[Any] = []
     master.environment.events.worker_report.add_listener(lambda client_id, data: seen.append((client_id, data)))
@@ -236,6 +238,9 @@ def test_reports(make_master: Any, make_hand: Any) -> None:
     assert (entry.num_requests, entry.num_failures, entry.min_response_time, entry.max_response_time) == (9, 3, 4, 20)
     assert entry.response_times == {4: 3, 6: 3, 20: 3}
     assert master.stats.total.num_requests == 9
+    # The workers' clocks: this master's says something else.
+    assert (entry.start_time, entry.last_request_timestamp) == (1795234970.5, 1795234975.5)
+    assert entry.num_reqs_per_sec == {1795234975: 9} and entry.num_fail_per_sec == {1795234975: 3}
     assert [error.occurrences for error in master.stats.errors.values()] == [3]
     assert master.user_count == 2, "the stranger's users do not count"
     assert [data["extra"] for _, data in seen if "extra" in data] == [{"a": 1}]
@@ -683,6 +688,53 @@ def test_a_worker_reconnects(hand_master: HandMaster, worker: WorkerRunner) -> N
     until(lambda: worker.client is not before)
     count = len(hand_master.of("heartbeat"))
     until(lambda: len(hand_master.of("heartbeat")) > count + 2)
+
+
+def test_the_name_of_a_worker(worker: WorkerRunner) -> None:
+    """DST-9; what is before the first underscore is the machine (test_dispatch.py, DST-65)."""
+    machine, digits = worker.client_id.split("_", 1)
+    assert machine == socket.gethostname() and re.fullmatch("[0-9a-f]{32}", digits)
+
+
+def test_a_master_changes_a_class_of_its_workers(hand_master: HandMaster, worker: WorkerRunner) -> None:
+    """DST-32."""
+
+    class C(User):
+        @task
+        def one(self) -> None: ...
+
+        @task
+        def other(self) -> None: ...
+
+    worker.environment.available_user_classes = {"C": C}
+    worker.environment.available_user_tasks = {"C": list(C.tasks)}
+    settings = {"user_class_name": "C", "weight": 7, "host": "http://other", "tasks": ["other"]}
+    hand_master.send("update_user_class", settings, worker.client_id)
+    until(lambda: C.weight == 7)
+    assert C.host == "http://other" and [one.__name__ for one in C.tasks] == ["other"]
+
+
+def test_a_socket_error_on_the_master(make_master: Any, make_hand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DST-12: the connection counts as broken, and the loop that counts heartbeats listens anew, on the same port."""
+    monkeypatch.setattr(runners, "FALLBACK_INTERVAL", 0.1)
+    master = make_master()
+    before, port = master.server, master.server.port
+    hand = make_hand(master, "h_0").join()
+    monkeypatch.setattr(master, "master_bind_port", port)
+    monkeypatch.setattr(before, "recv_from_client", raiser(RPCError("Socket failure: out of order")))
+    hand.send("ping")
+    until(lambda: master.connection_broken)
+    until(lambda: master.server is not before)
+    assert master.server.port == port and not master.connection_broken
+    count = len(hand.of("heartbeat"))
+    until(lambda: len(hand.of("heartbeat")) > count)
+
+
+def raiser(error: Exception) -> Callable[..., Any]:
+    def call(*_args: Any) -> Any:
+        raise error
+
+    return call
 
 
 def test_a_silent_master(hand_master: HandMaster, worker: WorkerRunner, monkeypatch: Any) -> None:

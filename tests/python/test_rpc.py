@@ -1,6 +1,11 @@
 """Messages and sockets between master and workers, compared with Python's msgpack."""
 
+import contextlib
+import os
+import socket
+import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import cload  # noqa: F401  # from here on `import locust` means cload's package
@@ -127,6 +132,94 @@ def test_messages_go_both_ways() -> None:
     assert [server.recv_from_client()[1].data for _ in range(300)] == list(range(300))
     client.close()
     server.close()
+
+
+def connections_of(port: int) -> list[tuple[str, int, float]]:
+    """Of established ones on this port: our side, the kind of the timer that runs, and its seconds (proc(5))."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            _, local, remote, state, _, timer, *_ = line.split()
+            if state == "01" and int(local.split(":")[1], 16) == port:
+                kind, ticks = timer.split(":")
+                found.append((remote, int(kind), int(ticks, 16) / os.sysconf("SC_CLK_TCK")))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="it is read in /proc")
+def test_connections_are_kept_alive() -> None:
+    """DST-2: on both ends the kernel asks after 30 seconds of silence whether the other one is there."""
+    server = Server("127.0.0.1", 0)
+    client = Client("127.0.0.1", server.port, "me")
+    client.send(Message("a", None, "me"))
+    server.recv_from_client()
+    remote = int(connections_of(server.port)[0][0].split(":")[1], 16)
+    deadline = time.monotonic() + 5
+    # The timer of what was sent last runs first.
+    while {kind for port in (server.port, remote) for _, kind, _ in connections_of(port)} != {2}:
+        assert time.monotonic() < deadline, [connections_of(server.port), connections_of(remote)]
+        gevent.sleep(0.01)
+    for port in (server.port, remote):
+        assert 20 < connections_of(port)[0][2] <= 30, "2 is the timer that keeps alive"
+    client.close()
+    server.close()
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 here")
+@pytest.mark.parametrize(("listens", "reached"), [("*", {4, 6}), ("::1", {6}), ("[::1]", {6}), ("127.0.0.1", {4})])
+def test_both_internet_protocols(listens: str, reached: set[int]) -> None:
+    """DST-1, DST-2: all addresses of a system that has both, unless the host is of one of them; by name as well."""
+    server = Server(listens, 0)
+    names = {4: ("127.0.0.1", "localhost"), 6: ("::1", "[::1]")}
+    for version, hosts in names.items():
+        with contextlib.suppress(OSError):
+            socket.create_connection((hosts[0], server.port), 1).close()
+            assert version in reached, f"{hosts[0]} reaches {listens}"
+        for host in hosts if version in reached else ():
+            client = Client(host, server.port, f"me {host}")
+            client.send(Message("a", None, "me"))
+            with gevent.Timeout(5):
+                assert server.recv_from_client()[0] == f"me {host}"
+            client.close()
+    server.close()
+
+
+@pytest.mark.parametrize(("secret", "mechanism"), [(None, b"NULL"), ("open sesame", b"CURVE")])
+def test_what_a_port_says_of_itself(secret: str | None, mechanism: bytes) -> None:
+    """DST-3: no encryption and no authentication, unless there is a secret."""
+    server = Server("127.0.0.1", 0, secret)
+    with socket.create_connection(("127.0.0.1", server.port), 5) as stranger:
+        # The greeting of ZMTP 3: signature, version, and from byte 12 the mechanism.
+        stranger.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00" + mechanism.ljust(20, b"\0") + bytes(32))
+        greeting = b""
+        while len(greeting) < 64:
+            greeting += stranger.recv(64 - len(greeting))
+    assert greeting[12:32].rstrip(b"\0") == mechanism
+    server.close()
+
+
+def test_a_full_queue_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DST-10: sending never blocks; after 1, 3 and 5 seconds it is an error."""
+    client = Client("127.0.0.1", 1, "me")
+    with gevent.Timeout(10):
+        # Nobody is there to take them.
+        while client._channel.send(Message("a", None, "me").serialize()):
+            pass
+    pauses: list[float] = []
+    monkeypatch.setattr(gevent, "sleep", pauses.append)
+    with pytest.raises(RPCSendError, match="the queue is full"):
+        client.send(Message("a", None, "me"))
+    assert pauses == [1, 3, 5]
+    client.close()
 
 
 def test_a_server_knows_whether_it_is_behind() -> None:

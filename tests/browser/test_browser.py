@@ -13,7 +13,7 @@ from webapp import serving
 
 
 def test_from_start_to_report(page: Page, host: str, tmp_path: Path) -> None:
-    """WEB-54..63, WEB-66"""
+    """WEB-54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64"""
     with serving(tmp_path, host, "--class-picker") as url:
         page.goto(url)
         check_accessibility(page)
@@ -77,11 +77,17 @@ def test_from_start_to_report(page: Page, host: str, tmp_path: Path) -> None:
 
 
 def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path) -> None:
-    """WEB-45, WEB-55: what one window does is seen in the other."""
+    """WEB-45, 55, 66: what one window does is seen in the other."""
     with serving(tmp_path, host) as url:
         other = page.context.new_page()
         other.goto(url)
         start(page, url)
+        # What is looked at is asked for again and again, and the rest only when it is looked at.
+        with page.expect_request("**/stats/table*"), page.expect_request("**/exceptions"):
+            pass
+        for tab, path in (("Current ratio", "**/tasks"), ("Logs", "**/logs"), ("Charts", "**/stats/timeline*")):
+            with page.expect_request(path):
+                page.get_by_role("tab", name=tab).click()
         expect(other.locator("#state")).to_have_text(re.compile("starting users|running"), timeout=10_000)
         page.context.set_offline(True)
         expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=10_000)
@@ -97,7 +103,7 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
 
 
 def test_login_page(page: Page, host: str, tmp_path: Path) -> None:
-    """WEB-8, WEB-71, WEB-72"""
+    """WEB-8, 71, 72"""
     with serving(tmp_path, host, "--web-login") as url:
         page.goto(url)
         check_accessibility(page)

@@ -46,9 +46,9 @@ def add_pages(environment, web_ui, **_):
         "all_profiles": ["smoke", BAD],
         "extended_tabs": [{{"title": BAD, "key": "own"}}],
         "extended_tables": [
-            {{"key": "own", "structure": [{{"key": "name", "title": BAD}}, {{"key": "n", "title": "N"}}]}}
+            {{"key": "own", "structure": [{{"key": "name", "title": BAD}}, {{"key": "n_of", "title": "N"}}]}}
         ],
-        "extended_csv_files": [
+        "extendedCsvFiles": [
             {{"href": "javascript:window.hurt=1", "title": BAD}},
             {{"href": "/own/csv", "title": "Own"}},
         ],
@@ -64,7 +64,7 @@ def add_pages(environment, web_ui, **_):
         if request.path == "/stats/requests" and response.is_json:
             report = response.get_json()
             # Scripts begin with an empty object.
-            rows = [{{"name": BAD, "n": 5}}, {{"name": "b", "n": None}}] if environment.stats.num_requests else {{}}
+            rows = [{{"name": BAD, "nOf": 5}}, {{"name": "b", "n_of": None}}] if environment.stats.num_requests else {{}}
             report["extended_stats"] = [{{"key": "own", "data": rows}}]
             response.set_data(__import__("json").dumps(report))
         return response
@@ -112,7 +112,7 @@ def _tabs(page: Page) -> Iterator[str]:
 
 
 def test_options_classes_and_texts_of_strangers(page: Page, host: str, tmp_path: Path) -> None:
-    """WEB-30, 31, 32, 33, 35, 42, 46, 48, 54, 56, 58, 60..64, 68"""
+    """WEB-30, 31, 32, 33, 35, 42, 46, 48, 54, 56, 58, 60, 61, 62, 63, 64, 68"""
     with serving(tmp_path, host, "--class-picker", script=STRANGE) as url:
 
         def options() -> dict[str, str]:
@@ -359,7 +359,7 @@ def _proxy(folder: Path, behind: str) -> Iterator[str]:
 
 
 def test_login_and_base_path_behind_a_proxy(page: Page, host: str, tmp_path: Path) -> None:
-    """WEB-1, 8, 69..72: who is logged out while looking is asked to log in, and comes back to where they were."""
+    """WEB-1, 8, 69, 70, 71, 72: who is logged out while looking is asked to log in, and comes back to their page."""
     base = "/tests/load"
     with (
         serving(tmp_path, host, "--web-base-path", base, "--web-login", base=base) as url,
@@ -423,7 +423,7 @@ def add_login(environment, web_ui, **_):
 
 
 def test_a_login_form_of_the_script_over_tls(page: Page, host: str, tmp_path: Path, certs: Certs) -> None:
-    """WEB-7, WEB-71, WEB-72"""
+    """WEB-7, 71, 72"""
     args = ("--web-login", "--tls-cert", str(certs.server.cert), "--tls-key", str(certs.server.key))
     with serving(tmp_path, host, *args, script=LOGIN, scheme="https") as url:
         page.goto(url)

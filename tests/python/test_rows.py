@@ -1,4 +1,4 @@
-"""Every row of the compatibility lists for the Python API and the events is named by a test that proves it.
+"""Every row of the compatibility lists for the Python API, the events and the web UI is named by a test that proves it.
 
 A row is named as `API-12`, `API-12 to 15` or `API-12, 15`, in a docstring, a comment or the id of a parameter.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-LISTS = {"API": 237, "EVT": 35}
+LISTS = {"API": 237, "EVT": 35, "WEB": 75}
 _NAMED = re.compile(r"\b([A-Z]{3})-(\d+)((?:\s*(?:,|and|to)\s*(?:[A-Z]{3}-)?\d+\b)*)")
 _MORE = re.compile(r"(,|and|to)\s*(?:([A-Z]{3})-)?(\d+)\b")
 

@@ -38,7 +38,7 @@ def page_args(client, path="/"):
 
 
 def test_without_a_runner(engine: Engine) -> None:
-    """WEB-11, WEB-53"""
+    """WEB-11, 53"""
     code = """
 environment, ui, client = serve(has_runner=False)
 report = client.get("/stats/requests").get_json()
@@ -52,7 +52,7 @@ out([client.get("/").status_code, sorted(report), report["state"], report["stats
 
 
 def test_hosts_on_the_page(engine: Engine) -> None:
-    """WEB-43, WEB-75"""
+    """WEB-43, 75"""
     code = """
 class Same(User):
     host = "http://a"
@@ -79,7 +79,7 @@ out(found)
 
 
 def test_template_arguments_of_scripts(engine: Engine) -> None:
-    """WEB-46, WEB-47, WEB-68: an own page made of index.html has them, and what is current."""
+    """WEB-46, 47, 68: an own page made of index.html has them, and what is current."""
     code = """
 from flask import render_template
 environment, ui, client = serve()
@@ -96,7 +96,7 @@ out([args["mine"], args["host"], page_args(client)["mine"]])
 
 
 def test_what_scripts_use_of_the_object(engine: Engine) -> None:
-    """WEB-10, WEB-67, WEB-70, WEB-73, WEB-74"""
+    """WEB-10, 67, 70, 73, 74"""
     code = """
 import inspect, requests
 parameters = inspect.signature(web.WebUI.__init__).parameters.values()
@@ -154,7 +154,7 @@ out([answer.status_code, len(answer.get_data(as_text=True)) > 20, "templateArgs"
 
 
 def test_answers_are_shared_for_a_while(engine: Engine) -> None:
-    """WEB-16, WEB-50"""
+    """WEB-16, 50"""
     code = """
 usual, web.DEFAULT_CACHE_TIME = web.DEFAULT_CACHE_TIME, 0.4
 environment, ui, client = serve()
@@ -192,7 +192,7 @@ out([client.get("/").get_data(as_text=True), client.get("/assets/own.js").get_da
 
 
 def test_options_keep_their_types(engine: Engine) -> None:
-    """WEB-28..32, WEB-35, WEB-36, WEB-37"""
+    """WEB-28, 29, 30, 31, 32, 35, 36, 37"""
     code = """
 options = Namespace(num_users=None, spawn_rate=None, host=None, run_time=None, profile=None, stop_timeout=0.5,
                     flag=False, whole=3, ints=[1, 2], texts=["a"], nothing=None, stats_history_enabled=False,
@@ -233,7 +233,7 @@ out([answers, seen, repr(options.flag), repr(options.ints), environment.host, re
 
 
 def test_classes_and_shapes_of_the_picker(engine: Engine) -> None:
-    """WEB-33, WEB-34, WEB-38, WEB-39, WEB-40"""
+    """WEB-33, 34, 38, 39, 40"""
     code = """
 class Two(LoadTestShape):
     def tick(self): return (2, 10) if self.get_run_time() < 30 else None

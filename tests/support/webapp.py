@@ -112,6 +112,9 @@ def serving(
     (folder / "locustfile.py").write_text(script)
     port = free_port()
     command = [python, "-m", module, "-H", target, "--web-host", "127.0.0.1", "-P", str(port), *args]
+    if "--processes" in args:
+        # A master of somebody else may have the usual port.
+        command += ["--master-bind-host", "127.0.0.1", "--master-bind-port", str(free_port())]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     url = f"{scheme}://127.0.0.1:{port}{base}"

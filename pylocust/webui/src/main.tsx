@@ -17,8 +17,14 @@ const theme = createTheme({
   },
 });
 
+/** Scripts may write what they add as Locust's page does inside: extendedTabs for extended_tabs. */
+function withOwnNames(args: PageArgs): PageArgs {
+  const pairs = Object.entries(args).map(([name, value]) => [name.replace(/[A-Z]/g, (sign) => `_${sign.toLowerCase()}`), value]);
+  return { ...Object.fromEntries(pairs), ...args };
+}
+
 document.addEventListener("DOMContentLoaded", () => {
-  const page = window.authArgs ? <Login args={window.authArgs} /> : <App args={window.templateArgs as PageArgs} />;
+  const page = window.authArgs ? <Login args={window.authArgs} /> : <App args={withOwnNames(window.templateArgs as PageArgs)} />;
   createRoot(document.getElementById("root") as HTMLElement).render(
     <StrictMode>
       <MantineProvider theme={theme} defaultColorScheme="auto">

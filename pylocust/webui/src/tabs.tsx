@@ -138,6 +138,12 @@ function rowsOf(report: Statistics | null, key: string): Record<string, unknown>
   return Array.isArray(data) ? data.filter((row) => typeof row === "object" && row !== null) : [];
 }
 
+/** Of a column content_length a row may also have contentLength, as Locust's page takes it. */
+function cellOf(row: Record<string, unknown>, key: string): number | string {
+  const value = row[key] ?? row[key.replace(/_([a-z0-9])/g, (_, sign: string) => sign.toUpperCase())];
+  return typeof value === "number" ? value : String(value ?? "");
+}
+
 export function ExtendedTab({ tables, report }: { tables: ExtendedTable[]; report: Statistics | null }) {
   return tables.map((table) => (
     <DataTable
@@ -146,7 +152,7 @@ export function ExtendedTab({ tables, report }: { tables: ExtendedTable[]; repor
       columns={table.structure.map((column) => ({
         key: column.key,
         title: column.title,
-        value: (row: Record<string, unknown>) => (typeof row[column.key] === "number" ? (row[column.key] as number) : String(row[column.key] ?? "")),
+        value: (row: Record<string, unknown>) => cellOf(row, column.key),
       }))}
       rows={rowsOf(report, table.key)}
       rowKey={(row) => JSON.stringify(row)}

@@ -146,11 +146,14 @@ tell_of_older_http(struct cload_session *self, const struct lc_response *respons
 
 /* The length that counts is the one that is announced: the body is still to come. */
 static int
-take_stream(struct cload_session *self, struct cload_response *response)
+take_stream(struct cload_session *self, const struct cload_call *call, struct cload_response *response)
 {
     struct lc_response *core = response->core;
-    struct lc_str announced = lc_response_header(core, LCORE_STR("content-length"));
     response->is_stream = true;
+    if (core->fail != LCORE_FAIL_NONE) {
+        return 0;
+    }
+    struct lc_str announced = lc_response_header(core, LCORE_STR("content-length"));
     response->response_length = 0;
     for (size_t i = 0; i < announced.len && announced.data[i] >= '0' && announced.data[i] <= '9'; i++) {
         response->response_length = response->response_length * 10 + (uint64_t)(announced.data[i] - '0');
@@ -158,7 +161,7 @@ take_stream(struct cload_session *self, struct cload_response *response)
     if (core->stream != NULL) {
         struct lc_stream *stream = core->stream;
         core->stream = NULL;
-        response->stream = cload__stream_new(self, stream);
+        response->stream = cload__stream_new(self, stream, call->read_timeout_ns);
         return response->stream == NULL ? -1 : 0;
     }
     return 0;
@@ -198,7 +201,7 @@ call_finish(struct cload_session *self, const struct cload_call *call, struct lc
         made->is_bad_status = core->status < 0 || core->status >= CLOAD_STATUS_LIMIT ||
                               PyBytes_AS_STRING(self->valid_statuses)[core->status] == 0;
     }
-    if (call->is_stream && take_stream(self, made) < 0) {
+    if (call->is_stream && take_stream(self, call, made) < 0) {
         Py_CLEAR(response);
     } else if (!call->is_catching && cload_response_report(made) < 0) {
         Py_CLEAR(response);

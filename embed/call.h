@@ -17,10 +17,11 @@ struct cload_call {
     PyObject *name, *context, *data, *json, *params, *headers, *cookies, *timeout, *verify, *cert, *auth, *proxies;
     PyObject *body_owner, *full_url, *auth_value, *tls_owner, *proxy; /* made on the way, owned */
     const char *content_type;
-    int64_t first_start_ns; /* of a call that is tried again */
+    int64_t first_start_ns;  /* of a call that is tried again */
+    int64_t read_timeout_ns; /* of this call; 0: the session's */
     int max_redirects, max_retries;
     bool is_catching, is_redirecting, is_general;
-    bool is_stream; /* fast: the body is taken piece by piece */
+    bool is_stream; /* the body is taken piece by piece; not fast: as it is on the wire */
     bool is_json;   /* fast: the body came from json= */
     bool is_plain;  /* fast: cannot be general, Python has looked at it */
 };

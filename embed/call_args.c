@@ -98,8 +98,10 @@ call_keyword(struct cload_session *self, struct cload_call *call, PyObject *key,
     if (key == state->str_url) {
         return set_call_url(call, value);
     }
-    if ((key == state->str_stream && (value == Py_None || value == Py_False)) ||
-        ((key == state->str_files || key == state->str_hooks) && value == Py_None)) {
+    if (key == state->str_stream) {
+        return read_bool(value, &call->is_stream);
+    }
+    if ((key == state->str_files || key == state->str_hooks) && value == Py_None) {
         return 0;
     }
     call->is_general = true;

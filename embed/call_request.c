@@ -406,7 +406,11 @@ cload__call_fill(struct cload_session *self, struct cload_call *call, struct clo
     }
     request->max_redirects = call->max_redirects;
     request->flags = self->is_fast ? LCORE_REQUEST_PLAIN_METHODS | LCORE_REQUEST_KEEP_DOTS : 0;
-    request->flags |= call->is_stream ? LCORE_REQUEST_STREAM : 0;
+    if (call->is_stream) {
+        call->read_timeout_ns = request->read_timeout_ns;
+        request->flags |= LCORE_REQUEST_STREAM;
+        request->flags |= self->is_fast ? 0 : LCORE_REQUEST_NO_DECODE | LCORE_REQUEST_KEEP_CHUNKS;
+    }
     if (!call->is_redirecting || (self->is_fast && call->max_redirects == 0)) {
         request->flags |= LCORE_REQUEST_NO_REDIRECT;
     }

@@ -55,6 +55,17 @@ cload__response_url(struct cload_response *self)
     return PyUnicode_Concat(self->base_url, self->asked_url);
 }
 
+bool
+cload__response_is_whole(const struct cload_response *self)
+{
+    if (self->stream != NULL || self->core == NULL || self->core->fail != LCORE_FAIL_NONE) {
+        return false;
+    }
+    return !self->is_stream || self->is_fast ||
+           (self->slots[CLOAD_SLOT_raw] == NULL && !self->core->is_in_chunks &&
+            lc_response_header(self->core, LCORE_STR("content-encoding")).len == 0);
+}
+
 /* What is built in Python. */
 static PyObject *
 build_by_name(struct cload_response *self, const char *name)
@@ -90,12 +101,15 @@ build_slot(struct cload_response *self, enum cload_response_slot slot, const cha
     case CLOAD_SLOT_reason:
         return has_head ? cload__response_text(core->reason) : Py_NewRef(Py_None);
     case CLOAD_SLOT__content:
-        if (!has_head || self->stream != NULL) {
+        if (!has_head || (self->stream != NULL && self->is_fast)) {
             Py_RETURN_NONE;
+        }
+        if (!cload__response_is_whole(self)) {
+            Py_RETURN_FALSE; /* requests: to be read from `raw` */
         }
         return PyBytes_FromStringAndSize(core->body.data, (Py_ssize_t)core->body.len);
     case CLOAD_SLOT__content_consumed:
-        Py_RETURN_TRUE;
+        return PyBool_FromLong(!self->is_stream);
     case CLOAD_SLOT_connection:
         Py_RETURN_NONE;
     case CLOAD_SLOT_error:
@@ -208,6 +222,17 @@ core_method(PyObject *object, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+core_body(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    struct cload_response *self = (struct cload_response *)object;
+    if (self->core == NULL) {
+        Py_RETURN_NONE;
+    }
+    PyObject *body = PyBytes_FromStringAndSize(self->core->body.data, (Py_ssize_t)self->core->body.len);
+    return body == NULL ? NULL : Py_BuildValue("(NO)", body, self->core->is_in_chunks ? Py_True : Py_False);
+}
+
+static PyObject *
 core_wire(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     struct cload_response *self = (struct cload_response *)object;
@@ -241,6 +266,7 @@ core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
         }
         ((struct cload_response *)response)->is_history = true;
         ((struct cload_response *)response)->is_fast = self->is_fast;
+        ((struct cload_response *)response)->is_stream = self->is_stream && !self->is_fast;
         Py_DECREF(response);
     }
     if (PyList_Reverse(list) < 0) {
@@ -421,6 +447,8 @@ static PyMethodDef response_methods[] = {
     {"_core_method", core_method, METH_NOARGS, PyDoc_STR("_core_method() -> str | None\n\nMethod of the last hop.")},
     {"_core_wire", core_wire, METH_NOARGS,
      PyDoc_STR("_core_wire() -> tuple[int, int] | None\n\nVersion of HTTP, bytes of the body before decoding.")},
+    {"_core_body", core_body, METH_NOARGS,
+     PyDoc_STR("_core_body() -> tuple[bytes, bool] | None\n\nWhat came with the head, whether in chunks.")},
     {"_core_take_history", core_take_history, METH_NOARGS,
      PyDoc_STR("_core_take_history() -> list\n\nThe redirects on the way, oldest first; empty at the second call.")},
     {"_show", response_show, METH_O, NULL},

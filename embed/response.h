@@ -54,7 +54,7 @@ struct cload_response {
     bool is_phased;     /* its phases were counted */
     bool is_history;    /* a redirect on the way: never reported */
     bool is_fast;       /* of a FastHttpSession */
-    bool is_stream;     /* fast: made with stream=True */
+    bool is_stream;     /* made with stream=True */
     bool is_bad_status; /* fast: the status is a failure */
     int max_retries;    /* fast: how often a call that ran into a timeout was tried again */
 };
@@ -74,6 +74,8 @@ LCORE_YIELDS int cload_response_report(struct cload_response *self);
 PyObject *cload__response_get(PyObject *object, void *slot); /* the attribute, built if nobody asked before */
 PyObject *cload__response_url(struct cload_response *self);  /* fast: the URL that was asked for, absolute */
 PyObject *cload__response_text(struct lc_str text);          /* as UTF-8 if it is, else as Latin-1 */
+/* Whether the core's body is all of it, decoded, and nobody takes it piece by piece. */
+bool cload__response_is_whole(const struct cload_response *self);
 /* The keywords for events.request. */
 PyObject *cload__response_build_meta(struct cload_response *self);
 PyObject *cload__response_success(PyObject *object, PyObject *ignored);

@@ -68,8 +68,7 @@ static enum encoding
 find_encoding(struct cload_response *self, struct lc_str *name)
 {
     const struct lc_response *core = self->core;
-    if (core == NULL || self->stream != NULL || core->fail != LCORE_FAIL_NONE || self->owner != NULL ||
-        self->slots[CLOAD_SLOT__content] != NULL) {
+    if (!cload__response_is_whole(self) || self->owner != NULL || self->slots[CLOAD_SLOT__content] != NULL) {
         return OTHER;
     }
     PyObject *known = self->slots[CLOAD_SLOT_encoding];

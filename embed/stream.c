@@ -27,7 +27,7 @@ give_back(void *core, bool Py_UNUSED(is_clean))
 }
 
 PyObject *
-cload__stream_new(struct cload_session *session, struct lc_stream *core)
+cload__stream_new(struct cload_session *session, struct lc_stream *core, int64_t read_timeout_ns)
 {
     PyTypeObject *type = session->state->stream_type;
     struct stream_object *self = (struct stream_object *)type->tp_alloc(type, 0);
@@ -36,7 +36,8 @@ cload__stream_new(struct cload_session *session, struct lc_stream *core)
         return NULL;
     }
     cload__lent_hold(&self->lent, session, core, give_back);
-    self->timeout_ns = session->core->read_timeout_ns > 0 ? session->core->read_timeout_ns : 0;
+    int64_t timeout_ns = read_timeout_ns == 0 ? session->core->read_timeout_ns : read_timeout_ns;
+    self->timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
     lc_stream_set_fn(core, on_event, self);
     return (PyObject *)self;
 }

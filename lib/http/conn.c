@@ -311,6 +311,7 @@ static struct lc_hop
 describe_head(const struct lc_conn *conn)
 {
     const struct lc_h1_head *head = &conn->exchange->in_head;
+    const struct lc_h1_body *body = &conn->exchange->in_body;
     return (struct lc_hop){
         .status = head->status,
         .minor = head->minor,
@@ -319,6 +320,7 @@ describe_head(const struct lc_conn *conn)
         .location = head->location,
         .has_set_cookie = head->has_set_cookie,
         .is_kept_alive = conn->served > 0,
+        .is_in_chunks = body->is_keeping_chunks && head->is_chunked && body->framing != LCORE_H1_NO_BODY,
     };
 }
 
@@ -473,6 +475,10 @@ take_in(struct lc_conn *conn, struct lc_str in)
                                exchange->sent == exchange->head.len + exchange->body.len;
             complete(conn, is_reusable, whole, whole.data == NULL ? body : NULL);
             return false;
+        } else if (event == LCORE_H1_FAIL && is_first && exchange->in_body.is_keeping_chunks && is_streamed(exchange)) {
+            /* Who reads the chunks will see. */
+            exchange->in_body.framing = LCORE_H1_UNTIL_CLOSE;
+            in = (struct lc_str){run.data, run.len + in.len};
         } else if (event == LCORE_H1_FAIL) {
             fail(conn, exchange->in_body.fail, 0, NULL);
             return false;

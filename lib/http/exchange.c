@@ -105,6 +105,7 @@ lc__exchange_begin_body(struct lc_exchange *exchange)
 {
     exchange->has_head = true;
     lc_h1_body_init(&exchange->in_body, &exchange->in_head, exchange->method);
+    exchange->in_body.is_keeping_chunks = (exchange->request.flags & LCORE_REQUEST_KEEP_CHUNKS) != 0;
     if (!exchange->in_head.has_content_encoding || (exchange->request.flags & LCORE_REQUEST_NO_DECODE) != 0 ||
         exchange->in_body.framing == LCORE_H1_NO_BODY) {
         return LCORE_FAIL_NONE;

@@ -83,6 +83,7 @@ struct lc_hop {
     struct lc_str reason, lines, location;
     bool has_set_cookie;
     bool is_kept_alive;
+    bool is_in_chunks;
     struct lc_str body;            /* used if body_buffer is NULL */
     struct lc_buffer *body_buffer; /* see lc_response_new() */
     struct lc_stream *stream;      /* NULL, or the rest of the body */

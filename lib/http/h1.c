@@ -466,12 +466,24 @@ next_chunked(struct lc_h1_body *body, struct lc_str *in, struct lc_str *run)
     }
 }
 
+static enum lc_h1_event
+next_with_framing(struct lc_h1_body *body, struct lc_str *in, struct lc_str *run)
+{
+    const char *begin = in->data;
+    enum lc_h1_event event;
+    do {
+        event = next_chunked(body, in, run);
+    } while (event == LCORE_H1_DATA);
+    *run = (struct lc_str){begin, (size_t)(in->data - begin)};
+    return run->len > 0 && event != LCORE_H1_FAIL ? LCORE_H1_DATA : event;
+}
+
 enum lc_h1_event
 lc_h1_body_next(struct lc_h1_body *body, struct lc_str *in, struct lc_str *run)
 {
     switch (body->framing) {
     case LCORE_H1_CHUNKED:
-        return next_chunked(body, in, run);
+        return body->is_keeping_chunks ? next_with_framing(body, in, run) : next_chunked(body, in, run);
     case LCORE_H1_UNTIL_CLOSE:
         if (in->len == 0) {
             return LCORE_H1_MORE;

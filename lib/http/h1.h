@@ -54,7 +54,8 @@ enum lc_h1_framing { LCORE_H1_NO_BODY, LCORE_H1_LENGTH, LCORE_H1_CHUNKED, LCORE_
 struct lc_h1_body {
     uint64_t remaining; /* LENGTH: bytes to come; CHUNKED: of this chunk */
     enum lc_h1_framing framing;
-    enum lc_fail fail; /* why lc_h1_body_next() gave LCORE_H1_FAIL */
+    enum lc_fail fail;      /* why lc_h1_body_next() gave LCORE_H1_FAIL */
+    bool is_keeping_chunks; /* set by the caller: runs are all that belongs to a chunked body, its framing included */
     /* private */
     uint32_t line_len;
     uint8_t state;
@@ -67,7 +68,9 @@ enum lc_h1_event {
     LCORE_H1_DATA, /* *run is body (not empty); call again */
     LCORE_H1_MORE, /* all input is used, more is needed */
     LCORE_H1_DONE, /* the body is complete; what is left in *in does not belong to it */
-    LCORE_H1_FAIL, /* body->fail says why; the connection is of no use any more */
+    /* body->fail says why; the connection is of no use any more. Keeping chunks, *run is what came before the failure.
+     */
+    LCORE_H1_FAIL,
 };
 /* Takes input off the front of *in. Callable with empty input; after DONE it gives DONE again. */
 enum lc_h1_event lc_h1_body_next(struct lc_h1_body *body, struct lc_str *in, struct lc_str *run);

@@ -437,6 +437,7 @@ make_response(struct lc_exchange *exchange, const struct lc_hop *hop)
         .previous = exchange->previous,
         .redirect_count = exchange->redirect_count,
         .is_kept_alive = hop->is_kept_alive,
+        .is_in_chunks = hop->is_in_chunks,
         .stream = hop->stream,
     };
     struct lc_response *response = lc_response_new(&parts, hop->body_buffer);

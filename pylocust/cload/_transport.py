@@ -23,7 +23,8 @@ from gevent.monkey import get_original
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from . import _client
+from . import _failure
+from ._call import tls_capsule
 
 _BUFFER_SIZE = 16384
 # The standard library's, which monkey patching makes one of greenlets.
@@ -130,16 +131,16 @@ class _Connecting(urllib3.connection.HTTPConnection):
     def _fail(self, kind: str, number: int, text: str) -> None:
         """Raises what urllib3 raises for a connection that could not be made."""
         if kind == "DNS":
-            unknown = _client.resolve_error(text)
+            unknown = _failure.resolve_error(text)
             raise NameResolutionError(self.host, self, unknown) from unknown
         if kind == "CONNECT_TIMEOUT":
             late = TimeoutError("timed out")
             message = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
             raise ConnectTimeoutError(self, message) from late
         if kind in ("TLS", "TLS_UNTRUSTED"):
-            raise _client.tls_error(kind, text)
+            raise _failure.tls_error(kind, text)
         if kind == "PROXY":
-            refused = _client.proxy_error(number, text)
+            refused = _failure.proxy_error(number, text)
             if not refused.errno:
                 raise refused
             number = refused.errno
@@ -163,7 +164,7 @@ class HTTPSConnection(_Connecting, urllib3.connection.HTTPSConnection):
         is_checked = self.cert_reqs not in ("CERT_NONE", ssl.CERT_NONE)
         verify: Any = (self.ca_certs or self.ca_cert_dir or True) if is_checked else False
         cert: Any = (self.cert_file, self.key_file) if self.key_file else self.cert_file
-        return _client.tls_capsule(verify, cert)
+        return tls_capsule(verify, cert)
 
 
 class _Pooling(urllib3.connectionpool.HTTPConnectionPool):

@@ -428,6 +428,36 @@ out([total, status, peak_mib() - before < 40, reused])
     assert target.counters()["connections"] - before <= 3  # the counter's own two, and the user's
 
 
+def test_streams_of_requests(target: Target) -> None:
+    """stream=True of HttpUser is the engine's, down to the pieces, to `raw` and to how a body breaks off."""
+    code = """
+import hashlib
+def get(path, **kwargs): return client.get(path, stream=True, **kwargs)
+def text(value): return repr(value) if len(repr(value)) < 100 else hashlib.md5(repr(value).encode()).hexdigest()
+def tried(function, path):
+    try: return text(function(get(path)))
+    except Exception as error: return [type(error).__name__, str(error)[:60].split("object at")[0]]
+def both(answer): return [len(answer.content), len(answer.content), answer.raw.read(), answer.raw.closed]
+def partly(answer):
+    next(answer.iter_content(100), None)
+    answer.close()
+    return answer.raw.closed
+ways = [lambda a: a.status_code, lambda a: a.content, lambda a: a.text, lambda a: [len(p) for p in a.iter_content(700)],
+        lambda a: [len(line) for line in a.iter_lines()], lambda a: a.raw.read(), lambda a: a.raw.read(10), both, partly,
+        lambda a: [[hop.status_code, hop.content] for hop in a.history], lambda a: a.raw.headers.get("content-length")]
+paths = ["/hello", "/bytes/3000", "/bytes/200000", "/chunked/3000", "/chunked/200000", "/gzip", "/redirect/2",
+         "/status/404", "/status/204", "/no-length", "/close-body/10", "/reset-body", "/bad-chunk", "/cut-chunk",
+         "/bad-gzip", "/reset"]
+seen = [[path, [tried(way, path) for way in ways]] for path in paths]
+seen.append([sorted(get("/echo/7").json()), text(client.head("/hello", stream=True).raw.read())])
+seen.append(tried(lambda a: get("/slow-body?ms=5000", timeout=0.2).content, "/hello"))
+with get("/chunked/5000", catch_response=True) as answer:
+    if sum(map(len, answer.iter_content(512))) != 5000: answer.failure("wrong")
+out([seen, [row[:4] for row in records()]])
+"""
+    assert compare(target, "Plain", code)
+
+
 def test_streams_over_tls(tls_target: Target) -> None:
     code = """
 import urllib3

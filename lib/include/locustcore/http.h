@@ -80,8 +80,8 @@ enum lc_http_version { LCORE_HTTP_1, LCORE_HTTP_2, LCORE_HTTP_3 };
 /* LCE_UNSUPPORTED, with a reason and a remedy in `error`, where this build cannot speak it; LCE_INVALID. */
 LCORE_API int lc_http_check_version(enum lc_http_version version, struct lc_error *error);
 
-/* Connections that sessions of one loop share: what one is done with the next may use, so that they are like the tabs of
- * one browser where connections are concerned (cookies stay each session's own). HTTP/1.1 that this library speaks
+/* Connections that sessions of one loop share: what one is done with the next may use, so that they are like the tabs
+ * of one browser where connections are concerned (cookies stay each session's own). HTTP/1.1 that this library speaks
  * itself; connections of HTTP/2 are always a session's own. Reference counted; gone before the struct lc_http. */
 struct lc_conn_pool;
 /* max_connections: to one server, in use at a time; 0 for no limit. Calls beyond it wait in the order in which they
@@ -137,6 +137,8 @@ enum {
     /* The response comes with its head, and the body piece by piece, unless it is here already. HTTP/1.1 only. */
     LCORE_REQUEST_STREAM = 1 << 5,
     LCORE_REQUEST_KEEP_DOTS = 1 << 6, /* "/a/../b" is sent as it is; redirects are resolved as ever */
+    /* The body keeps the framing of its chunks, for who reads chunk by chunk: see struct lc_response. HTTP/1.1 only. */
+    LCORE_REQUEST_KEEP_CHUNKS = 1 << 7,
 };
 
 struct lc_exchange;
@@ -209,6 +211,7 @@ struct lc_response {
     struct lc_response *previous; /* the redirect that led here; owned */
     int redirect_count;
     bool is_kept_alive;       /* came over a connection that had served before */
+    bool is_in_chunks;        /* the body is as it came, with sizes before its chunks (KEEP_CHUNKS) */
     struct lc_stream *stream; /* the rest of the body, of LCORE_REQUEST_STREAM; NULL: `body` is all of it */
 };
 LCORE_API void lc_response_free(struct lc_response *response);

@@ -9,7 +9,7 @@ import ssl
 import zlib
 from typing import Any
 
-from cload import _client
+from cload import _failure
 
 
 class ConnectionError(Exception):
@@ -84,7 +84,7 @@ def failure_of(response: Any, failure: tuple[str, int, str, str, int]) -> Except
     if kind in ("REFUSED", "CONNECT", "SEND", "RESET") and number and (kind != "RESET" or status):
         return OSError(number, os.strerror(number))
     if kind == "DNS":
-        return _client.resolve_error(text)
+        return _failure.resolve_error(text)
     if kind in ("CONNECT_TIMEOUT", "READ_TIMEOUT"):
         return RetriesExceeded(response.url, response._max_retries, original=TimeoutError("timed out"))
     if kind in ("CLOSED", "RESET"):
@@ -92,12 +92,12 @@ def failure_of(response: Any, failure: tuple[str, int, str, str, int]) -> Except
     if kind == "INCOMPLETE":
         return HTTPParseError("Incomplete response.")
     if kind == "TOO_MANY_REDIRECTS":
-        limit = _client._first_number(text, 30)
+        limit = _failure.first_number(text, 30)
         return RetriesExceeded(response.url, f"Redirection limit reached ({limit})")
     if kind == "BAD_REDIRECT":
         return UnsupportedRedirectSchemeError(url, text)
     if kind in ("TLS", "TLS_UNTRUSTED"):
-        return _client.tls_error(kind, text)
+        return _failure.tls_error(kind, text)
     if kind == "DECODE":
         return zlib.error(text)
     if kind == "PROXY":
@@ -123,7 +123,7 @@ def failure_of_requests(error: Exception, url: str, redirects: int, retries: int
         return RetriesExceeded(url, f"Redirection limit reached ({redirects})")
     if isinstance(error, requests.exceptions.Timeout):
         return RetriesExceeded(url, retries, original=TimeoutError("timed out"))
-    inner = _client.innermost(error)
+    inner = _failure.innermost(error)
     if isinstance(inner, http.client.RemoteDisconnected):
         return HTTPConnectionClosed("connection closed.")
     if isinstance(inner, (socket.gaierror, ssl.SSLError, OSError)):

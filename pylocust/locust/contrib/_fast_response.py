@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import _cload
-from cload import _client
+from cload._response import elapsed
 from requests.utils import get_encoding_from_headers
 
 from ..exception import LocustError
@@ -221,7 +221,7 @@ class FastResponse(_cload.FastResponse):
                 hop.history = history[:place]
             return history
         if name == "elapsed":
-            return _client._elapsed(self)
+            return elapsed(self)
         if name == "request":
             return self._build_request(failure)
         raise AttributeError(name)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import _cload
+from cload import _client  # noqa: F401 - registers itself with the C types
 
 from ..user import User
 from ._fast_agent import LocustUserAgent, status_table

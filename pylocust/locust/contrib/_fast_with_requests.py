@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from cload import _client
+from cload._call import dump_fast_json, encode_fast_form
 
 from ._fast_errors import LocustBadStatusCode, failure_of_requests
 from ._fast_headers import ACCEPT_ENCODING_LINE, Headers
@@ -123,12 +123,12 @@ def _body_with_type(data: Any, value: Any, headers: Headers) -> Any:
     if not data and value is not None:
         headers.setdefault("Content-Type", "application/json")
         headers.setdefault("Accept", "application/json")
-        return _client.dump_fast_json(value)
+        return dump_fast_json(value)
     if not data:
         return None
     if isinstance(data, dict):
         headers.setdefault("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-        return _client.encode_fast_form(data)
+        return encode_fast_form(data)
     is_text = isinstance(data, str)
     headers.setdefault("Content-Type", "text/plain; charset=utf-8" if is_text else "application/octet-stream")
     return data.encode() if is_text else data

@@ -363,17 +363,49 @@ test_endless_framing_is_given_up(void **state)
     }
 }
 
+/* Who reads chunk by chunk gets every byte of the body, and not one behind it, in whatever pieces it comes. */
+static void
+test_keeping_chunks(void **state)
+{
+    static const char text[] = "5\r\nhello\r\n1;a=b\r\n!\r\n0\r\nTrailer: x\r\n\r\n";
+    struct lc_h1_head head = {.status = 200, .content_length = -1, .is_chunked = true, .has_transfer_coding = true};
+    for (size_t size = 1; size <= sizeof(text) + 3; size++) {
+        char all[] = "5\r\nhello\r\n1;a=b\r\n!\r\n0\r\nTrailer: x\r\n\r\nrest";
+        struct lc_h1_body body;
+        lc_h1_body_init(&body, &head, LCORE_STR("GET"));
+        body.is_keeping_chunks = true;
+        struct lc_buffer got = {0};
+        enum lc_h1_event event = LCORE_H1_MORE;
+        size_t behind = 0;
+        for (size_t at = 0; event != LCORE_H1_DONE; at += size) {
+            assert_true(at < sizeof(all) - 1);
+            struct lc_str in = {all + at, size < sizeof(all) - 1 - at ? size : sizeof(all) - 1 - at}, run;
+            while ((event = lc_h1_body_next(&body, &in, &run)) == LCORE_H1_DATA) {
+                lc_buffer_append_str(&got, run);
+            }
+            behind = in.len;
+        }
+        assert_true(lc_str_equal((struct lc_str){got.data, got.len}, LCORE_STR(text)));
+        assert_true(behind <= 4);
+        assert_int_equal(lc_h1_body_end(&body), LCORE_FAIL_NONE);
+        lc_buffer_fini(&got);
+    }
+    struct lc_h1_body body;
+    lc_h1_body_init(&body, &head, LCORE_STR("GET"));
+    body.is_keeping_chunks = true;
+    struct lc_str in = LCORE_STR("1\r\na\r\nzz\r\n"), run;
+    assert_int_equal(lc_h1_body_next(&body, &in, &run), LCORE_H1_FAIL);
+    assert_true(lc_str_equal((struct lc_str){run.data, run.len + in.len}, LCORE_STR("1\r\na\r\nzz\r\n")));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_typical_head),
-        cmocka_unit_test(test_what_heads_say),
-        cmocka_unit_test(test_bad_heads),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_framing),
-        cmocka_unit_test(test_chunked),
-        cmocka_unit_test(test_endless_framing_is_given_up),
+        cmocka_unit_test(test_typical_head),   cmocka_unit_test(test_what_heads_say),
+        cmocka_unit_test(test_bad_heads),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_framing),        cmocka_unit_test(test_chunked),
+        cmocka_unit_test(test_keeping_chunks), cmocka_unit_test(test_endless_framing_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,214 @@
+"""Failures as the exceptions that requests, urllib3 and Locust have for them."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import os
+import re
+import socket
+import ssl
+import urllib.parse
+from typing import Any
+
+import requests.exceptions
+import urllib3.exceptions
+
+
+def raise_not_catching(response: Any) -> None:
+    from locust.exception import LocustError
+
+    if response._is_catching:
+        raise LocustError("success() and failure() belong into the with-block of a request with catch_response=True")
+    raise LocustError(
+        "a request can only be used in a with-block, and judged there, if it was made with catch_response=True"
+    )
+
+
+def failure_text(error: Any) -> str:
+    """What tells failures apart where they show addresses of objects."""
+    from locust.stats import StatsError
+
+    return StatsError.parse_error(error)
+
+
+def wrap_failure(reason: Any) -> Exception:
+    from locust.exception import CatchResponseError
+
+    return CatchResponseError(reason)
+
+
+def is_response_error(value: Any) -> bool:
+    from locust.exception import ResponseError
+
+    return isinstance(value, ResponseError)
+
+
+class Peer:
+    """Stands in urllib3's texts for the pool or connection that was used."""
+
+    def __init__(self, url: str, kind: str) -> None:
+        parts = urllib.parse.urlsplit(url)
+        self.host = parts.hostname or ""
+        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.scheme = "HTTPS" if parts.scheme == "https" else "HTTP"
+        self.target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return f"{self.scheme}Connection{self.kind}(host={self.host!r}, port={self.port})"
+
+    def __repr__(self) -> str:
+        # Without an address, which would make each failure one of its own.
+        return f"<{self}>"
+
+
+def _max_retries(url: str, reason: Exception) -> urllib3.exceptions.MaxRetryError:
+    pool: Any = Peer(url, "Pool")
+    return urllib3.exceptions.MaxRetryError(pool, pool.target, reason)
+
+
+def resolve_error(text: str) -> socket.gaierror:
+    match = re.search(r"\[Errno (-?\d+)\] (.*)", text)
+    number = int(match[1]) if match else socket.EAI_NONAME
+    return socket.gaierror(number, match[2] if match else "Name or service not known")
+
+
+def _seconds(text: str) -> Any:
+    match = re.search(r"([0-9.]+) ?s", text)
+    return float(match[1]) if match else None
+
+
+def transport_error(response: Any) -> tuple[Exception, Exception]:
+    """The exception that requests raises for a failed exchange, and the innermost cause, which is what is counted."""
+    kind, number, text, url, status = response._core_failure()
+    peer: Any = Peer(url, "")
+    pool: Any = Peer(url, "Pool")
+    request = response.request
+    exceptions = requests.exceptions
+    cause: Exception
+    if kind in ("REFUSED", "CONNECT") and number:
+        cause = OSError(number, os.strerror(number))
+        new = urllib3.exceptions.NewConnectionError(
+            peer, f"Failed to establish a new connection: [Errno {number}] {os.strerror(number)}"
+        )
+        return exceptions.ConnectionError(_max_retries(url, new), request=request), cause
+    if kind == "DNS":
+        cause = resolve_error(text)
+        failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)
+        return exceptions.ConnectionError(_max_retries(url, failed), request=request), cause
+    if kind == "CONNECT_TIMEOUT":
+        message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(text)})"
+        late = urllib3.exceptions.ConnectTimeoutError(peer, message)
+        return exceptions.ConnectTimeout(_max_retries(url, late), request=request), late
+    if kind == "READ_TIMEOUT":
+        message = f"Read timed out. (read timeout={_seconds(text)})"
+        return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
+    if kind == "PROXY":
+        cause = proxy_error(number, text)
+        broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", cause)
+        return exceptions.ProxyError(_max_retries(url, broken), request=request), cause
+    if kind in ("TLS", "TLS_UNTRUSTED"):
+        cause = urllib3.exceptions.SSLError(tls_error(kind, text))
+        return exceptions.SSLError(_max_retries(url, cause), request=request), cause
+    if kind in ("INCOMPLETE", "BAD_CHUNK") or (kind == "RESET" and status):
+        cause = _body_error(kind, number, text)
+        broken_body = urllib3.exceptions.ProtocolError(f"Connection broken: {cause!r}", cause)
+        return _twice(exceptions.ChunkedEncodingError(broken_body, request=request))
+    if kind == "DECODE":
+        encoding = next((v for k, v in response._core_headers() if k.lower() == "content-encoding"), "")
+        message = f"Received response with content-encoding: {encoding}, but failed to decode it."
+        return _twice(
+            exceptions.ContentDecodingError(urllib3.exceptions.DecodeError(message, ValueError(text)), request=request)
+        )
+    if kind == "TOO_MANY_REDIRECTS":
+        return _twice(exceptions.TooManyRedirects(f"Exceeded {first_number(text, 30)} redirects.", request=request))
+    if kind == "BAD_REDIRECT":
+        return _twice(exceptions.InvalidURL(text, request=request))
+    if kind == "CLOSED":
+        cause = http.client.RemoteDisconnected("Remote end closed connection without response")
+    elif kind == "RESET" or (kind == "SEND" and number):
+        cause = OSError(number or errno.ECONNRESET, os.strerror(number or errno.ECONNRESET))
+    elif kind == "BAD_STATUS_LINE":
+        cause = http.client.BadStatusLine(text)
+    else:
+        cause = OSError(number, text) if number else http.client.HTTPException(text)
+    aborted = urllib3.exceptions.ProtocolError("Connection aborted.", cause)
+    return exceptions.ConnectionError(aborted, request=request), cause
+
+
+def proxy_error(number: int, text: str) -> OSError:
+    """Why a proxy did not help; with an errno if there is no connection to it."""
+    if number and text.startswith("cannot connect to proxy"):
+        return OSError(number, os.strerror(number))
+    answered = re.search(r"tunnel failed, response (\d+)", text)
+    if answered is None:
+        return OSError(text)
+    status = int(answered[1])
+    return OSError(f"Tunnel connection failed: {status} {http.client.responses.get(status, '')}".rstrip())
+
+
+def tls_error(kind: str, text: str) -> ssl.SSLError:
+    """As Python's ssl names it, with the reason OpenSSL gave."""
+    if kind == "TLS_UNTRUSTED":
+        untrusted = re.fullmatch(r"certificate of (.*) not trusted: (.*?) \(give a CA .*", text)
+        if untrusted:
+            host, text = untrusted.groups()
+            if text.endswith(" mismatch"):
+                text += f", certificate is not valid for '{host}'."
+        return ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {text}")
+    return ssl.SSLError(1, text)
+
+
+def _twice(error: Exception) -> tuple[Exception, Exception]:
+    """Kinds of which requests' exception itself is counted."""
+    return error, error
+
+
+def _body_error(kind: str, number: int, text: str) -> Exception:
+    if kind == "RESET":
+        return OSError(number or errno.ECONNRESET, os.strerror(number or errno.ECONNRESET))
+    counts = [int(digits) for digits in re.findall(r"\d+", text)]
+    if kind == "INCOMPLETE" and counts:
+        return urllib3.exceptions.IncompleteRead(counts[0], counts[1] if len(counts) > 1 else 0)
+    return http.client.HTTPException(text)
+
+
+def first_number(text: str, default: int) -> int:
+    match = re.search(r"\d+", text)
+    return int(match[0]) if match else default
+
+
+def outcome_exception(response: Any, name: str) -> Exception | None:
+    """The exception that counts for a response: its transport failure, or its status; None when all is well."""
+    if response._core_failure() is not None:
+        return transport_error(response)[1]
+    failed: Exception | None = response.error
+    if failed is None:
+        try:
+            response.raise_for_status()
+        except requests.exceptions.RequestException as error:
+            failed = error
+    if failed is None:
+        return None
+    if isinstance(failed, requests.exceptions.HTTPError) and response.url:
+        failed.args = tuple(arg.replace(response.url, name) if isinstance(arg, str) else arg for arg in failed.args)
+        return failed
+    return innermost(failed)
+
+
+def innermost(error: Exception) -> Exception:
+    """What lies under requests' ConnectionError, so that equal causes are counted as one."""
+    seen: Any = error
+    while isinstance(seen, (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError)) and not isinstance(
+        seen, requests.exceptions.Timeout
+    ):
+        inner = getattr(seen, "reason", None)
+        if not isinstance(inner, Exception):
+            inner = next((arg for arg in reversed(seen.args) if isinstance(arg, Exception)), None)
+        if inner is None:
+            inner = seen.__cause__ or seen.__context__
+        if not isinstance(inner, Exception) or inner is seen:
+            break
+        seen = inner
+    return seen if isinstance(seen, Exception) else error

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 import re
 import shutil
 import socket
@@ -13,7 +14,7 @@ from typing import Any
 import _cload
 import gevent
 import pytest
-from locust import User, runners, task
+from locust import User, log, runners, task
 from locust._losses import Losses
 from locust._timeline import Timeline
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
@@ -333,6 +334,56 @@ def test_garbage_from_a_worker(make_master: Any, make_hand: Any) -> None:
     until(lambda: hand.of("reconnect") == [None])
     hand.join()
     assert stranger.got == []
+
+
+def spoiled_frames(count: int, *frames: bytes) -> Iterator[bytes]:
+    """Frames with bytes changed, cut off, doubled and put in, as the seed has it."""
+    chance = random.Random(7)
+    for _ in range(count):
+        frame = bytearray(chance.choice(frames))
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(frame) + 1)
+            what = chance.randrange(4)
+            if what == 0:
+                frame[place : place + 1] = bytes([chance.randrange(256)])
+            elif what == 1:
+                del frame[place : place + chance.randint(1, 40)]
+            elif what == 2:
+                frame[place:place] = frame[place : place + chance.randint(1, 40)]
+            else:
+                frame[place:place] = chance.randbytes(chance.randint(1, 9))
+        yield bytes(frame)
+
+
+def test_spoiled_frames_at_the_master(make_master: Any, make_hand: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """DST-11: what a worker and a stranger send that is nearly right is a line in the log, and no more."""
+    master = make_master()
+    hands = [make_hand(master, f"h_{index}").join() for index in range(2)]
+    rude = [hands[0], make_hand(master, "rude", is_beating=False)]
+    heartbeat = {"state": "ready", "current_cpu_usage": 1.0, "current_memory_usage": 5, "cload": 1, "cload_pending": 3}
+    frames = [
+        Message(kind, data, "h_0").serialize()
+        for kind, data in (
+            ("heartbeat", heartbeat),
+            ("spawning_complete", {"user_classes_count": {"A": 1}, "user_count": 1}),
+            ("exception", {"msg": "boom", "traceback": "tb"}),
+            ("logs", {"worker_id": "h_0", "logs": ["line"]}),
+            ("client_ready", VERSION),
+            ("stats", {"stats": [], "stats_total": {}, "errors": {}, "user_classes_count": {"A": 1}}),
+        )
+    ]
+    for index, frame in enumerate(spoiled_frames(2000, *frames)):
+        rude[index % 2].client._channel.send(frame)
+        if index % 100 == 0:
+            gevent.sleep(0)
+    for one in rude:
+        one.send("locustfile", {"version": VERSION})
+    until(lambda: all(one.of("locustfile") for one in rude), 20)
+    hands[1].join()
+    count = len(hands[1].of("heartbeat"))
+    until(lambda: len(hands[1].of("heartbeat")) > count)
+    assert master.clients["h_1"].state == "ready" and not log.unhandled_greenlet_exception
+    assert "Not a message" in caplog.text
 
 
 def test_strangers_that_spawn_are_told_to_quit(make_master: Any, make_hand: Any) -> None:
@@ -688,6 +739,22 @@ def test_a_worker_reconnects(hand_master: HandMaster, worker: WorkerRunner) -> N
     until(lambda: worker.client is not before)
     count = len(hand_master.of("heartbeat"))
     until(lambda: len(hand_master.of("heartbeat")) > count + 2)
+
+
+def test_spoiled_frames_at_a_worker(hand_master: HandMaster, worker: WorkerRunner) -> None:
+    """A master that talks nonsense is no reason for a worker to end, or not to do what the next message says."""
+    kinds = ("ack", "spawn", "spawning_complete", "heartbeat", "update_user_class", "cload_register", "locustfile", "x")
+    for kind in kinds:
+        for data in (None, 1, "x", [], {"timestamp": "late"}, {"user_classes_count": 3, "timestamp": 1e9}):
+            hand_master.send(kind, data, worker.client_id)
+    frames = [Message(kind, job(5.0, A=1), worker.client_id).serialize() for kind in ("spawn", "ack", "heartbeat")]
+    for frame in spoiled_frames(500, *frames):
+        hand_master.server._channel.send(frame, worker.client_id)
+    count = len(hand_master.of("heartbeat"))
+    until(lambda: len(hand_master.of("heartbeat")) > count, 20)
+    hand_master.send("ack", {"index": 7}, worker.client_id)
+    hand_master.send("spawn", job(time.time() + 1e6, A=2), worker.client_id)
+    until(lambda: worker.user_count == 2 and worker.worker_state == "running", 20)
 
 
 def test_the_name_of_a_worker(worker: WorkerRunner) -> None:

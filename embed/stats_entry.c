@@ -75,6 +75,9 @@ cload__stats_read_ms(PyObject *object, double *ms, bool *is_whole)
     }
     *ms = PyFloat_AsDouble(object);
     if (*ms == -1 && PyErr_Occurred() != NULL) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Format(PyExc_TypeError, "a response time must be a number of milliseconds, not %R", object);
+        }
         return -1;
     }
     if (!isfinite(*ms)) {
@@ -88,12 +91,18 @@ int
 cload__stats_read_length(PyObject *object, uint64_t *length)
 {
     PyObject *whole = PyFloat_Check(object) ? PyNumber_Long(object) : Py_NewRef(object);
-    if (whole == NULL) {
-        return -1;
+    if (whole != NULL) {
+        *length = (uint64_t)PyLong_AsLongLong(whole);
+        Py_DECREF(whole);
+        if (*length != UINT64_MAX || PyErr_Occurred() == NULL) {
+            return 0;
+        }
     }
-    *length = (uint64_t)PyLong_AsLongLong(whole);
-    Py_DECREF(whole);
-    return *length == UINT64_MAX && PyErr_Occurred() != NULL ? -1 : 0;
+    PyObject *type = PyErr_Occurred();
+    if (type == PyExc_TypeError || type == PyExc_ValueError || type == PyExc_OverflowError) {
+        PyErr_Format(type, "a response length must be a number of bytes, not %R", object);
+    }
+    return -1;
 }
 
 static int

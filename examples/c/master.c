@@ -3,6 +3,10 @@
  *
  *     master -w 2 -u 100 -r 50 -t 10 http://127.0.0.1:8080
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* getopt() */
+#endif
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

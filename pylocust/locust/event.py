@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -12,6 +13,14 @@ from . import log
 from .exception import CONTROL_EXCEPTIONS
 
 Listener = TypeVar("Listener", bound=Callable[..., Any])
+
+
+def _place(error: BaseException) -> str:
+    """Where an event with a wrong value was fired; nothing if the traceback shows code of the listener's."""
+    frame = None if log.user_traceback(error) else sys._getframe()
+    while frame is not None and log.is_inner(frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"\nThe event was fired by {frame.f_code.co_filename}, line {frame.f_lineno}" if frame else ""
 
 
 class EventHook:
@@ -42,7 +51,7 @@ class EventHook:
                 raise
             except Exception as error:
                 log.unhandled_greenlet_exception = True
-                logging.error("Uncaught exception in event handler:\n%s", log.user_exception(error))
+                logging.error("Uncaught exception in event handler:\n%s%s", log.user_exception(error), _place(error))
 
     @contextmanager
     def measure(

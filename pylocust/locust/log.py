@@ -122,10 +122,15 @@ _INNER = (
 )
 
 
+def is_inner(filename: str) -> bool:
+    """Whether this is a file of ours, or the start of a greenlet."""
+    return filename.startswith(_INNER)
+
+
 def user_traceback(error: BaseException) -> TracebackType | None:
     """The traceback from the first frame on that is not ours; None if there is none, and the words say all."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_INNER):
+    while trace is not None and is_inner(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     return trace
 

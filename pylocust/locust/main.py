@@ -53,6 +53,8 @@ COMMON_OPTIONS = {"num_users": "users", "spawn_rate": "spawn-rate", "run_time": 
 
 # A test with many users needs a descriptor for each connection.
 _ENOUGH_FILES = 10_000
+# What shells show for a process that Ctrl-C ended.
+_INTERRUPTED = 130
 
 
 def create_environment(
@@ -343,15 +345,21 @@ class TestRun:
     def _write_report(self) -> None:
         if not self.options.html_file:
             return
-        from .html import ReportError, process_html_filename, write_html_report
-
-        process_html_filename(self.options)
-        logger.debug("Writing html report to file: %s", self.options.html_file)
         try:
-            write_html_report(self.environment, self.options.html_file)
-        except ReportError as error:
-            logger.error("The HTML report was not written: %s", error)
-            self.is_report_missing = True
+            from .html import ReportError, process_html_filename, write_html_report
+
+            process_html_filename(self.options)
+            logger.debug("Writing html report to file: %s", self.options.html_file)
+            try:
+                write_html_report(self.environment, self.options.html_file)
+                return
+            except ReportError as error:
+                reason = str(error)
+        except KeyboardInterrupt:
+            # A second Ctrl-C ends what takes long, but what was measured is still told.
+            reason = "interrupted"
+        logger.error("The HTML report was not written: %s", reason)
+        self.is_report_missing = True
 
     def _start_test(self, elapsed: float | None) -> None:
         """elapsed: seconds since the begin of a test that goes on already."""
@@ -480,12 +488,18 @@ class TestRun:
         self.signals.begin_end()
         watch_end(runner)
         logger.debug("Running teardowns...")
-        environment.events.quitting.fire(environment=environment, reverse=True)
-        status = self._exit_status()
-        logger.info("Shutting down (exit code %s)", status)
-        for helper in self.helpers:
-            helper.kill(block=False)
-        runner.quit()
+        status = 0
+        try:
+            environment.events.quitting.fire(environment=environment, reverse=True)
+            status = self._exit_status()
+            logger.info("Shutting down (exit code %s)", status)
+            for helper in self.helpers:
+                helper.kill(block=False)
+            runner.quit()
+        except KeyboardInterrupt:
+            # Nobody wants to wait, but what was measured is still told.
+            status = status or _INTERRUPTED
+            logger.warning("Interrupted again: what is still running is left behind (exit code %s)", status)
         if self.screen is not None:
             self.screen.close()
         is_all_written = self._write_results()

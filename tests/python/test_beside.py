@@ -165,12 +165,21 @@ def test_modules_are_loaded_again() -> None:
 def test_threads_that_run_before() -> None:
     """As in notebooks, whose own threads run when the standard library becomes cooperative: real Locust hangs."""
     code = (
-        "import threading\n"
+        "import threading, time\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "names, go = [], []\n"
+        "def look():\n"
+        "    while not go: sleep(0.01)\n"
+        "    names.append(threading.current_thread().name)\n"
+        "sleep = time.sleep\n"
+        "looking = threading.Thread(target=look, name='own', daemon=True)\n"
+        "looking.start()\n"
         "import cload\n"
         "from locust import HttpUser\n"
-        "print(HttpUser.__name__, flush=True)\n"
+        "go.append(1)\n"
+        "while not names: sleep(0.01)\n"
+        "print(HttpUser.__name__, names[0], threading.current_thread().name, flush=True)\n"
         "import os; os._exit(0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout == "HttpUser\n", done.stderr
+    assert done.stdout == "HttpUser own MainThread\n", done.stderr

@@ -52,6 +52,13 @@ MISTAKES = {
         "Uncaught exception in event handler:\nTraceback (most recent call last):\n  File",
         BASE + "@events.init.add_listener\ndef f(**_): raise ValueError('boom')\n",
     ),
+    # EVT-15: with the place in the script, which no traceback shows
+    "event": Mistake(
+        2,
+        "a response time must be a number of milliseconds, not 'x'\nThe event was fired by ",
+        BASE + "        events.request.fire(request_type='T', name='n', response_time='x', response_length=1)\n"
+        "        self.stop()\n",
+    ),
     # API-26
     "constructor": Mistake(
         2,

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from engines import Engine, interrupt_after
@@ -56,7 +57,7 @@ def test_interrupt_ends_orderly(engine: Engine, target: Target) -> None:
 
 
 def test_interrupt_twice_ends_at_once(engine: Engine, target: Target) -> None:
-    """A second Ctrl+C does not wait for users that take their time."""
+    """A second Ctrl+C does not wait for users that take their time, and what was measured is told all the same."""
     if not engine.is_cload:
         pytest.skip("Locust may go on waiting")
     result = engine.load(
@@ -68,7 +69,26 @@ def test_interrupt_twice_ends_at_once(engine: Engine, target: Target) -> None:
         during=interrupt_after(3, times=2, gap=1),
     )
     assert result.seconds < 15, str(result)
-    assert result.code != 0
+    assert result.code == 130
+    assert result.total is not None and result.total.requests > 0, str(result)
+
+
+def test_interrupt_twice_in_the_report(engine: Engine, target: Target, tmp_path: Path) -> None:
+    """CLI-89: a second Ctrl+C while the report is made costs the report, and nothing else."""
+    if not engine.is_cload:
+        pytest.skip("Locust loses the summary")
+    result = engine.load(
+        engine.locustfile(SLEEPER),
+        "--html",
+        str(tmp_path / "report.html"),
+        host=target.url,
+        users=5,
+        run_time="60s",
+        limit=20,
+        during=interrupt_after(3, times=2, gap=0.02),
+    )
+    assert result.total is not None and result.total.requests > 0, str(result)
+    assert (result.code, "was not written: interrupted" in result.stderr) in ((1, True), (130, False))
 
 
 def test_terminate_ends_orderly(engine: Engine, target: Target) -> None:

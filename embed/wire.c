@@ -191,6 +191,13 @@ wire_get_is_reused(PyObject *object, void *Py_UNUSED(closure))
     return PyBool_FromLong(wire_of(self) != NULL && wire_of(self)->is_reused);
 }
 
+static PyObject *
+wire_get_http_version(PyObject *object, void *Py_UNUSED(closure))
+{
+    struct wire_object *self = (struct wire_object *)object;
+    return PyLong_FromLong(wire_of(self) != NULL && wire_of(self)->h2 != NULL ? 20 : 11);
+}
+
 static int
 wire_traverse(PyObject *object, visitproc visit, void *arg)
 {
@@ -229,6 +236,9 @@ static PyMethodDef wire_methods[] = {
 static PyGetSetDef wire_getset[] = {
     {"end_ns", wire_get_end_ns, NULL,
      PyDoc_STR("When the last bytes arrived, on the monotonic clock, by the kernel's time stamp; 0: none did."), NULL},
+    {"http_version", wire_get_http_version, NULL,
+     PyDoc_STR("What is spoken on the connection, as http.client numbers it: 11, 20. Whoever has it speaks HTTP/1.1."),
+     NULL},
     {"is_reused", wire_get_is_reused, NULL, PyDoc_STR("Whether it had served before."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

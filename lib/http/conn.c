@@ -363,15 +363,6 @@ collect(struct lc_exchange *exchange, struct lc_buffer *body)
     return err;
 }
 
-static bool
-is_streamed(const struct lc_exchange *exchange)
-{
-    unsigned flags = exchange->request.flags;
-    return (flags & LCORE_REQUEST_STREAM) != 0 &&
-           ((flags & LCORE_REQUEST_NO_REDIRECT) != 0 ||
-            !lc_redirect_is_due(exchange->in_head.status, exchange->in_head.location));
-}
-
 /* The response is told of now; the rest of its body is for whoever takes the stream. */
 static void
 hand_out(struct lc_conn *conn, struct lc_str ready)
@@ -475,7 +466,8 @@ take_in(struct lc_conn *conn, struct lc_str in)
                                exchange->sent == exchange->head.len + exchange->body.len;
             complete(conn, is_reusable, whole, whole.data == NULL ? body : NULL);
             return false;
-        } else if (event == LCORE_H1_FAIL && is_first && exchange->in_body.is_keeping_chunks && is_streamed(exchange)) {
+        } else if (event == LCORE_H1_FAIL && is_first && exchange->in_body.is_keeping_chunks &&
+                   lc__exchange_is_streamed(exchange)) {
             /* Who reads the chunks will see. */
             exchange->in_body.framing = LCORE_H1_UNTIL_CLOSE;
             in = (struct lc_str){run.data, run.len + in.len};
@@ -486,7 +478,7 @@ take_in(struct lc_conn *conn, struct lc_str in)
             break;
         }
     }
-    if (is_first && is_streamed(exchange)) {
+    if (is_first && lc__exchange_is_streamed(exchange)) {
         hand_out(conn, (struct lc_str){body->data, body->len});
         return false;
     }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "http/redirect.h"
 #include "http/session.h"
 #include "loop/loop.h"
 
@@ -98,6 +99,15 @@ lc__exchange_reset_response(struct lc_exchange *exchange)
         lc__http_put_decoder(exchange->session->http, exchange->decoder);
         exchange->decoder = NULL;
     }
+}
+
+bool
+lc__exchange_is_streamed(const struct lc_exchange *exchange)
+{
+    unsigned flags = exchange->request.flags;
+    return (flags & LCORE_REQUEST_STREAM) != 0 &&
+           ((flags & LCORE_REQUEST_NO_REDIRECT) != 0 ||
+            !lc_redirect_is_due(exchange->in_head.status, exchange->in_head.location));
 }
 
 enum lc_fail

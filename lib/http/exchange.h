@@ -97,6 +97,8 @@ void lc__exchange_free_idle(struct lc_http *http);
 
 /* Forgets what came of the response: before each hop and each try. */
 void lc__exchange_reset_response(struct lc_exchange *exchange);
+/* The head is complete: whether the body is for whoever takes it piece by piece. */
+bool lc__exchange_is_streamed(const struct lc_exchange *exchange);
 /* The head is complete (exchange->in_head); gets ready for the body. LCORE_FAIL_NONE or INTERNAL. */
 enum lc_fail lc__exchange_begin_body(struct lc_exchange *exchange);
 /* A run of body bytes as they came: decodes, checks limits, appends to `out`. */

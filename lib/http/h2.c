@@ -138,6 +138,12 @@ on_later(struct lc_deferred *deferred)
     service(LCORE_CONTAINER(deferred, struct lc_h2, later));
 }
 
+void
+lc__h2_soon(struct lc_h2 *h2)
+{
+    lc__loop_defer(h2->session->http->loop, &h2->later, on_later);
+}
+
 static void
 take_end(struct lc_h2 *h2, int errnum)
 {
@@ -222,7 +228,7 @@ on_read_timeout(struct lc_timer *timer)
                          .major = 2,
                          .is_kept_alive = stream->is_reused};
     lc__exchange_describe(exchange, &hop);
-    lc__loop_defer(h2->session->http->loop, &h2->later, on_later);
+    lc__h2_soon(h2);
     lc__h2_let_go(stream);
     lc__exchange_finish(exchange, &hop);
 }
@@ -352,7 +358,6 @@ static void
 h2_start(struct lc_exchange *exchange)
 {
     struct lc_session *session = exchange->session;
-    struct lc_loop *loop = session->http->loop;
     struct lc_h2_stream *stream = lc__calloc(1, sizeof(*stream));
     struct lc_h2 *h2 = stream == NULL ? NULL : find(session, exchange->origin);
     if (stream != NULL && h2 == NULL) {
@@ -378,12 +383,12 @@ h2_start(struct lc_exchange *exchange)
     }
     if (h2->live_count > 1) {
         /* There may be more where this one came from: they go out together. */
-        lc__loop_defer(loop, &h2->later, on_later);
+        lc__h2_soon(h2);
         return;
     }
     lc__h2_submit(h2);
     if (!lc__h2_flush(h2) || !lc_list_is_empty(&h2->done) || h2->is_draining) {
-        lc__loop_defer(loop, &h2->later, on_later);
+        lc__h2_soon(h2);
     }
 }
 
@@ -403,7 +408,7 @@ h2_cancel(struct lc_exchange *exchange)
     if (h2->codec == NULL && h2->live_count == 0) {
         lc__h2_free(h2);
     } else if (h2->codec != NULL) {
-        lc__loop_defer(h2->session->http->loop, &h2->later, on_later);
+        lc__h2_soon(h2);
     }
 }
 

@@ -10,12 +10,14 @@
 #include "loop/io.h"
 
 struct nghttp2_session;
+struct lc_h2_wire;
 
 /* The call's part of a connection. It outlives its exchange where nghttp2 still knows the stream. */
 struct lc_h2_stream {
     struct lc_list link; /* in h2->waiting, ->open or ->done */
     struct lc_h2 *h2;
-    struct lc_exchange *exchange; /* NULL: nobody wants it any more */
+    struct lc_exchange *exchange; /* NULL: nobody wants it any more, but for `wire` */
+    struct lc_h2_wire *wire;      /* whom it is lent to, or NULL */
     int32_t id;                   /* 0: not handed to nghttp2 yet */
     uint32_t error_code;          /* of the RST_STREAM that ended it */
     enum lc_fail fail;            /* why we gave it up */
@@ -31,6 +33,7 @@ struct lc_h2_stream {
     bool is_refused;   /* the server did not look at it */
     bool is_reset;     /* RST_STREAM came; without it nghttp2 gave up, or the connection */
     bool has_location; /* of this head */
+    bool is_streamed;  /* the rest of the body is for whoever takes the stream */
 };
 
 struct lc_h2 {
@@ -104,6 +107,9 @@ void lc__h2_take_timings(const struct lc_h2 *h2, struct lc_exchange *exchange);
 void lc__h2_fall_back(struct lc_h2 *h2, bool is_conn_usable);
 
 /* ---- h2.c ---- */
+
+/* In the loop's next round: sends what there is to be sent, and tells what is over. */
+void lc__h2_soon(struct lc_h2 *h2);
 
 /* Closes the session's connections that serve nobody. */
 void lc__h2_close_idle(struct lc_session *session);

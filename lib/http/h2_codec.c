@@ -12,6 +12,7 @@
 #include "http/h2.h"
 #include "http/h2_head.h"
 #include "http/h2_memory.h"
+#include "http/h2_wire.h"
 #include "http/headers.h"
 #include "http/http.h"
 #include "http/session.h"
@@ -80,7 +81,9 @@ static int
 on_begin_headers(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
 {
     struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
-    if (stream != NULL && stream->exchange != NULL && !stream->exchange->has_head) {
+    if (stream != NULL && stream->wire != NULL) {
+        lc__h2_wire_begin_head(stream);
+    } else if (stream != NULL && stream->exchange != NULL && !stream->exchange->has_head) {
         note_arrival(stream);
         forget_head(stream);
     }
@@ -138,12 +141,18 @@ on_header(nghttp2_session *codec, const nghttp2_frame *frame, nghttp2_rcbuf *nam
           uint8_t flags, void *arg)
 {
     struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
-    if (stream == NULL || stream->exchange == NULL || stream->fail != LCORE_FAIL_NONE || stream->exchange->has_head) {
+    bool is_lent = stream != NULL && stream->wire != NULL;
+    if (!is_lent &&
+        (stream == NULL || stream->exchange == NULL || stream->fail != LCORE_FAIL_NONE || stream->exchange->has_head)) {
         return 0; /* trailers, and what nobody waits for */
     }
     nghttp2_vec name_part = nghttp2_rcbuf_get_buf(name_of), value_part = nghttp2_rcbuf_get_buf(value_of);
     struct lc_str name = {(const char *)name_part.base, name_part.len};
     struct lc_str value = {(const char *)value_part.base, value_part.len};
+    if (is_lent) {
+        lc__h2_wire_header(stream, name, value);
+        return 0;
+    }
     if (name.data[0] == ':') {
         /* nghttp2 lets through nothing but :status and three digits. */
         stream->status = (value.data[0] - '0') * 100 + (value.data[1] - '0') * 10 + (value.data[2] - '0');
@@ -182,6 +191,9 @@ take_head(struct lc_h2_stream *stream)
     enum lc_fail reason = lc__exchange_begin_body(exchange);
     if (reason != LCORE_FAIL_NONE) {
         give_up(stream, reason);
+    } else if (lc__exchange_is_streamed(exchange) && stream->body_sent == exchange->body.len) {
+        stream->is_streamed = true;
+        move_to_done(stream);
     }
 }
 
@@ -189,6 +201,18 @@ static int
 on_data(nghttp2_session *codec, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *arg)
 {
     struct lc_h2_stream *stream = find_stream(codec, id);
+    /* The connection is never held up by one stream; a stream is where somebody reads it piece by piece. Both can only
+     * fail for lack of memory, which ends the connection. */
+    if (stream != NULL && stream->wire != NULL) {
+        if (nghttp2_session_consume_connection(codec, len) != 0) {
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
+        }
+        lc__h2_wire_data(stream, (struct lc_str){(const char *)data, len});
+        return 0;
+    }
+    if (nghttp2_session_consume(codec, id, len) != 0) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     if (stream == NULL || stream->exchange == NULL || stream->fail != LCORE_FAIL_NONE || len == 0) {
         return 0;
     }
@@ -247,6 +271,15 @@ on_frame(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
         return 0;
     }
     struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
+    if (stream != NULL && stream->wire != NULL && frame->hd.type != NGHTTP2_RST_STREAM) {
+        if (frame->hd.type == NGHTTP2_HEADERS) {
+            lc__h2_wire_end_head(stream);
+        }
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+            lc__h2_wire_end(stream);
+        }
+        return 0;
+    }
     if (stream == NULL || stream->exchange == NULL || stream->fail != LCORE_FAIL_NONE) {
         return 0;
     }
@@ -301,6 +334,9 @@ on_close(nghttp2_session *codec, int32_t id, uint32_t error_code, void *arg)
     stream->is_closed = true;
     h2->open_count--;
     if (stream->exchange == NULL) {
+        if (stream->wire != NULL) {
+            lc__h2_wire_lose(stream);
+        }
         lc_list_remove(&stream->link);
         lc__free(stream);
         return 0;
@@ -398,6 +434,7 @@ lc__h2_begin(struct lc_h2 *h2)
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
     nghttp2_option_set_peer_max_concurrent_streams(options, STREAMS_AT_FIRST);
     nghttp2_option_set_no_closed_streams(options, 1);
+    nghttp2_option_set_no_auto_window_update(options, 1);
     nghttp2_option_set_max_send_header_block_length(options, 2 * LCORE_H1_MAX_HEAD);
 #ifdef LCORE_HAS_MAX_CONTINUATIONS
     nghttp2_option_set_max_continuations(options, CONTINUATIONS_MAX);
@@ -464,6 +501,13 @@ lc__h2_submit(struct lc_h2 *h2)
     uint32_t limit = nghttp2_session_get_remote_settings(h2->codec, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     while (!lc_list_is_empty(&h2->waiting) && h2->open_count < limit) {
         struct lc_h2_stream *stream = LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link);
+        if (stream->exchange->request.wire != NULL) {
+            if (!h2->has_received && h2->conn->ssl == NULL) {
+                return; /* what is lent cannot be sent again to a server that turns out to speak HTTP/1.1 */
+            }
+            lc__h2_wire_open(stream);
+            continue;
+        }
         if (!submit_one(h2, stream)) {
             stream->fail = LCORE_FAIL_INTERNAL;
             stream->is_closed = true;

@@ -5,9 +5,10 @@
 
 #include "base/alloc.h"
 #include "http/connector.h"
-#include "http/h2.h"
+#include "http/h2_wire.h"
 #include "http/http.h"
 #include "http/session.h"
+#include "http/stream.h"
 #include "loop/io.h"
 
 /* How often a server may say of one call that it did not look at it. */
@@ -30,7 +31,11 @@ lc__h2_free(struct lc_h2 *h2)
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         struct lc_list *link;
         while ((link = lc_list_pop(lists[i])) != NULL) {
-            lc__free(LCORE_CONTAINER(link, struct lc_h2_stream, link));
+            struct lc_h2_stream *stream = LCORE_CONTAINER(link, struct lc_h2_stream, link);
+            if (stream->wire != NULL) {
+                lc__h2_wire_lose(stream);
+            }
+            lc__free(stream);
         }
     }
     if (h2->conn != NULL) {
@@ -103,11 +108,37 @@ describe_early_end(const struct lc_exchange *exchange, const char *why, char *te
     snprintf(text + len, size - (size_t)len, ": %s", why);
 }
 
+/* The response is told of now; the rest of its body is for whoever takes the stream. */
+static void
+hand_out(struct lc_h2_stream *stream)
+{
+    struct lc_exchange *exchange = stream->exchange;
+    struct lc_hop hop = {.major = 2, .is_kept_alive = stream->is_reused};
+    lc__exchange_describe(exchange, &hop);
+    hop.body_buffer = NULL;
+    if (exchange->in_body.framing == LCORE_H1_LENGTH) {
+        exchange->in_body.remaining -= exchange->wire_body_bytes < exchange->in_body.remaining
+                                           ? exchange->wire_body_bytes
+                                           : exchange->in_body.remaining;
+    }
+    struct lc_str ready = {exchange->collected.data, exchange->collected.len};
+    hop.stream = lc__stream_new(exchange, stream->whole.data == NULL ? ready : stream->whole);
+    if (hop.stream == NULL) {
+        hop.fail = LCORE_FAIL_INTERNAL;
+        lc__h2_let_go(stream);
+    }
+    lc__exchange_finish(exchange, &hop);
+}
+
 void
 lc__h2_settle(struct lc_h2_stream *stream)
 {
     struct lc_h2 *h2 = stream->h2;
     struct lc_exchange *exchange = stream->exchange;
+    if (stream->is_streamed && !stream->is_ended && !stream->is_closed && stream->fail == LCORE_FAIL_NONE) {
+        hand_out(stream);
+        return;
+    }
     char text[400], why[240] = "";
     struct lc_hop hop = {.fail = stream->fail, .major = 2, .is_kept_alive = stream->is_reused};
     bool is_reset = !stream->is_ended && stream->fail == LCORE_FAIL_NONE;
@@ -197,6 +228,9 @@ lc__h2_end_connection(struct lc_h2 *h2, enum lc_fail reason, int errnum, const c
     while (!lc_list_is_empty(&h2->open)) {
         struct lc_h2_stream *stream = LCORE_CONTAINER(h2->open.next, struct lc_h2_stream, link);
         if (stream->exchange == NULL) {
+            if (stream->wire != NULL) {
+                lc__h2_wire_lose(stream);
+            }
             lc_list_remove(&stream->link);
             lc__free(stream);
         } else {
@@ -262,6 +296,9 @@ lc__h2_fall_back(struct lc_h2 *h2, bool is_conn_usable)
         struct lc_h2_stream *stream = LCORE_CONTAINER(link, struct lc_h2_stream, link);
         struct lc_exchange *exchange = stream->exchange;
         if (exchange == NULL) {
+            if (stream->wire != NULL) {
+                lc__h2_wire_lose(stream);
+            }
             lc__free(stream);
             continue;
         }

@@ -316,14 +316,13 @@ pick_transport(const struct lc_exchange *exchange)
 {
     const struct lc_session *session = exchange->session;
     const struct lc_origin *origin = exchange->origin;
-    /* Who speaks on a connection of his own speaks HTTP/1.1. */
+    /* Not on what is lent: who borrows it speaks HTTP/1.1. */
     bool is_lent = exchange->request.wire != NULL;
     if (origin->route == LCORE_ROUTE_TRANSFER || (session->version == LCORE_HTTP_3 && origin->is_https && !is_lent)) {
         return &lc__transport_transfer;
     }
     /* A proxy that forwards speaks HTTP/1.1. */
-    return session->version == LCORE_HTTP_2 && !is_lent && origin->route == LCORE_ROUTE_CONNECT &&
-                   origin->spoken != LCORE_SPOKEN_H1
+    return session->version == LCORE_HTTP_2 && origin->route == LCORE_ROUTE_CONNECT && origin->spoken != LCORE_SPOKEN_H1
                ? &lc__transport_h2
                : &lc__transport_direct;
 }

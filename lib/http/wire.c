@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "http/conn.h"
 #include "http/exchange.h"
+#include "http/h2_wire.h"
 #include "http/session.h"
 #include "loop/io.h"
 
@@ -65,6 +66,10 @@ lc__wire_lend(struct lc_exchange *exchange, lc_wire_fn *fn, void *arg)
     if (wire == NULL) {
         return NULL;
     }
+    if (exchange->stream != NULL && lc__h2_wire_lend(exchange, wire) < 0) {
+        lc__free(wire);
+        return NULL;
+    }
     struct lc_conn *conn = exchange->conn;
     wire->session = exchange->session;
     wire->place = exchange->place;
@@ -72,9 +77,11 @@ lc__wire_lend(struct lc_exchange *exchange, lc_wire_fn *fn, void *arg)
     wire->fn = fn;
     wire->arg = arg;
     lc_list_append(&wire->session->wires, &wire->link);
-    lc__conn_detach(conn);
-    conn->wire = wire;
-    lc__wire_take(wire, conn);
+    if (wire->h2 == NULL) {
+        lc__conn_detach(conn);
+        conn->wire = wire;
+        lc__wire_take(wire, conn);
+    }
     return wire;
 }
 
@@ -107,6 +114,9 @@ ssize_t
 lc_wire_read(struct lc_wire *wire, void *data, size_t size)
 {
     struct lc_conn *conn = wire->conn;
+    if (wire->h2 != NULL) {
+        return lc__h2_wire_read(wire->h2, data, size);
+    }
     if (conn == NULL) {
         return -ECONNABORTED;
     }
@@ -128,11 +138,14 @@ ssize_t
 lc_wire_write(struct lc_wire *wire, const void *data, size_t size)
 {
     struct lc_conn *conn = wire->conn;
-    if (conn == NULL) {
+    if (conn == NULL && wire->h2 == NULL) {
         return -ECONNABORTED;
     }
     if (wire->timings.sent_ns == 0) {
         wire->timings.sent_ns = lc_clock_monotonic_ns();
+    }
+    if (wire->h2 != NULL) {
+        return lc__h2_wire_write(wire->h2, data, size);
     }
     conn->receives_left = RECEIVES_AT_ONCE;
     ssize_t sent = lc__conn_write(conn, data, size);
@@ -156,6 +169,9 @@ let_go(struct lc_wire *wire, bool is_clean)
         } else {
             lc__conn_close(conn);
         }
+    }
+    if (wire->h2 != NULL) {
+        lc__h2_wire_close(wire->h2);
     }
     if (wire->exchange != NULL) {
         lc_exchange_cancel(wire->exchange);

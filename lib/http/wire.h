@@ -1,5 +1,6 @@
 /* A connection lent out: somebody else speaks HTTP/1.1 on it. Connecting, TLS, proxies, the session's kept-alive
- * connections and the time stamps are as for any exchange; what goes over it is the borrower's business. For what the
+ * connections and the time stamps are as for any exchange; what goes over it is the borrower's business. Where the
+ * session has HTTP/2, it is a stream that looks like an HTTP/1.1 connection for one request. For what the
  * codec here does not do: bodies that are sent or taken piece by piece.
  *
  * Nothing here waits. A call that gives -EAGAIN is followed by one call of `fn`, from the loop, when it may go on. */
@@ -13,6 +14,7 @@
 #include "locustcore/http.h"
 
 struct lc_conn;
+struct lc_h2_wire;
 struct lc_place;
 struct lc_wire;
 
@@ -22,7 +24,8 @@ struct lc_wire {
     struct lc_list link;          /* in session->wires */
     struct lc_session *session;   /* NULL: it was freed */
     struct lc_exchange *exchange; /* while it is being opened */
-    struct lc_conn *conn;         /* NULL: not open, or no more */
+    struct lc_conn *conn;         /* NULL: not open, or no more, or `h2` */
+    struct lc_h2_wire *h2;        /* it is a stream of an HTTP/2 connection; else NULL */
     struct lc_place *place;       /* of the connection; NULL: none is needed */
     lc_wire_fn *fn;
     void *arg;

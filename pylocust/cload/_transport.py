@@ -40,6 +40,7 @@ class Socket:
         self._reader_count = 0
         self._is_closed = False
         self._end_ns = 0
+        self.http_version = int(wire.http_version)
 
     @property
     def end_ns(self) -> int:
@@ -149,8 +150,11 @@ class _Connecting(urllib3.connection.HTTPConnection):
 
     def getresponse(self) -> Any:
         sock = self.sock
-        response = super().getresponse()
-        response._cload_socket = sock  # type: ignore[attr-defined]  # knows when the last bytes came
+        response: Any = super().getresponse()
+        if isinstance(sock, Socket) and sock.http_version == 20:
+            # http.client only knows HTTP/1.1, in which such a stream is told to it.
+            response.version, response.version_string = 20, "HTTP/2"
+        response._cload_socket = sock  # knows when the last bytes came
         return response
 
 

@@ -89,6 +89,83 @@ def test_one_connection_for_each_user(engine: Engine, nginx: Nginx, certs: Certs
     assert "CONNECTIONS 5\n" in result.stdout, str(result)
 
 
+RARE = """
+import io
+import os
+from hashlib import sha256
+
+from locust import FastHttpUser, HttpUser, constant, task
+from requests import Request
+from requests.auth import AuthBase
+
+TEXT = b"The quick brown fox jumps over the lazy dog.\\n" * 100
+
+
+class Marked(AuthBase):
+    def __call__(self, request):
+        request.headers["x-mark"] = "1"
+        return request
+
+
+class Rare(HttpUser):
+    wait_time = constant(1)
+
+    def on_start(self):
+        self.client.verify = os.environ["AUTHORITY"]
+
+    def check(self, answer, status=200):
+        assert (answer.status_code, answer.raw.version) == (status, 20), (answer.status_code, answer.raw.version)
+        return answer
+
+    @task
+    def calls(self):
+        client, hooked = self.client, []
+        answer = self.check(client.get("/file.txt", stream=True, name="stream"))
+        assert b"".join(answer.iter_content(700)) == TEXT
+        self.check(client.get("/file.txt", stream=True, name="left")).close()
+        pieces = (b"piece " * 100 for _ in range(500))
+        assert len(self.check(client.post("/hello", data=pieces, name="generator")).content) == 600
+        self.check(client.post("/hello", files={"f": io.BytesIO(b"y" * 500_000)}, name="files"))
+        self.check(client.post("/hello", files={"f": io.BytesIO(b"y" * 3_000_000)}, name="too large"), 413)
+        assert self.check(client.head("/file.txt", stream=True, name="head")).content == b""
+        moved = self.check(client.get("/moved", stream=True, name="moved"))
+        assert [hop.raw.version for hop in moved.history] == [20] and moved.text == "hello " * 100
+        self.check(client.get("/empty", auth=Marked(), name="auth"), 204)
+        self.check(client.get("/missing", hooks={"response": lambda r, **_: hooked.append(r)}, name="hook"), 404)
+        assert len(hooked) == 1
+        prepared = client.prepare_request(Request("GET", client.base_url + "/hello"))
+        self.check(client.send(prepared))
+        self.check(client.get("/hello", name="plain"))
+        print("RARE DONE", flush=True)
+
+
+class RareFast(FastHttpUser):
+    wait_time = constant(1)
+    insecure = True
+
+    @task
+    def calls(self):
+        answer = self.client.get("/file.txt", stream=True, name="fast", headers={"Accept-Encoding": "identity"})
+        assert answer.http_version == "HTTP/2" and answer.stream.read() == TEXT
+"""
+
+
+@pytest.mark.parametrize("port", ["tls_url", "h2c_url"])
+def test_rare_calls(engine: Engine, nginx: Nginx, certs: Certs, port: str) -> None:
+    """What requests' own code does goes over the same HTTP/2 connection as all the rest."""
+    result = engine.load(
+        engine.locustfile(RARE),
+        "--http2",
+        host=getattr(nginx, port),
+        users=2,
+        env={"AUTHORITY": str(certs.ca)},
+    )
+    assert "RARE DONE" in result.stdout, str(result)
+    assert result.csv("exceptions") == [], str(result)
+    failed = {name for _, name in result.names if result.rows[_, name].failures}
+    assert failed == {"too large", "hook"}, str(result)
+
+
 def test_server_that_says_goodbye(engine: Engine, nginx: Nginx, certs: Certs) -> None:
     """GOAWAY after every 20 requests: what the server did not look at goes to the next connection."""
     result = engine.load(

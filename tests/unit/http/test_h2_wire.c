@@ -1,0 +1,455 @@
+/* Streams of an HTTP/2 connection that are lent out: HTTP/1.1 on our side, frames on the server's, piece by piece both
+ * ways, ended at every moment. */
+#include "http/h2_wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "h2_peer.h"
+#include "http/session.h"
+#include "http/stream.h"
+
+#define UPLOAD 400000
+/* More than the window of a stream. */
+#define DOWNLOAD (8 * 1024 * 1024)
+
+static void
+grant(struct h2_peer *h2, uint32_t stream, size_t len)
+{
+    uint8_t room[4] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
+    h2_frame(h2, H2_WINDOW_UPDATE, 0, 0, room, 4);
+    h2_frame(h2, H2_WINDOW_UPDATE, 0, stream, room, 4);
+}
+
+static void
+count_upload(struct h2_peer *h2)
+{
+    size_t size = 0;
+    uint32_t stream = h2->stream;
+    char said[64], fields[32] = "";
+    snprintf(fields, sizeof(fields), "x-length: %d\n", strstr(h2->fields, "content-length: ") != NULL);
+    while ((h2->flags & H2_END_STREAM) == 0 && h2_wait(h2, H2_DATA)) {
+        size += h2->len;
+        if (h2->len > 0) {
+            grant(h2, stream, h2->len);
+        }
+    }
+    snprintf(said, sizeof(said), "%zu", size);
+    h2_headers(h2, stream, 103, "link: </style.css>\n", 0);
+    h2_headers(h2, stream, 200, fields, 0);
+    h2_data(h2, stream, said, H2_END_STREAM);
+}
+
+/* Sends as much as it is allowed, which is told by x-most at the end of the test. */
+static void
+send_much(struct h2_peer *h2, atomic_int *unasked)
+{
+    static char piece[16384];
+    uint32_t stream = h2->stream;
+    int64_t room = 6 * 1024 * 1024;
+    memset(piece, 'd', sizeof(piece));
+    h2_headers(h2, stream, 200, "content-length: 8388608\n", 0);
+    for (size_t sent = 0; sent < DOWNLOAD; sent += sizeof(piece)) {
+        while (room < (int64_t)sizeof(piece)) {
+            atomic_store(unasked, (int)sent);
+            do {
+                if (!h2_wait(h2, H2_WINDOW_UPDATE)) {
+                    return;
+                }
+            } while (h2->stream != stream);
+            room += h2->payload[0] << 24 | h2->payload[1] << 16 | h2->payload[2] << 8 | h2->payload[3];
+        }
+        h2_frame(h2, H2_DATA, sent + sizeof(piece) == DOWNLOAD ? H2_END_STREAM : 0, stream, piece, sizeof(piece));
+        room -= sizeof(piece);
+    }
+}
+
+static atomic_int canceled, unasked;
+
+static void
+serve(struct peer *peer, void *arg)
+{
+    struct h2_peer h2;
+    if (!h2_begin(&h2, peer, NULL, 0)) {
+        peer_read(peer);
+        peer_answer(peer, "plain");
+        return;
+    }
+    while (h2_read(&h2)) {
+        if (h2.type == H2_RST_STREAM) {
+            canceled++;
+        }
+        if (h2.type != H2_HEADERS) {
+            continue;
+        }
+        if (strcmp(h2.path, "/up") == 0) {
+            count_upload(&h2);
+        } else if (strcmp(h2.path, "/down") == 0) {
+            send_much(&h2, &unasked);
+        } else if (strcmp(h2.path, "/pieces") == 0) {
+            h2_headers(&h2, h2.stream, 200, "set-cookie: a=1\n", 0);
+            h2_data(&h2, h2.stream, "one", 0);
+            pause_ms(40);
+            h2_data(&h2, h2.stream, "two", H2_END_STREAM);
+        } else if (strcmp(h2.path, "/late-reset") == 0) {
+            h2_headers(&h2, h2.stream, 200, NULL, 0);
+            h2_data(&h2, h2.stream, "part", 0);
+            pause_ms(20);
+            h2_reset(&h2, h2.stream, 2);
+        } else if (strcmp(h2.path, "/goodbye") == 0) {
+            h2_goaway(&h2, 0, 0, "maintenance");
+        } else if (strcmp(h2.path, "/cut") == 0) {
+            h2_headers(&h2, h2.stream, 200, "content-length: 100\n", 0);
+            h2_data(&h2, h2.stream, "part", 0);
+            pause_ms(20);
+            break;
+        } else if (strcmp(h2.path, "/lines") == 0) {
+            for (int i = 0; i < 300; i++) {
+                memcpy(h2.fields + i * 5, "a: b\n", 6);
+            }
+            h2_headers(&h2, h2.stream, 200, h2.fields, H2_END_STREAM);
+        } else if (strcmp(h2.path, "/hang") != 0) {
+            h2_answer(&h2, h2.stream, "hello");
+        }
+    }
+    h2_end(&h2);
+}
+
+static void
+serve_old(struct peer *peer, void *arg)
+{
+    while (peer_read(peer)) {
+        peer_answer(peer, "plain");
+    }
+}
+
+/* ---- the borrower ---- */
+
+struct borrower {
+    struct client client;
+    struct lc_wire *wire;
+    bool has_event;
+};
+
+static void
+on_event(struct lc_wire *wire, void *arg)
+{
+    ((struct borrower *)arg)->has_event = true;
+}
+
+static void
+open_client(struct borrower *self, const struct server *server)
+{
+    client_init(&self->client, server);
+    self->client.options.version = LCORE_HTTP_2;
+    self->client.options.read_timeout_ns = 15 * LCORE_NS_PER_S;
+    client_open(&self->client);
+}
+
+static void
+borrow(struct borrower *self)
+{
+    self->has_event = false;
+    struct lc_request request = {.url = lc_str_from(self->client.base)};
+    assert_int_equal(lc_wire_open(self->client.session, &request, on_event, self, &self->wire, NULL), 0);
+    client_run(&self->client, &self->has_event);
+    assert_int_equal(self->wire->fail, LCORE_FAIL_NONE);
+}
+
+static void
+write_all(struct borrower *self, const char *data, size_t len)
+{
+    while (len > 0) {
+        self->has_event = false;
+        ssize_t sent = lc_wire_write(self->wire, data, len);
+        if (sent == -EAGAIN) {
+            client_run(&self->client, &self->has_event);
+            continue;
+        }
+        assert_true(sent > 0);
+        data += sent;
+        len -= (size_t)sent;
+    }
+}
+
+static void
+ask(struct borrower *self, const char *path)
+{
+    char head[128];
+    snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: here\r\nConnection: keep-alive\r\n\r\n", path);
+    /* In two pieces, cut in the middle of the blank line. */
+    write_all(self, head, strlen(head) - 1);
+    write_all(self, head + strlen(head) - 1, 1);
+}
+
+/* Size until the end or, negative, what ended it; the first bytes are in text. */
+static ssize_t
+read_all(struct borrower *self, char *text, size_t size)
+{
+    static char piece[10000];
+    size_t total = 0;
+    memset(text, 0, size);
+    for (;;) {
+        self->has_event = false;
+        ssize_t got = lc_wire_read(self->wire, piece, sizeof(piece));
+        if (got == -EAGAIN) {
+            client_run(&self->client, &self->has_event);
+            continue;
+        }
+        if (got <= 0) {
+            return got < 0 ? got : (ssize_t)total;
+        }
+        for (size_t i = 0; i < (size_t)got && total + i + 1 < size; i++) {
+            text[total + i] = piece[i];
+        }
+        total += (size_t)got;
+    }
+}
+
+static void
+give_back(struct borrower *self)
+{
+    lc_wire_close(self->wire, true);
+    self->wire = NULL;
+}
+
+static void
+test_request_and_response(void **state)
+{
+    struct server server;
+    struct borrower self = {0};
+    char text[256];
+    server_start(&server, NULL, serve, NULL);
+    open_client(&self, &server);
+    for (int i = 0; i < 3; i++) {
+        borrow(&self);
+        assert_int_equal(self.wire->is_reused, i > 0);
+        ask(&self, "/");
+        assert_true(read_all(&self, text, sizeof(text)) > 0);
+        assert_string_equal(text, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+        assert_true(self.wire->timings.sent_ns > 0 && self.wire->timings.first_byte_ns >= self.wire->timings.sent_ns);
+        assert_true(self.wire->timings.end_ns >= self.wire->timings.first_byte_ns);
+        give_back(&self);
+        client_expect(&self.client, "GET", "/", LCORE_FAIL_NONE);
+    }
+    borrow(&self);
+    ask(&self, "/pieces");
+    read_all(&self, text, sizeof(text));
+    assert_string_equal(text, "HTTP/1.1 200 OK\r\nset-cookie: a=1\r\n\r\nonetwo");
+    give_back(&self);
+    assert_int_equal(server.accepted, 1);
+    client_close(&self.client);
+    server_stop(&server);
+}
+
+static void
+test_uploads(void **state)
+{
+    struct server server;
+    struct borrower self = {0};
+    char text[256], head[160], *body = malloc(UPLOAD);
+    memset(body, 'u', UPLOAD);
+    server_start(&server, NULL, serve, NULL);
+    open_client(&self, &server);
+    borrow(&self);
+    snprintf(head, sizeof(head), "POST /up HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\nuuu", UPLOAD);
+    write_all(&self, head, strlen(head));
+    write_all(&self, body, UPLOAD - 3);
+    read_all(&self, text, sizeof(text));
+    assert_string_equal(text, "HTTP/1.1 200 OK\r\nx-length: 1\r\n\r\n400000");
+    give_back(&self);
+
+    borrow(&self);
+    const char *chunked = "PUT /up HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n";
+    write_all(&self, chunked, strlen(chunked));
+    client_run_ms(&self.client, 20); /* nghttp2 goes to sleep over it */
+    for (int i = 0; i < 4; i++) {
+        write_all(&self, "186a0\r\n", 7);
+        write_all(&self, body, 100000);
+        write_all(&self, "\r\n", 2);
+    }
+    write_all(&self, "0\r\n\r\n", 5);
+    read_all(&self, text, sizeof(text));
+    assert_string_equal(text, "HTTP/1.1 200 OK\r\nx-length: 0\r\n\r\n400000");
+    give_back(&self);
+
+    /* Nobody needs to end what he began. */
+    borrow(&self);
+    write_all(&self, head, strlen(head));
+    client_run_ms(&self.client, 20);
+    give_back(&self);
+    borrow(&self);
+    assert_int_equal(lc_wire_write(self.wire, "nonsense\r\n\r\n", 12), -EINVAL);
+    give_back(&self);
+    free(body);
+    client_close(&self.client);
+    server_stop(&server);
+}
+
+static void
+test_slow_reader(void **state)
+{
+    struct server server;
+    struct borrower self = {0};
+    char text[64];
+    server_start(&server, NULL, serve, NULL);
+    open_client(&self, &server);
+    borrow(&self);
+    atomic_store(&unasked, 0);
+    ask(&self, "/down");
+    for (int i = 0; i < 400 && atomic_load(&unasked) == 0; i++) {
+        client_run_ms(&self.client, 10);
+    }
+    /* The server stands still, others on the connection do not need to. */
+    assert_int_equal(atomic_load(&unasked), 6 * 1024 * 1024);
+    client_run_ms(&self.client, 30);
+    assert_true(self.wire->h2->in.len <= 6 * 1024 * 1024 + 200);
+    ssize_t size = read_all(&self, text, sizeof(text));
+    assert_int_equal(size, DOWNLOAD + (ssize_t)strlen("HTTP/1.1 200 OK\r\ncontent-length: 8388608\r\n\r\n"));
+    give_back(&self);
+    client_expect(&self.client, "GET", "/", LCORE_FAIL_NONE);
+    assert_int_equal(server.accepted, 1);
+    client_close(&self.client);
+    server_stop(&server);
+}
+
+static void
+test_early_ends(void **state)
+{
+    static const char *const paths[] = {"/late-reset", "/cut", "/goodbye", "/lines"};
+    struct server server;
+    struct borrower self = {0};
+    char text[256];
+    server_start(&server, NULL, serve, NULL);
+    open_client(&self, &server);
+    for (int i = 0; i < 4; i++) {
+        borrow(&self);
+        ask(&self, paths[i]);
+        int err = (int)-read_all(&self, text, sizeof(text));
+        assert_int_equal(err, i == 3 ? EMSGSIZE : ECONNRESET);
+        assert_true(i > 1 || strstr(text, "\r\n\r\npart") != NULL);
+        assert_int_equal(lc_wire_read(self.wire, text, 1), -err);
+        assert_true(lc_wire_write(self.wire, "x", 1) < 0);
+        give_back(&self);
+        client_expect(&self.client, "GET", "/", LCORE_FAIL_NONE);
+    }
+    /* Ours: at once, after the head was sent, in the middle of the answer. */
+    canceled = 0;
+    borrow(&self);
+    give_back(&self);
+    borrow(&self);
+    ask(&self, "/hang");
+    client_run_ms(&self.client, 20);
+    give_back(&self);
+    client_expect(&self.client, "GET", "/", LCORE_FAIL_NONE);
+    assert_int_equal(canceled, 1);
+    struct lc_request request = {.url = lc_str_from(self.client.base)};
+    assert_int_equal(lc_wire_open(self.client.session, &request, on_event, &self, &self.wire, NULL), 0);
+    give_back(&self);
+    /* The session goes first. */
+    borrow(&self);
+    ask(&self, "/hang");
+    struct lc_session *session = self.client.session;
+    self.client.session = NULL;
+    lc_session_free(session);
+    assert_int_equal(lc_wire_read(self.wire, text, 1), -ECONNABORTED);
+    give_back(&self);
+    client_close(&self.client);
+    server_stop(&server);
+}
+
+static void
+test_server_without_h2(void **state)
+{
+    struct server server;
+    struct borrower self = {0};
+    char text[256];
+    server_start(&server, NULL, serve_old, NULL);
+    open_client(&self, &server);
+    borrow(&self);
+    assert_null(self.wire->h2);
+    ask(&self, "/");
+    size_t len = 0;
+    while (len < strlen("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain")) {
+        self.has_event = false;
+        ssize_t got = lc_wire_read(self.wire, text + len, sizeof(text) - 1 - len);
+        assert_true(got > 0 || got == -EAGAIN);
+        if (got == -EAGAIN) {
+            client_run(&self.client, &self.has_event);
+        } else {
+            len += (size_t)got;
+        }
+    }
+    text[len] = '\0';
+    assert_string_equal(text, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain");
+    give_back(&self);
+    client_close(&self.client);
+    server_stop(&server);
+}
+
+/* ---- LCORE_REQUEST_STREAM ---- */
+
+static void
+on_stream(struct lc_stream *stream, void *arg)
+{
+    ((struct borrower *)arg)->has_event = true;
+}
+
+static void
+test_streamed_bodies(void **state)
+{
+    static const struct {
+        const char *path;
+        ssize_t size;
+    } cases[] = {{"/pieces", 6}, {"/down", DOWNLOAD}, {"/cut", -EIO}, {"/late-reset", -EIO}, {"/", 5}};
+    struct server server;
+    struct borrower self = {0};
+    static char piece[50000];
+    server_start(&server, NULL, serve, NULL);
+    open_client(&self, &server);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lc_response *response = client_call(&self.client, &(struct lc_request){.method = LCORE_STR("GET"),
+                                                                                      .url = lc_str_from(cases[i].path),
+                                                                                      .flags = LCORE_REQUEST_STREAM});
+        assert_int_equal(response->fail, LCORE_FAIL_NONE);
+        assert_int_equal(response->status, 200);
+        assert_int_equal(response->http_major, 2);
+        ssize_t total = 0, got;
+        if (response->stream == NULL) {
+            total = (ssize_t)response->body.len; /* it was all there at once */
+        } else {
+            lc_stream_set_fn(response->stream, on_stream, &self);
+        }
+        while (response->stream != NULL) {
+            self.has_event = false;
+            got = lc_stream_read(response->stream, piece, sizeof(piece));
+            if (got == -EAGAIN) {
+                client_run(&self.client, &self.has_event);
+                continue;
+            }
+            if (got <= 0) {
+                total = got < 0 ? got : total;
+                break;
+            }
+            total += got;
+        }
+        assert_int_equal(total, cases[i].size);
+        assert_true(strcmp(cases[i].path, "/") == 0 || response->stream != NULL);
+        lc_response_free(response);
+        client_expect(&self.client, "GET", "/", LCORE_FAIL_NONE);
+    }
+    client_close(&self.client);
+    server_stop(&server);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_request_and_response), cmocka_unit_test(test_uploads),
+        cmocka_unit_test(test_slow_reader),          cmocka_unit_test(test_early_ends),
+        cmocka_unit_test(test_server_without_h2),    cmocka_unit_test(test_streamed_bodies),
+    };
+    return run_both(tests);
+}

@@ -111,7 +111,10 @@ build_slot(struct cload_response *self, enum cload_response_slot slot, const cha
     case CLOAD_SLOT__content_consumed:
         return PyBool_FromLong(!self->is_stream);
     case CLOAD_SLOT_connection:
-        Py_RETURN_NONE;
+        if (!has_head) {
+            Py_RETURN_NONE;
+        }
+        break;
     case CLOAD_SLOT_error:
         if (core == NULL || (core->fail == LCORE_FAIL_NONE && !self->is_bad_status)) {
             Py_RETURN_NONE;
@@ -431,10 +434,11 @@ response_get_http_version(PyObject *object, void *Py_UNUSED(closure))
 
 static PyMethodDef response_methods[] = {
     {"json", (PyCFunction)(void (*)(void))cload__response_json, METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("json(**kwargs)\n\nThe parsed body; keywords are those of json.loads.")},
-    {"success", cload__response_success, METH_NOARGS, PyDoc_STR("success()\n\nReport the request as successful.")},
-    {"failure", cload__response_failure, METH_O,
-     PyDoc_STR("failure(exc)\n\nReport the request as failed, with an exception or any other reason.")},
+     PyDoc_STR("json($self, /, **kwargs)\n--\n\nThe parsed body; keywords are those of json.loads.")},
+    {"success", cload__response_success, METH_NOARGS,
+     PyDoc_STR("success($self, /)\n--\n\nReport the request as successful.")},
+    {"failure", (PyCFunction)(void (*)(void))cload__response_failure, METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("failure($self, /, exc)\n--\n\nReport the request as failed, with an exception or any other reason.")},
     {"__enter__", cload__response_enter, METH_NOARGS, NULL},
     {"__exit__", (PyCFunction)(void (*)(void))cload__response_exit, METH_FASTCALL, NULL},
     {"_core_headers", core_headers, METH_NOARGS,

@@ -79,7 +79,7 @@ bool cload__response_is_whole(const struct cload_response *self);
 /* The keywords for events.request. */
 PyObject *cload__response_build_meta(struct cload_response *self);
 PyObject *cload__response_success(PyObject *object, PyObject *ignored);
-PyObject *cload__response_failure(PyObject *object, PyObject *reason);
+PyObject *cload__response_failure(PyObject *object, PyObject *args, PyObject *kwargs);
 PyObject *cload__response_enter(PyObject *object, PyObject *ignored);
 PyObject *cload__response_exit(PyObject *object, PyObject *const *args, Py_ssize_t count);
 PyObject *cload__response_get_text(PyObject *object, void *closure);

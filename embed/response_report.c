@@ -363,10 +363,12 @@ cload__response_success(PyObject *object, PyObject *Py_UNUSED(ignored))
 }
 
 PyObject *
-cload__response_failure(PyObject *object, PyObject *reason)
+cload__response_failure(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     struct cload_response *self = (struct cload_response *)object;
-    if (check_catching(self) < 0) {
+    static char *names[] = {"exc", NULL};
+    PyObject *reason;
+    if (check_catching(self) < 0 || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:failure", names, &reason)) {
         return NULL;
     }
     PyObject *exception = PyExceptionInstance_Check(reason)

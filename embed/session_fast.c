@@ -174,16 +174,16 @@ fast_set_statuses(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
 }
 
 static PyMethodDef fast_methods[] = {
-    {"get", CLOAD_FAST_METHOD(fast_get), PyDoc_STR("get(url, **kwargs)")},
-    {"options", CLOAD_FAST_METHOD(fast_options), PyDoc_STR("options(url, **kwargs)")},
-    {"head", CLOAD_FAST_METHOD(fast_head), PyDoc_STR("head(url, **kwargs)")},
-    {"post", CLOAD_FAST_METHOD(fast_post), PyDoc_STR("post(url, data=None, json=None, **kwargs)")},
-    {"put", CLOAD_FAST_METHOD(fast_put), PyDoc_STR("put(url, data=None, **kwargs)")},
-    {"patch", CLOAD_FAST_METHOD(fast_patch), PyDoc_STR("patch(url, data=None, **kwargs)")},
-    {"delete", CLOAD_FAST_METHOD(fast_delete), PyDoc_STR("delete(url, **kwargs)")},
+    {"get", CLOAD_FAST_METHOD(fast_get), PyDoc_STR("get($self, /, url, **kwargs)\n--\n\n")},
+    {"options", CLOAD_FAST_METHOD(fast_options), PyDoc_STR("options($self, /, url, **kwargs)\n--\n\n")},
+    {"head", CLOAD_FAST_METHOD(fast_head), PyDoc_STR("head($self, /, url, **kwargs)\n--\n\n")},
+    {"post", CLOAD_FAST_METHOD(fast_post), PyDoc_STR("post($self, /, url, data=None, json=None, **kwargs)\n--\n\n")},
+    {"put", CLOAD_FAST_METHOD(fast_put), PyDoc_STR("put($self, /, url, data=None, **kwargs)\n--\n\n")},
+    {"patch", CLOAD_FAST_METHOD(fast_patch), PyDoc_STR("patch($self, /, url, data=None, **kwargs)\n--\n\n")},
+    {"delete", CLOAD_FAST_METHOD(fast_delete), PyDoc_STR("delete($self, /, url, **kwargs)\n--\n\n")},
     {"request", CLOAD_FAST_METHOD(fast_request),
-     PyDoc_STR("request(method, url, name=None, data=None, catch_response=False, stream=False, headers=None,\n"
-               "        auth=None, json=None, allow_redirects=True, context={}, **kwargs)\n\n"
+     PyDoc_STR("request($self, /, method, url, name=None, data=None, catch_response=False, stream=False, headers=None, "
+               "auth=None, json=None, allow_redirects=True, context={}, **kwargs)\n--\n\n"
                "Sends a request and reports it. Keywords it does not know go into the query, or the form of a POST.")},
     {"_request_plain", CLOAD_FAST_METHOD(fast_request_plain), NULL},
     {"_setup", fast_setup, METH_VARARGS, NULL},

@@ -18,7 +18,7 @@ SESSION_VERB(head, HEAD, false, 1)
 SESSION_VERB(post, POST, true, 3)
 SESSION_VERB(put, PUT, true, 2)
 SESSION_VERB(patch, PATCH, true, 2)
-SESSION_VERB(delete, DELETE, true, 2)
+SESSION_VERB(delete, DELETE, true, 1)
 
 /* request(method, url, name=None, catch_response=False, context={}, *, data=None, json=None, **kwargs) */
 static PyObject *
@@ -110,18 +110,22 @@ session_init(PyObject *object, PyObject *args, PyObject *kwargs)
 }
 
 static PyMethodDef session_methods[] = {
-    {"get", CLOAD_FAST_METHOD(session_get), PyDoc_STR("get(url, *, name=None, catch_response=False, **kwargs)")},
+    {"get", CLOAD_FAST_METHOD(session_get), PyDoc_STR("get($self, /, url, *, data=None, json=None, **kwargs)\n--\n\n")},
     {"options", CLOAD_FAST_METHOD(session_options),
-     PyDoc_STR("options(url, *, name=None, catch_response=False, **kwargs)")},
-    {"head", CLOAD_FAST_METHOD(session_head), PyDoc_STR("head(url, *, name=None, catch_response=False, **kwargs)")},
-    {"post", CLOAD_FAST_METHOD(session_post), PyDoc_STR("post(url, data=None, json=None, **kwargs)")},
-    {"put", CLOAD_FAST_METHOD(session_put), PyDoc_STR("put(url, data=None, *, json=None, **kwargs)")},
-    {"patch", CLOAD_FAST_METHOD(session_patch), PyDoc_STR("patch(url, data=None, *, json=None, **kwargs)")},
-    {"delete", CLOAD_FAST_METHOD(session_delete), PyDoc_STR("delete(url, data=None, *, json=None, **kwargs)")},
+     PyDoc_STR("options($self, /, url, *, data=None, json=None, **kwargs)\n--\n\n")},
+    {"head", CLOAD_FAST_METHOD(session_head),
+     PyDoc_STR("head($self, /, url, *, data=None, json=None, **kwargs)\n--\n\n")},
+    {"post", CLOAD_FAST_METHOD(session_post), PyDoc_STR("post($self, /, url, data=None, json=None, **kwargs)\n--\n\n")},
+    {"put", CLOAD_FAST_METHOD(session_put), PyDoc_STR("put($self, /, url, data=None, *, json=None, **kwargs)\n--\n\n")},
+    {"patch", CLOAD_FAST_METHOD(session_patch),
+     PyDoc_STR("patch($self, /, url, data=None, *, json=None, **kwargs)\n--\n\n")},
+    {"delete", CLOAD_FAST_METHOD(session_delete),
+     PyDoc_STR("delete($self, /, url, *, data=None, json=None, **kwargs)\n--\n\n")},
     {"request", CLOAD_FAST_METHOD(session_request),
-     PyDoc_STR("request(method, url, name=None, catch_response=False, context={}, **kwargs)\n\n"
+     PyDoc_STR("request($self, /, method, url, name=None, catch_response=False, context={}, *, data=None, json=None, "
+               "**kwargs)\n--\n\n"
                "Sends a request and reports it; times in milliseconds, sizes in bytes after decoding.")},
-    {"close", cload__session_close, METH_NOARGS, PyDoc_STR("close()\n\nCloses idle connections.")},
+    {"close", cload__session_close, METH_NOARGS, PyDoc_STR("close($self, /)\n--\n\nCloses idle connections.")},
     {"_headers_changed", session_headers_changed, METH_NOARGS, NULL},
     {"_be_general", session_be_general, METH_NOARGS, NULL},
     {"_open_wire", cload__session_open_wire, METH_VARARGS, NULL},

@@ -639,10 +639,21 @@ put_count(PyObject *dict, uint64_t key, uint64_t count)
     return err;
 }
 
+/* A count of what is not in it is 0. */
+static PyObject *
+new_counts(void)
+{
+    PyObject *module = PyImport_ImportModule("collections");
+    PyObject *counts =
+        module == NULL ? NULL : PyObject_CallMethod(module, "defaultdict", "O", (PyObject *)&PyLong_Type);
+    Py_XDECREF(module);
+    return counts;
+}
+
 static PyObject *
 get_buckets(struct entry_object *self, void *unused)
 {
-    PyObject *dict = PyDict_New();
+    PyObject *dict = new_counts();
     struct lc_buckets_walk walk = {0};
     struct lc_bucket bucket;
     while (dict != NULL && lc__buckets_next(&self->entry->buckets, &walk, &bucket)) {
@@ -656,7 +667,7 @@ get_buckets(struct entry_object *self, void *unused)
 static PyObject *
 get_seconds(struct entry_object *self, void *which)
 {
-    PyObject *dict = PyDict_New();
+    PyObject *dict = new_counts();
     for (size_t i = 0; dict != NULL && i < self->entry->window.count; i++) {
         const struct lc_second *second = &self->entry->window.seconds[i];
         uint32_t count = (intptr_t)which == REQUESTS ? second->requests : second->failures;

@@ -413,12 +413,17 @@ loop_begin(struct cload_task_loop *loop)
     bool is_regular = is_stop(state);
     PyObject *exception = cload_exception_take();
     PyObject *reported = cload_call_task_helper(state, "report_start_error", (PyObject *)user, exception);
-    Py_DECREF(exception);
     if (reported == NULL) {
+        Py_DECREF(exception);
         return LOOP_ERROR;
     }
     Py_DECREF(reported);
-    return is_regular && cload_call_hook((PyObject *)user, state->str_on_stop) < 0 ? LOOP_ERROR : LOOP_END;
+    if (!is_regular) {
+        cload_exception_restore(exception);
+        return LOOP_ERROR;
+    }
+    Py_DECREF(exception);
+    return cload_call_hook((PyObject *)user, state->str_on_stop) < 0 ? LOOP_ERROR : LOOP_END;
 }
 
 enum cload_outcome

@@ -361,16 +361,19 @@ taskset_dealloc(PyObject *object)
 }
 
 static PyMethodDef taskset_methods[] = {
-    {"run", taskset_run, METH_NOARGS, PyDoc_STR("run()\n\nRuns tasks in the current greenlet until something raises.")},
-    {"wait", taskset_wait, METH_NOARGS, PyDoc_STR("wait()\n\nWaits as after a task.")},
-    {"get_next_task", taskset_get_next_task, METH_NOARGS, PyDoc_STR("get_next_task()\n\nPicks a task by weight.")},
+    {"run", taskset_run, METH_NOARGS,
+     PyDoc_STR("run($self, /)\n--\n\nRuns tasks in the current greenlet until something raises.")},
+    {"wait", taskset_wait, METH_NOARGS, PyDoc_STR("wait($self, /)\n--\n\nWaits as after a task.")},
+    {"get_next_task", taskset_get_next_task, METH_NOARGS,
+     PyDoc_STR("get_next_task($self, /)\n--\n\nPicks a task by weight.")},
     {"schedule_task", (PyCFunction)(void (*)(void))taskset_schedule_task, METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("schedule_task(task_callable, first=False)\n\nPuts a task into the queue.")},
-    {"execute_task", taskset_execute_task, METH_O, PyDoc_STR("execute_task(task)\n\nRuns a task now.")},
+     PyDoc_STR("schedule_task($self, /, task_callable, first=False)\n--\n\nPuts a task into the queue.")},
+    {"execute_task", taskset_execute_task, METH_O, PyDoc_STR("execute_task($self, task, /)\n--\n\nRuns a task now.")},
     {"execute_next_task", taskset_execute_next_task, METH_NOARGS,
-     PyDoc_STR("execute_next_task()\n\nRuns the first task of the queue.")},
-    {"on_start", taskset_do_nothing, METH_NOARGS, PyDoc_STR("on_start()\n\nCalled when the set is entered.")},
-    {"on_stop", taskset_do_nothing, METH_NOARGS, PyDoc_STR("on_stop()\n\nCalled when the set is left.")},
+     PyDoc_STR("execute_next_task($self, /)\n--\n\nRuns the first task of the queue.")},
+    {"on_start", taskset_do_nothing, METH_NOARGS,
+     PyDoc_STR("on_start($self, /)\n--\n\nCalled when the set is entered.")},
+    {"on_stop", taskset_do_nothing, METH_NOARGS, PyDoc_STR("on_stop($self, /)\n--\n\nCalled when the set is left.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -73,7 +73,7 @@ user_dealloc(PyObject *object)
 
 static PyMethodDef user_methods[] = {
     {"run", user_run, METH_NOARGS,
-     PyDoc_STR("run()\n\nLives the user's life in the current greenlet: on_start, tasks, on_stop.")},
+     PyDoc_STR("run($self, /)\n--\n\nLives the user's life in the current greenlet: on_start, tasks, on_stop.")},
     {NULL, NULL, 0, NULL},
 };
 

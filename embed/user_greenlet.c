@@ -340,6 +340,50 @@ greenlet_unlink(PyObject *object, PyObject *callback)
     Py_RETURN_NONE;
 }
 
+/* As gevent's: the callback may wait, so it has a greenlet of its own. */
+static PyObject *
+link_by(PyObject *object, const char *kind, PyObject *callback)
+{
+    PyObject *module = PyImport_ImportModule("gevent.greenlet");
+    PyObject *link = module == NULL ? NULL : PyObject_CallMethod(module, kind, "O", callback);
+    PyObject *result = link == NULL ? NULL : greenlet_rawlink(object, link);
+    Py_XDECREF(link);
+    Py_XDECREF(module);
+    return result;
+}
+
+static PyObject *
+greenlet_link(PyObject *object, PyObject *callback)
+{
+    return link_by(object, "SpawnedLink", callback);
+}
+
+static PyObject *
+greenlet_link_value(PyObject *object, PyObject *callback)
+{
+    return link_by(object, "SuccessSpawnedLink", callback);
+}
+
+static PyObject *
+greenlet_link_exception(PyObject *object, PyObject *callback)
+{
+    return link_by(object, "FailureSpawnedLink", callback);
+}
+
+static PyObject *
+greenlet_has_links(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *links = ((struct cload_user_greenlet *)object)->links;
+    return PyBool_FromLong(links != NULL && !(PyList_CheckExact(links) && PyList_GET_SIZE(links) == 0));
+}
+
+static PyObject *
+greenlet_unlink_all(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    Py_CLEAR(((struct cload_user_greenlet *)object)->links);
+    Py_RETURN_NONE;
+}
+
 static PyObject *
 greenlet_ready(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
@@ -423,21 +467,29 @@ greenlet_dealloc(PyObject *object)
 }
 
 static PyMethodDef greenlet_methods[] = {
-    {"start", greenlet_start, METH_NOARGS, PyDoc_STR("start()\n\nLets the user run, soon.")},
+    {"start", greenlet_start, METH_NOARGS, PyDoc_STR("start($self, /)\n--\n\nLets the user run, soon.")},
     {"kill", (PyCFunction)(void (*)(void))greenlet_kill, METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("kill(exception=GreenletExit, block=True, timeout=None)\n\nRaises `exception` in the user.")},
+     PyDoc_STR("kill($self, /, exception=..., block=True, timeout=None)\n--\n\nRaises `exception` in the user.")},
     {"throw", greenlet_throw, METH_VARARGS,
      PyDoc_STR("throw(exception=GreenletExit)\n\nRaises `exception` in the user, soon.")},
     {"get", (PyCFunction)(void (*)(void))greenlet_get, METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("get(block=True, timeout=None)\n\nWaits until the user is over; raises what ended it.")},
+     PyDoc_STR("get($self, /, block=True, timeout=None)\n--\n\nWaits until the user is over; raises what ended it.")},
     {"join", (PyCFunction)(void (*)(void))greenlet_join, METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("join(timeout=None)\n\nWaits until the user is over, at most `timeout` seconds.")},
+     PyDoc_STR("join($self, /, timeout=None)\n--\n\nWaits until the user is over, at most `timeout` seconds.")},
     {"rawlink", greenlet_rawlink, METH_O,
-     PyDoc_STR("rawlink(callback)\n\nCalls callback(self) when the user is over.")},
-    {"link", greenlet_rawlink, METH_O, PyDoc_STR("link(callback)\n\nCalls callback(self) when the user is over.")},
-    {"unlink", greenlet_unlink, METH_O, PyDoc_STR("unlink(callback)\n\nTakes a link back.")},
-    {"ready", greenlet_ready, METH_NOARGS, PyDoc_STR("ready() -> bool\n\nWhether the user is over.")},
-    {"successful", greenlet_successful, METH_NOARGS, PyDoc_STR("successful() -> bool\n\nWhether it ended in order.")},
+     PyDoc_STR("rawlink($self, callback, /)\n--\n\nCalls callback(self) when the user is over.")},
+    {"link", greenlet_link, METH_O,
+     PyDoc_STR("link($self, callback, /)\n--\n\nRuns callback(self) in a greenlet when the user is over.")},
+    {"link_value", greenlet_link_value, METH_O,
+     PyDoc_STR("link_value($self, callback, /)\n--\n\nAs link(), if the user ended in order.")},
+    {"link_exception", greenlet_link_exception, METH_O,
+     PyDoc_STR("link_exception($self, callback, /)\n--\n\nAs link(), if an exception ended the user.")},
+    {"has_links", greenlet_has_links, METH_NOARGS, PyDoc_STR("has_links($self, /)\n--\n\nWhether somebody is told.")},
+    {"unlink_all", greenlet_unlink_all, METH_NOARGS, PyDoc_STR("unlink_all($self, /)\n--\n\nNobody is told.")},
+    {"unlink", greenlet_unlink, METH_O, PyDoc_STR("unlink($self, callback, /)\n--\n\nTakes a link back.")},
+    {"ready", greenlet_ready, METH_NOARGS, PyDoc_STR("ready($self, /)\n--\n\nWhether the user is over.")},
+    {"successful", greenlet_successful, METH_NOARGS,
+     PyDoc_STR("successful($self, /)\n--\n\nWhether it ended in order.")},
     {NULL, NULL, 0, NULL},
 };
 

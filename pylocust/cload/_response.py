@@ -83,8 +83,20 @@ def build_attribute(response: Any, name: str) -> Any:
         return build_raw(response)
     if name == "error":
         return transport_error(response)[0]
+    if name == "connection":
+        return _connection(response)
     if name == "_next":
         if not response.is_redirect:
             return None
         return next(requests.Session().resolve_redirects(response, response.request, yield_requests=True), None)
     raise AttributeError(name)
+
+
+def _connection(response: Any) -> requests.adapters.BaseAdapter:
+    """The adapter that a request can be sent by once more."""
+    client = getattr(response._user, "client", None)
+    if isinstance(client, requests.Session):
+        return client.get_adapter(response.url)
+    from ._transport import SessionAdapter
+
+    return SessionAdapter()

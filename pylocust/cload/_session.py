@@ -163,9 +163,9 @@ def wrap_cookies(session: Any, value: Any) -> Any:
 
 def _adapter_for(session: Any) -> requests.adapters.HTTPAdapter:
     if session.pool_manager is not None and conn_pool_of(session.pool_manager) is None:
-        shared = requests.adapters.HTTPAdapter()
-        shared.poolmanager = session.pool_manager
-        return shared
+        from locust.clients import LocustHttpAdapter
+
+        return LocustHttpAdapter(session.pool_manager)
     from ._transport import SessionAdapter
 
     return SessionAdapter(session)

@@ -20,7 +20,7 @@ import requests.adapters
 import urllib3.connection
 import urllib3.connectionpool
 from gevent.monkey import get_original
-from requests.adapters import HTTPAdapter
+from locust.clients import LocustHttpAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from . import _failure
@@ -203,7 +203,7 @@ def _open_wire(session: weakref.ref[Any], *args: Any) -> Any:
     return None if alive is None else alive._open_wire(*args)
 
 
-class SessionAdapter(HTTPAdapter):
+class SessionAdapter(LocustHttpAdapter):
     """The adapter that sessions have from the start."""
 
     def __init__(self, session: Any = None, **kwargs: Any) -> None:
@@ -211,7 +211,7 @@ class SessionAdapter(HTTPAdapter):
         # Weakly: urllib3 keeps its idle connections, and so what they know, for as long as the pool that has them.
         self._session = None if session is None else weakref.ref(session)
         self._own = _ThreadLocal()
-        super().__init__(**kwargs)
+        super(LocustHttpAdapter, self).__init__(**kwargs)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._session = None
@@ -240,7 +240,7 @@ class SessionAdapter(HTTPAdapter):
         self._own.proxy_manager = managers
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super(LocustHttpAdapter, self).init_poolmanager(*args, **kwargs)
         self._use_session(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import _cload
 import requests
 from cload import _client  # noqa: F401 - registers itself with the C types
 from requests import Response
-from requests.adapters import BaseAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 # Scripts import the names of exceptions from here too.
 from .exception import CatchResponseError as CatchResponseError
 from .exception import LocustError
 from .exception import ResponseError as ResponseError
+from .util.late import late_names
 
-__all__ = ["HttpSession", "LocustResponse", "ResponseContextManager", "RestResponseContextManager"]
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
+
+__all__ = ["HttpSession", "LocustHttpAdapter", "LocustResponse", "ResponseContextManager", "RestResponseContextManager"]
 
 absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
 
@@ -56,6 +60,18 @@ class RestResponseContextManager(ResponseContextManager):
     js: Any
 
 
+class LocustHttpAdapter(HTTPAdapter):
+    """An adapter whose connections are those of a `pool_manager`, if there is one."""
+
+    def __init__(self, pool_manager: PoolManager | None, *args: Any, **kwargs: Any) -> None:
+        self.poolmanager = pool_manager  # type: ignore[assignment]
+        super().__init__(*args, **kwargs)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        if self.poolmanager is None:
+            super().init_poolmanager(*args, **kwargs)
+
+
 class HttpSession(_cload.HttpSession, requests.Session):  # type: ignore[misc]
     """A requests.Session that knows its base URL and reports every request to events.request.
 
@@ -89,3 +105,9 @@ def _no_context_manager(*_: Any) -> None:
 
 Response.success = _no_context_manager  # type: ignore[attr-defined]
 Response.failure = _no_context_manager  # type: ignore[attr-defined]
+
+
+__getattr__ = late_names(
+    __name__,
+    EventHook="event",
+)

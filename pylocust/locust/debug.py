@@ -12,6 +12,7 @@ import locust
 from . import argument_parser, log
 from .env import Environment
 from .exception import CatchResponseError
+from .util.late import late_names
 
 if TYPE_CHECKING:
     from .user.users import User
@@ -120,3 +121,9 @@ def run_single_user(
     user = user_class(_env)
     _env.single_user_instance = user  # type: ignore[attr-defined]
     user.run()
+
+
+__getattr__ = late_names(
+    __name__,
+    RescheduleTask="exception",
+)

@@ -12,6 +12,7 @@ from .runners import LocalRunner, MasterRunner, Runner, WorkerRunner
 from .shape import LoadTestShape
 from .stats import RequestStats
 from .user.task import TaskSet, filter_tasks_by_tags
+from .util.late import late_names
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -68,7 +69,7 @@ class Environment:
         self.host = host
         self.reset_stats = reset_stats
         if stop_timeout is None:
-            stop_timeout = getattr(parsed_options, "stop_timeout", 0.0)
+            stop_timeout = float(getattr(parsed_options, "stop_timeout", None) or 0)
         # Seconds a running task gets to finish when its user is stopped.
         self.stop_timeout = stop_timeout
         # Whether an exception in a task is reported and survived.
@@ -219,3 +220,12 @@ class Environment:
     def user_classes_by_name(self) -> dict[str, type[User]]:
         """The classes of this test by their names."""
         return {one.__name__: one for one in self.user_classes}
+
+
+__getattr__ = late_names(
+    __name__,
+    StatsCSV="stats",
+    TaskHolder="user.task",
+    User="user",
+    WebUI="web",
+)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from . import log
 from .exception import CONTROL_EXCEPTIONS
+from .util.late import late_names
 
 Listener = TypeVar("Listener", bound=Callable[..., Any])
 
@@ -135,3 +136,13 @@ class Events:
         for name, kind in {**declared, **self.__annotations__}.items():
             if kind == "EventHook":
                 setattr(self, name, EventHook())
+
+
+__getattr__ = late_names(
+    __name__,
+    InterruptTaskSet="exception",
+    RescheduleTask="exception",
+    RescheduleTaskImmediately="exception",
+    StopTest="exception",
+    StopUser="exception",
+)

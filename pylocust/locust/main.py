@@ -36,6 +36,7 @@ from .runners import STATE_SPAWNING, Runner, WorkerRunner
 from .shape import LoadTestShape
 from .user.inspectuser import common_host, print_task_ratio, print_task_ratio_json
 from .user.users import HttpUser, User
+from .util.late import late_names
 from .util.load_locustfile import load_locustfile, load_locustfile_pytest
 from .util.url import is_url
 
@@ -640,3 +641,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if not options.worker:
         _check_scheme(environment)
     TestRun(environment, options).execute()
+
+
+__getattr__ = late_names(
+    __name__,
+    get_html_report="html",
+    process_html_filename="html",
+    setup_opentelemetry="opentelemetry",
+)

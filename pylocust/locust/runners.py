@@ -25,6 +25,7 @@ from ._generator import Generator
 from .exception import StopTest
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from .user.users import User
+from .util.late import late_names
 from .util.process import CpuMeter, resident_bytes
 
 if TYPE_CHECKING:
@@ -639,3 +640,21 @@ class WorkerNodes(MutableMapping[str, WorkerNode]):
 from ._distributed import DistributedRunner as DistributedRunner  # noqa: E402
 from ._master import MasterRunner as MasterRunner  # noqa: E402
 from ._worker import WorkerRunner as WorkerRunner  # noqa: E402
+
+for _each in (DistributedRunner, MasterRunner, WorkerRunner):
+    _each.__module__ = __name__
+
+__getattr__ = late_names(
+    __name__,
+    Message="rpc.protocol",
+    RPCError="exception",
+    RPCReceiveError="exception",
+    RPCSendError="exception",
+    RequestStats="stats",
+    StatsError="stats",
+    UsersDispatcher="dispatch",
+    get_abspaths_in="util.directory",
+    get_logs="log",
+    is_url="util.url",
+    setup_distributed_stats_event_listeners="stats",
+)

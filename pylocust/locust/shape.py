@@ -6,6 +6,8 @@ import time
 from abc import ABCMeta, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .util.late import late_names
+
 if TYPE_CHECKING:
     from .runners import Runner
     from .user.users import User
@@ -46,3 +48,9 @@ class LoadTestShape(metaclass=LoadTestShapeMeta):
     def tick(self) -> tuple[int, float] | tuple[int, float, list[type[User]] | None] | None:
         """Called about once a second. Returns (users, spawn rate), (users, spawn rate, classes to add from), or None
         to end the test."""
+
+
+__getattr__ = late_names(
+    __name__,
+    Runner="runners",
+)

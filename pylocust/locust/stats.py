@@ -31,6 +31,7 @@ from ._failures import StatsBaseDict, StatsErrorDict
 from ._failures import StatsError as StatsError
 from ._generator import Generator
 from .util.date import format_utc_timestamp
+from .util.late import late_names
 from .util.rounding import proper_round
 
 if TYPE_CHECKING:
@@ -234,7 +235,15 @@ class StatsEntry(_cload.StatsEntry):
         """What the buckets were in recent seconds (a copy)."""
         if not self.use_response_times_cache:
             return None
-        return OrderedDict((second, CachedResponseTimes(times, count, 0)) for second, times, count in self._moments())
+        since, cache = self.__dict__.get("_assigned_cache", (0, OrderedDict()))
+        known = ((second, CachedResponseTimes(times, count, 0)) for second, times, count in self._moments())
+        return OrderedDict([*cache.items(), *((second, moment) for second, moment in known if second >= since)])
+
+    @response_times_cache.setter
+    def response_times_cache(self, cache: Mapping[int, CachedResponseTimes] | None) -> None:
+        self.use_response_times_cache = cache is not None
+        if cache is not None:
+            self.__dict__["_assigned_cache"] = int(time.time()), OrderedDict(cache)
 
     @property
     def phases(self) -> dict[str, Phase]:
@@ -899,3 +908,9 @@ def validate_stats_configuration() -> None:
                     f" unlike {percentile!r}\n"
                 )
                 sys.exit(1)
+
+
+__getattr__ = late_names(
+    __name__,
+    CatchResponseError="exception",
+)

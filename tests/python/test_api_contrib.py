@@ -32,6 +32,12 @@ environment = Environment(events=locust.events)
 """
 
 
+def _needs_there(engine: Engine, module: str) -> None:
+    """The library, for that side: it is no part of what ./dev sets up for Locust."""
+    if not engine.snippet(f"import importlib.util\nout(importlib.util.find_spec({module!r}) is not None)"):
+        pytest.skip(f"{module} is not installed for {engine.name}")
+
+
 def _needs(*modules: str) -> None:
     for module in modules:
         if importlib.util.find_spec(module) is None:
@@ -303,9 +309,9 @@ out([seen, user.client.connection.closed, len(ticks) > 3])
     assert ENGINES[0].snippet(_SEEN + code) == [rows, True, True]
 
 
-def test_openai_with_openai() -> None:
+def test_openai_with_openai(engine: Engine) -> None:
     """API-235, with the real library."""
-    _needs("openai")
+    _needs_there(engine, "openai")
     code = """
 from gevent.pywsgi import WSGIServer
 def serve(environ, start_response):
@@ -320,9 +326,10 @@ def serve(environ, start_response):
 server = WSGIServer(("127.0.0.1", 0), serve, log=None)
 server.start()
 os.environ["OPENAI_API_KEY"] = "none"
+os.environ["OPENAI_BASE_URL"] = f"http://127.0.0.1:{server.server_port}/v1"
 from locust.contrib.oai import OpenAIUser
 class Asker(OpenAIUser):
-    host = f"http://127.0.0.1:{server.server_port}/v1"
+    host = "http://127.0.0.1:1"
 client = Asker(environment).client
 answer = client.responses.create(model="m", input="hello")
 with client.rename_request("models"):
@@ -330,10 +337,50 @@ with client.rename_request("models"):
     except Exception as error: failed = type(error).__name__
 out([seen, answer.usage.output_tokens, failed])
 """
-    assert ENGINES[0].snippet(_SEEN + code) == [
+    assert engine.snippet(_SEEN + code) == [
         [["POST", "/v1/responses", True, 7, "NoneType"], ["GET", "models", True, 0, "HTTPStatusError"]],
         7,
         "NotFoundError",
+    ]
+
+
+def test_qdrant_with_qdrant(engine: Engine) -> None:
+    """API-236, with the real library, whose database is in its memory."""
+    _needs_there(engine, "qdrant_client")
+    code = """
+from locust.contrib.qdrant import QdrantUser
+from qdrant_client.models import Distance, FieldCondition, Filter, MatchValue, PointIdsList, PointStruct, VectorParams
+class Asker(QdrantUser):
+    url = None
+    collection_name = "things"
+    vectors_config = VectorParams(size=2, distance=Distance.DOT)
+    client_kwargs = {"location": ":memory:"}
+user = Asker(environment)
+points = [PointStruct(id=number, vector=[number, 1.0], payload={"parity": number % 2}) for number in range(12)]
+odd = Filter(must=[FieldCondition(key="parity", match=MatchValue(value=1))])
+none = Filter(must=[FieldCondition(key="parity", match=MatchValue(value=5))])
+done = [user.upsert(points), user.search([1.0, 0.0], limit=3), user.search([1.0, 0.0], 2, odd, None, False)]
+found = [[point.id for point in each["result"].points] for each in done[1:]]
+done += [user.scroll(limit=5), user.scroll(odd, 2), user.delete(PointIdsList(points=[11])), user.search([1.0], limit=1)]
+found += [[record.id for record in each["result"]] for each in done[3:5]] + [done[3]["next_offset"]]
+done += [user.search([1.0, 0.0], query_filter=none), user.scroll(none), user.search([1.0, 0.0], limit=1)]
+found.append(done[-1]["result"].points[0].id)
+user.client.create_collection(user.vectors_config)
+user.on_stop()
+out([seen, [[sorted(each), each["success"], each.get("empty")] for each in done], found])
+"""
+    done, failed = ["response_time", "result", "success"], ["exception", "response_time", "success"]
+    some, page = ["empty", *done], ["empty", "next_offset", *done]
+    names = ("upsert", "search", "search", "scroll", "scroll", "delete", "search", "search", "scroll", "search")
+    seen = [["qdrant", name, True, 0, "NoneType"] for name in names]
+    seen[6][4] = "ValueError"
+    assert engine.snippet(_SEEN + code) == [
+        seen,
+        [
+            *([done, True, None], [some, True, False], [some, True, False], [page, True, False], [page, True, False]),
+            *([done, True, None], [failed, False, None], [some, False, True], [page, False, True], [some, True, False]),
+        ],
+        [[11, 10, 9], [11, 9], [0, 1, 2, 3, 4], [1, 3], 5, 10],
     ]
 
 
@@ -345,8 +392,8 @@ class QdrantClient:
     def collection_exists(self, collection_name): return False
     def create_collection(self, collection_name, vectors_config, **_): log.append("made " + collection_name)
     def upsert(self, collection_name, points, **_): return points
-    def query_points(self, collection_name, query, **_): return types.SimpleNamespace(points=[1])
-    def scroll(self, collection_name, **_): return [1], None
+    def query_points(self, collection_name, query, **_): return types.SimpleNamespace(points=query)
+    def scroll(self, collection_name, limit, **_): return [1] * limit, 7
     def delete(self, collection_name, points_selector, **_): raise KeyError("gone")
     def close(self): log.append("closed")
 fake("qdrant_client", QdrantClient=QdrantClient)
@@ -356,17 +403,32 @@ class Asker(QdrantUser):
     collection_name = "things"
     vectors_config = {}
 user = Asker(environment)
-user.upsert([1])
-user.search([0.1])
-user.scroll()
-user.delete([1])
+done = [user.upsert([1]), user.search([0.1]), user.scroll(), user.delete([1])]
+done += [user.search([]), user.scroll(limit=0), user.client.search([1])]
 user.on_stop()
-out([seen, log])
+out([seen, log, [[sorted(each), each["success"], each.get("empty"), each.get("next_offset")] for each in done],
+     done[2]["result"], repr(done[3]["exception"]), user.client.api_key, user.client.timeout])
 """
     rows = [["qdrant", name, True, 0, "NoneType"] for name in ("upsert", "search", "scroll")]
+    more = [["qdrant", name, True, 0, "NoneType"] for name in ("search", "scroll")]
+    found = ["empty", "response_time", "result", "success"]
+    page = ["empty", "next_offset", "response_time", "result", "success"]
     assert engine.snippet(_SEEN + code) == [
-        [*rows, ["qdrant", "delete", True, 0, "KeyError"]],
+        [*rows, ["qdrant", "delete", True, 0, "KeyError"], *more],
         ["made things", "closed"],
+        [
+            [["response_time", "result", "success"], True, None, None],
+            [found, True, False, None],
+            [page, True, False, 7],
+            [["exception", "response_time", "success"], False, None, None],
+            [found, False, True, None],
+            [page, False, True, 7],
+            [found, True, False, None],
+        ],
+        [1] * 10,
+        "KeyError('gone')",
+        None,
+        60,
     ]
 
 
@@ -378,8 +440,10 @@ class MilvusClient:
     def create_collection(self, collection_name, **_): log.append("made " + collection_name)
     def insert(self, **_): return {}
     upsert = delete = insert
-    def search(self, **_): return [[{"id": 1}, {"id": 2}]]
-    def hybrid_search(self, **_): return [[{"id": 1}]]
+    def search(self, data, output_fields, **_):
+        log.append(output_fields)
+        return data
+    def hybrid_search(self, output_fields, **_): return [[], [{"id": 1}]]
     def query(self, **_): raise ValueError("no such field")
     def close(self): log.append("closed")
 fake("grpc.experimental.gevent", init_gevent=lambda: None)
@@ -392,19 +456,44 @@ class Asker(MilvusUser):
 user = Asker(environment)
 user.insert([1])
 user.upsert([1])
-user.search([[0.1]], "vector", 2)
-user.search([[0.1]], "vector", 2, calculate_recall=True, ground_truth=[1, 5])
-user.hybrid_search([], None, 1)
-user.query("a == 1")
-user.delete("a == 1")
+hits = [[{"id": 1}, {"id": 2}]]
+recall = {"calculate_recall": True}
+done = [user.search(hits, "vector", 2), user.search(hits, "vector", 2, ground_truth=[1, 5], **recall)]
+done += [user.hybrid_search([], None, 1), user.query("a == 1"), user.delete("a == 1")]
+@events.request.add_listener
+def times(name, response_time, **_): log.append([name, response_time])
+client = user.client
+for truth in ([1, 2, 3], [1], [], None): done.append(client.search(hits, "vector", 2, ground_truth=truth, **recall))
+for rows in ([], [[]], [[], [{"id": 4}]]): done.append(client.search(rows, "vector", 2, "", None, ["a"], True, [4, 5]))
+user.search(hits, "vector", 3, ground_truth=[1, 2, 3, 4], **recall)
 user.on_stop()
-def times(request_type, name, response_time, **_): log.append(response_time)
-out([seen, log])
+log[:] = [["search"] if each[0] == "search" else each for each in log]
+out([seen[:8], log, [[sorted(each), each["success"], each.get("empty"), each.get("recall")] for each in done]])
 """
     rows = [["milvus", name, True, 0, "NoneType"] for name in ("insert", "upsert", "search", "search")]
     rows += [["milvus", "recall", True, 0, "NoneType"], ["milvus", "hybrid_search", True, 0, "NoneType"]]
     rows += [["milvus", "query", True, 0, "ValueError"], ["milvus", "delete", True, 0, "NoneType"]]
-    assert engine.snippet(_SEEN + code) == [rows, ["made things", "closed"]]
+    found = ["empty", "response_time", "result", "success"]
+    recalled = ["empty", "recall", "response_time", "result", "success"]
+    plain = [["id"]] * 6 + [["a"]] * 3 + [["id"]]
+    assert engine.snippet(_SEEN + code) == [
+        rows,
+        ["made things", *plain, ["search"], ["recall", 66], "closed"],
+        [
+            [found, True, False, None],
+            [recalled, True, False, 0.5],
+            [found, True, False, None],
+            [["exception", "response_time", "success"], False, None, None],
+            [["response_time", "result", "success"], True, None, None],
+            [recalled, True, False, 1.0],
+            [recalled, True, False, 0.0],
+            [recalled, True, False, 0.0],
+            [found, True, False, None],
+            [found, False, True, None],
+            [found, False, True, None],
+            [recalled, True, False, 0.0],
+        ],
+    ]
 
 
 def test_openai_needs_a_key(engine: Engine) -> None:
@@ -433,8 +522,7 @@ class OpenAI:
 fake("openai", OpenAI=OpenAI)
 os.environ["OPENAI_API_KEY"] = "none"
 from locust.contrib.oai import OpenAIUser
-class Asker(OpenAIUser):
-    host = {target.url!r}
+class Asker(OpenAIUser): pass
 client = Asker(environment).client
 client.http.post({target.url!r} + "/echo/responses", json={{}})
 with client.rename_request("renamed"):

@@ -29,6 +29,8 @@ class LocustUserAgent:
     valid_response_codes: frozenset[int] = frozenset(
         [*range(200, 209), 226, *range(301, 305), 307, 308]
     )  # read when a session is made
+    # Seconds between tries; there is no wait.
+    retry_delay = 0
     redirect_response_codes: frozenset[int] = frozenset([301, 302, 303, 307, 308])
 
     def __init__(self, session: Any) -> None:
@@ -65,6 +67,27 @@ class LocustUserAgent:
 
     def close(self) -> None:
         self._session._close_idle()
+
+    def urlopen(
+        self,
+        url: str,
+        method: str = "GET",
+        headers: Any = None,
+        payload: Any = None,
+        to_string: bool = False,
+        debug_stream: Any = None,
+        params: Any = None,
+        max_retries: int | None = None,
+        max_redirects: int | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """A request that is not reported. Raises what goes wrong, also for a status that counts as a failure."""
+        response = self._session.request(
+            method, url, catch_response=True, headers=headers, data=payload, params=params, debug_stream=debug_stream,
+            max_retries=max_retries, max_redirects=max_redirects, **kwargs,
+        )._listened()  # fmt: skip
+        response.raise_for_status()
+        return response.content if to_string else response
 
 
 def status_table(codes: Any) -> bytes:

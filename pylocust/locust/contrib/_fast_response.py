@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import _cload
 from cload._response import elapsed
@@ -34,20 +35,58 @@ class FastRequest:
         """What was sent as the body, or None."""
         return self.payload
 
+    # What follows is there for cookie jars and others who think that it is a request of urllib's.
     data = body
     full_url = property(lambda self: self.url)
+    type = property(lambda self: urlsplit(self.url).scheme)
+    host = property(lambda self: urlsplit(self.url).netloc)
+    original_host = origin_req_host = property(lambda self: urlsplit(self.url).hostname)
+    unverifiable = False
+
+    @property
+    def selector(self) -> str:
+        parts = urlsplit(self.url)
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    @property
+    def unredirected_hdrs(self) -> dict[str, Any]:
+        return {}
 
     def get_full_url(self) -> str:
         return self.url
 
+    def get_host(self) -> str:
+        return str(self.host)
+
+    def get_type(self) -> str:
+        return str(self.type)
+
+    def get_origin_req_host(self) -> str:
+        return str(self.origin_req_host)
+
+    def is_unverifiable(self) -> bool:
+        return self.unverifiable
+
     def get_method(self) -> str:
         return self.method
 
-    def has_header(self, name: str) -> bool:
-        return name in self.headers
+    def has_header(self, header_name: str) -> bool:
+        return header_name in self.headers
 
-    def get_header(self, name: str, default: Any = None) -> Any:
-        return self.headers.get(name, default)
+    def get_header(self, header_name: str, default: Any = None) -> Any:
+        return self.headers.get(header_name, default)
+
+    def add_header(self, key: str, val: str) -> None:
+        self.headers.add(key, val)
+
+    def add_unredirected_header(self, key: str, val: str) -> None:
+        self.headers.add(key, val)
+
+    def remove_header(self, header_name: str) -> None:
+        self.headers.discard(header_name)
+
+    def header_items(self) -> list[tuple[str, Any]]:
+        return list(self.headers.items())
 
 
 def _pieces(response: Any) -> Iterator[bytes]:

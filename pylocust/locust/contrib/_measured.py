@@ -9,15 +9,19 @@ from typing import Any
 from .. import events
 
 
-def measured(call: Callable[[], Any]) -> dict[str, Any]:
-    """``success``, ``response_time`` in milliseconds, ``result``, and ``exception`` where there was one."""
+def measured(call: Callable[[], Any], is_empty: Callable[[Any], bool] | None = None) -> dict[str, Any]:
+    """``success``, ``response_time`` in milliseconds, and ``result`` or ``exception``. Where ``is_empty`` is given, a
+    result may be ``empty``, which is no success."""
     begin = time.perf_counter()
-    outcome: dict[str, Any] = {"success": True}
     try:
-        outcome["result"] = call()
+        result = call()
     except Exception as error:
-        outcome = {"success": False, "exception": error, "result": None}
-    outcome["response_time"] = (time.perf_counter() - begin) * 1000
+        return {"success": False, "response_time": (time.perf_counter() - begin) * 1000, "exception": error}
+    outcome = {"success": True, "response_time": (time.perf_counter() - begin) * 1000}
+    if is_empty is not None:
+        outcome["empty"] = is_empty(result)
+        outcome["success"] = not outcome["empty"]
+    outcome["result"] = result
     return outcome
 
 

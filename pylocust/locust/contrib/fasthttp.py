@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import Callable
 from typing import Any
 
+from ..exception import CatchResponseError as CatchResponseError
+from ..exception import LocustError as LocustError
+from ..exception import ResponseError as ResponseError
 from ..exception import StopTest
 from ..user import User
 from ..user.users import RestMixin, chosen_http_version
@@ -48,6 +53,14 @@ __all__ = [
     "RetriesExceeded",
     "UnsupportedRedirectSchemeError",
 ]
+
+absolute_http_url_regexp = re.compile(r"^https?://", re.IGNORECASE)
+
+
+def insecure_ssl_context_factory() -> ssl.SSLContext:
+    """A context that checks nothing."""
+    return ssl._create_unverified_context()
+
 
 # Tracebacks and pickles say where scripts find them.
 for _each in __all__:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc.experimental.gevent as grpc_gevent
@@ -19,6 +18,13 @@ from pymilvus.milvus_client import IndexParams  # noqa: E402
 
 if TYPE_CHECKING:
     from ..env import Environment
+
+
+_OUTPUT_FIELDS = ["id"]
+
+
+def _is_empty(rows: Any) -> bool:
+    return not any(len(row) for row in rows)
 
 
 class BaseClient(ABC):
@@ -110,8 +116,6 @@ class MilvusV2Client(BaseClient):
         calculate_recall: bool = False,
         ground_truth: Any = None,
     ) -> dict[str, Any]:
-        if calculate_recall and ground_truth is None:
-            raise ValueError("calculate_recall needs ground_truth")
         outcome = measured(
             lambda: self.client.search(
                 collection_name=self.collection_name,
@@ -120,44 +124,45 @@ class MilvusV2Client(BaseClient):
                 filter=filter,
                 limit=limit,
                 search_params=search_params,
-                output_fields=output_fields,
-            )
+                output_fields=_OUTPUT_FIELDS if output_fields is None else output_fields,
+            ),
+            _is_empty,
         )
-        found = outcome["result"]
-        outcome["empty"] = not found or not found[0]
-        if outcome["success"] and calculate_recall:
-            outcome["recall"] = self.get_recall(found, ground_truth, limit)
+        if outcome["success"] and calculate_recall and ground_truth is not None:
+            outcome["recall"] = self.get_recall(outcome["result"], ground_truth, limit)
         return outcome
 
     def hybrid_search(self, reqs: Any, ranker: Any, limit: int, output_fields: Any = None) -> dict[str, Any]:
-        outcome = measured(
+        return measured(
             lambda: self.client.hybrid_search(
                 collection_name=self.collection_name,
                 reqs=reqs,
                 ranker=ranker,
                 limit=limit,
-                output_fields=output_fields,
+                output_fields=_OUTPUT_FIELDS if output_fields is None else output_fields,
                 timeout=self.timeout,
-            )
+            ),
+            _is_empty,
         )
-        outcome["empty"] = not outcome["result"] or not outcome["result"][0]
-        return outcome
 
     @staticmethod
-    def get_recall(search_results: Sequence[Any], ground_truth: Sequence[Any], limit: int | None = None) -> float:
-        """The part of the true neighbours that the first query found."""
-        if not search_results:
+    def get_recall(search_results: Any, ground_truth: Any, limit: int | None = None) -> float:
+        """The part of the true neighbours, of which there must be ``limit``, that the first query found; 0.0 where that
+        cannot be said."""
+        try:
+            hits = search_results[0] if isinstance(search_results[0], list) else search_results
+            found = {hit.get("id") for hit in hits}
+            true = set(ground_truth[: len(hits) if limit is None else limit])
+            return len(found & true) / len(true) if len(ground_truth) >= (limit or 0) else 0.0
+        except (AttributeError, IndexError, KeyError, TypeError, ZeroDivisionError):
             return 0.0
-        found = {hit["id"] for hit in search_results[0]}
-        true = ground_truth if limit is None else ground_truth[:limit]
-        return len(found.intersection(true)) / len(true) if true else 0.0
 
     def query(self, filter: str, output_fields: Any = None) -> dict[str, Any]:
-        outcome = measured(
-            lambda: self.client.query(collection_name=self.collection_name, filter=filter, output_fields=output_fields)
+        fields = _OUTPUT_FIELDS if output_fields is None else output_fields
+        return measured(
+            lambda: self.client.query(collection_name=self.collection_name, filter=filter, output_fields=fields),
+            lambda result: not result,
         )
-        outcome["empty"] = not outcome["result"]
-        return outcome
 
     def delete(self, filter: str) -> dict[str, Any]:
         return measured(lambda: self.client.delete(collection_name=self.collection_name, filter=filter))
@@ -181,6 +186,8 @@ class MilvusUser(User):
         **kwargs: Any,
     ) -> None:
         super().__init__(environment)
+        if uri is None or collection_name is None:
+            raise ValueError("a MilvusUser needs uri and collection_name")
         self.client_type = "milvus"
         self.client = MilvusV2Client(uri, collection_name, token=token, db_name=db_name, timeout=timeout)
         if schema is not None:
@@ -195,7 +202,7 @@ class MilvusUser(User):
         events.request.fire(
             request_type=request_type,
             name=name,
-            response_time=result.get("recall", 0) * 100,
+            response_time=int(result.get("recall", 0) * 100),
             response_length=result.get("retrieved_count", 0),
             exception=result.get("exception"),
         )

@@ -67,11 +67,10 @@ class OpenAIClient(OpenAI):
 
 
 class OpenAIUser(User):
-    """A user whose ``client`` is OpenAI's; ``host`` replaces the address of the API."""
+    """A user whose ``client`` is OpenAI's; OPENAI_BASE_URL is the address of another server."""
 
     abstract = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        options = {"base_url": self.host} if self.host else {}
-        self.client = OpenAIClient(self.environment.events.request, self, **options)
+        self.client = OpenAIClient(self.environment.events.request, self)

@@ -23,6 +23,8 @@ class QdrantLocustClient:
     ) -> None:
         self.url = url
         self.collection_name: Any = collection_name
+        self.api_key = api_key
+        self.timeout = timeout
         self.client = QdrantClient(url=url, api_key=api_key, timeout=timeout, **kwargs)
 
     def close(self) -> None:
@@ -47,7 +49,7 @@ class QdrantLocustClient:
         with_payload: bool = True,
     ) -> dict[str, Any]:
         """Looks for the nearest points."""
-        outcome = measured(
+        return measured(
             lambda: self.client.query_points(
                 collection_name=self.collection_name,
                 query=query,
@@ -55,21 +57,24 @@ class QdrantLocustClient:
                 query_filter=query_filter,
                 search_params=search_params,
                 with_payload=with_payload,
-            )
+            ),
+            lambda result: not result.points,
         )
-        outcome["empty"] = not getattr(outcome["result"], "points", None)
-        return outcome
 
     def scroll(self, scroll_filter: Any = None, limit: int = 10, with_payload: bool = True) -> dict[str, Any]:
-        """Reads points one page at a time."""
-        return measured(
+        """Reads points one page at a time; ``next_offset`` is where the next one begins."""
+        outcome = measured(
             lambda: self.client.scroll(
                 collection_name=self.collection_name,
                 scroll_filter=scroll_filter,
                 limit=limit,
                 with_payload=with_payload,
-            )
+            ),
+            lambda page: not page[0],
         )
+        if "result" in outcome:
+            outcome["result"], outcome["next_offset"] = outcome["result"]
+        return outcome
 
     def delete(self, points_selector: Any) -> dict[str, Any]:
         """Removes points."""

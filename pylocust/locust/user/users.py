@@ -15,6 +15,7 @@ import _cload
 
 from ..exception import CatchResponseError, StopTest
 from ..util.deprecation import check_for_deprecated_task_set_attribute
+from ..util.late import late_names
 from .task import (
     LOCUST_STATE_RUNNING,
     LOCUST_STATE_STOPPING,
@@ -273,3 +274,13 @@ class PytestUser(User):
                         # The URL makes no sense: no request was made, and none ever will be.
                         raise
                     logger.debug("%s", error, exc_info=True)
+
+
+__getattr__ = late_names(
+    __name__,
+    DefaultTaskSet="user.task",
+    HttpSession="clients",
+    RestResponseContextManager="clients",
+    StopUser="exception",
+    TaskSet="user.task",
+)

@@ -23,26 +23,27 @@ def check_for_deprecated_task_set_attribute(class_dict: dict[str, Any]) -> None:
 
 
 class _Renamed(type):
-    """Metaclass of a name that may only be imported. ``now``: what to use instead."""
+    """Metaclass of a name that may only be imported. ``old`` is the name, ``now`` what to use instead."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _Renamed:
         for base in bases:
-            raise ImportError(f"The {base.__name__} class has been renamed to {vars(base)['now']}: subclass that")
+            old, now = vars(base)["old"], vars(base)["now"]
+            raise ImportError(f"The {old} class has been renamed to {now}: subclass that")
         return super().__new__(mcs, name, bases, namespace)
 
 
-class Locust(metaclass=_Renamed):
-    now = "User"
+class DeprecatedLocustClass(metaclass=_Renamed):
+    old, now = "Locust", "User"
 
 
-class HttpLocust(metaclass=_Renamed):
-    now = "HttpUser"
+class DeprecatedHttpLocustClass(metaclass=_Renamed):
+    old, now = "HttpLocust", "HttpUser"
 
 
-class FastHttpLocust(metaclass=_Renamed):
-    now = "FastHttpUser"
+class DeprecatedFastHttpLocustClass(metaclass=_Renamed):
+    old, now = "FastHttpLocust", "FastHttpUser"
 
 
-DeprecatedLocustClass = Locust
-DeprecatedHttpLocustClass = HttpLocust
-DeprecatedFastHttpLocustClass = FastHttpLocust
+Locust = DeprecatedLocustClass
+HttpLocust = DeprecatedHttpLocustClass
+FastHttpLocust = DeprecatedFastHttpLocustClass

@@ -37,6 +37,7 @@ DIFFERENT = [
     ("module locust.rpc.zmqrpc|class locust.rpc.zmqrpc.*", ".*", "sockets are the engine's; see test_rpc.py"),
     ("module locust.web|class locust.web.WebUI", "get_ratio|HttpUser|app|greenlet|server", "see test_web_rows.py"),
     ("module locust.main", "main", "takes the arguments, too"),
+    ("module locust.runners", "locust_exception_handler", "takes what it is told with, too"),
     ("class locust.input_events.UnixKeyPoller", "poll", "the name of self"),
     # Fleets: how a node does it. What scripts use is in test_distributed.py and tests/interop.
     ("master.*|worker.*|class locust.runners.*", "handle_message|rebalancing_enabled|worker_index.*|connection_event"

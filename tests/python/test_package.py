@@ -102,6 +102,7 @@ out(found)
         "locust.input_events.UnixKeyPoller.poll",
         "locust.main.main",
         "locust.runners.LocalRunner.stop",
+        "locust.runners.locust_exception_handler",
         "locust.user.markov_taskset.MarkovTaskSet.__init__",
     }
 

@@ -655,6 +655,7 @@ __getattr__ = late_names(
     UsersDispatcher="dispatch",
     get_abspaths_in="util.directory",
     get_logs="log",
+    greenlet_exception_logger="log",
     is_url="util.url",
     setup_distributed_stats_event_listeners="stats",
 )

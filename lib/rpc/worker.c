@@ -1,19 +1,14 @@
 /* A worker is what its master last said. It acts on messages as they come and once a second on its own: heartbeats,
  * reports, and the question whether there is a master at all. */
-#include "rpc/node.h"
+#include "rpc/worker_state.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/list.h"
-#include "run/runner.h"
 
 /* Seconds without an answer until a worker announces itself again, and how often it does until there is none at all. */
 #define ANNOUNCE_S 5
@@ -23,322 +18,9 @@
 #define SILENCE_S 10
 /* Seconds that a report may be on its way before it is sent again. */
 #define RESEND_S 3
-#define CPU_S 5
-#define LOG_LINES 100
-#define EXCEPTION_ROWS 100
-/* Messages about exceptions in a row; the rest follows a second later. */
-#define EXCEPTION_BURST 200
-
-enum phase {
-    READY,
-    SPAWNING,
-    RUNNING,
-    STOPPING, /* users are ending; the master hears "running" until they have */
-    QUITTING,
-    ENDED,
-};
-
-/* A report that the master has not confirmed. */
-struct report {
-    struct lc_list node;
-    uint64_t number;
-    int64_t sent_ns;
-    struct lc_buffer frame;
-};
-
-struct lc_worker {
-    struct lc_loop *loop;
-    struct lc_rpc *rpc;
-    struct lc_channel *channel;
-    struct lc_runner *runner;
-    struct lc_runner_options runner_options; /* as the user gave them */
-    struct lc_worker_options options;
-    char id[128];
-    enum phase phase;
-    int index;
-    int end_result;
-    bool is_acknowledged, is_own_master;
-    bool is_announcing_stop; /* the master asked for the stop and hears of its end */
-    bool has_job;            /* counts, host and stop timeout of a spawn message that waits for the end of a stop */
-    uint32_t *counts, *scratch;
-    char *host;
-    int64_t stop_timeout_ns;
-    double job_unix_s;
-    int tries;
-    int64_t start_ns, announced_ns, heard_ns, reported_ns, logged_ns;
-    int64_t cpu_ns, cpu_at_ns;
-    double cpu_percent;
-    struct lc_list reports; /* oldest first */
-    uint64_t next_number;
-    uint64_t failure_count; /* in reports of this test */
-    uint64_t exceptions_sent[EXCEPTION_ROWS];
-    char *lines[LOG_LINES];
-    size_t line_count; /* ever; the last LOG_LINES are kept */
-    size_t lines_sent;
-    struct lc_timer tick, end;
-};
 
 static void on_tick(struct lc_timer *timer);
 static int open_channel(struct lc_worker *worker, struct lc_error *error);
-
-static void say(struct lc_worker *worker, const char *format, ...) LCORE_PRINTF(2, 3);
-static void
-say(struct lc_worker *worker, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    lc__runner_log(worker->runner, "%s", text);
-}
-
-/* What the runner and this worker say: to the user, and kept for the master. */
-static void
-on_log(const char *text, void *arg)
-{
-    struct lc_worker *worker = arg;
-    char stamp[32], *line = NULL;
-    time_t now = time(NULL);
-    struct tm parts;
-    strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", localtime_r(&now, &parts));
-    struct lc_buffer buffer = {0};
-    if (lc_buffer_append_format(&buffer, "[%s] %s", stamp, text) == 0) {
-        line = lc_str_dup((struct lc_str){buffer.data, buffer.len});
-    }
-    lc_buffer_fini(&buffer);
-    if (line != NULL) {
-        char **place = &worker->lines[worker->line_count++ % LOG_LINES];
-        lc__free(*place);
-        *place = line;
-    }
-    if (worker->runner_options.on_log != NULL) {
-        worker->runner_options.on_log(text, worker->runner_options.arg);
-    } else {
-        fprintf(stderr, "%s\n", text);
-    }
-}
-
-static struct lc_str
-id_of(const struct lc_worker *worker)
-{
-    return lc_str_from(worker->id);
-}
-
-static int
-send_data(struct lc_worker *worker, const char *type, const struct lc_buffer *data)
-{
-    struct lc_str packed = data == NULL ? (struct lc_str){0} : (struct lc_str){data->data, data->len};
-    return lc__node_send(worker->channel, (struct lc_str){0}, type, packed, id_of(worker), NULL);
-}
-
-static const char *
-state_text(const struct lc_worker *worker)
-{
-    return worker->phase == READY || worker->phase == ENDED ? "ready"
-           : worker->phase == SPAWNING                      ? "spawning"
-                                                            : "running";
-}
-
-static void
-announce(struct lc_worker *worker)
-{
-    worker->is_acknowledged = false;
-    worker->announced_ns = lc_clock_monotonic_ns();
-    struct lc_buffer data = {0};
-    if (lc_pack_str(&data, LCORE_STR(LCORE_PROTOCOL_VERSION)) == 0) {
-        send_data(worker, "client_ready", &data);
-    }
-    lc_buffer_fini(&data);
-}
-
-static uint64_t
-resident_bytes(void)
-{
-    unsigned long long total = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file == NULL) {
-        return 0;
-    }
-    int got = fscanf(file, "%llu %llu", &total, &resident);
-    fclose(file);
-    return got == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-static void
-measure_cpu(struct lc_worker *worker, int64_t now_ns)
-{
-    if (now_ns - worker->cpu_at_ns < CPU_S * LCORE_NS_PER_S) {
-        return;
-    }
-    struct timespec used;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    int64_t cpu_ns = used.tv_sec * LCORE_NS_PER_S + used.tv_nsec;
-    worker->cpu_percent = 100.0 * (double)(cpu_ns - worker->cpu_ns) / (double)(now_ns - worker->cpu_at_ns);
-    worker->cpu_ns = cpu_ns;
-    worker->cpu_at_ns = now_ns;
-}
-
-static void
-send_heartbeat(struct lc_worker *worker)
-{
-    struct lc_buffer data = {0};
-    struct lc_stats_numbers total;
-    lc_stats_entry_numbers(lc_stats_total(lc_runner_stats(worker->runner)), &total);
-    int err = lc_pack_map(&data, 5);
-    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("state"));
-    err = err < 0 ? err : lc_pack_str(&data, lc_str_from(state_text(worker)));
-    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("current_cpu_usage"));
-    err = err < 0 ? err : lc_pack_float(&data, worker->cpu_percent);
-    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("current_memory_usage"));
-    err = err < 0 ? err : lc_pack_uint(&data, resident_bytes());
-    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_OWN_KEY));
-    err = err < 0 ? err : lc_pack_int(&data, 1);
-    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_PENDING_KEY));
-    err = err < 0 ? err : lc_pack_uint(&data, total.request_count);
-    if (err == 0) {
-        send_data(worker, "heartbeat", &data);
-    }
-    lc_buffer_fini(&data);
-}
-
-/* The users there are, as two keys of a map. */
-static int
-pack_users(struct lc_worker *worker, struct lc_buffer *out)
-{
-    size_t count = worker->runner_options.class_count;
-    for (size_t i = 0; i < count; i++) {
-        worker->scratch[i] = (uint32_t)lc_runner_class_user_count(worker->runner, i);
-    }
-    int err = lc_pack_str(out, LCORE_STR("user_classes_count"));
-    err = err < 0 ? err : lc__node_pack_counts(out, worker->runner_options.classes, count, worker->scratch);
-    err = err < 0 ? err : lc_pack_str(out, LCORE_STR("user_count"));
-    return err < 0 ? err : lc_pack_uint(out, lc_runner_user_count(worker->runner));
-}
-
-static void
-report_free(struct report *report)
-{
-    lc_list_remove(&report->node);
-    lc_buffer_fini(&report->frame);
-    lc__free(report);
-}
-
-static void
-forget_reports(struct lc_worker *worker, uint64_t up_to)
-{
-    while (!lc_list_is_empty(&worker->reports)) {
-        struct report *report = LCORE_CONTAINER(worker->reports.next, struct report, node);
-        if (report->number > up_to) {
-            return;
-        }
-        report_free(report);
-    }
-}
-
-static int
-make_report(struct lc_worker *worker, struct report *report)
-{
-    struct lc_buffer data = {0};
-    int err = lc_pack_map(&data, LCORE_REPORT_KEYS + 2 + (worker->is_own_master ? 1 : 0));
-    if (worker->is_own_master) {
-        err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_REPORT_NUMBER_KEY));
-        err = err < 0 ? err : lc_pack_uint(&data, report->number);
-    }
-    err = err < 0 ? err : lc_report_write(&data, lc_runner_stats(worker->runner));
-    err = err < 0 ? err : pack_users(worker, &data);
-    err = err < 0 ? err : lc__node_frame(&report->frame, "stats", (struct lc_str){data.data, data.len}, id_of(worker));
-    lc_buffer_fini(&data);
-    return err;
-}
-
-static int
-send_report(struct lc_worker *worker, struct report *report)
-{
-    report->sent_ns = lc_clock_monotonic_ns();
-    return lc_channel_send(worker->channel, (struct lc_str){0}, (struct lc_str){report->frame.data, report->frame.len},
-                           NULL);
-}
-
-/* What happened since the last report. Where it cannot be sent, it becomes part of the next one. */
-static void
-report_stats(struct lc_worker *worker)
-{
-    worker->reported_ns = lc_clock_monotonic_ns();
-    struct report *report = lc__calloc(1, sizeof(*report));
-    if (report == NULL) {
-        return;
-    }
-    lc_list_init(&report->node);
-    report->number = worker->next_number;
-    if (make_report(worker, report) < 0 || send_report(worker, report) < 0) {
-        report_free(report);
-        return;
-    }
-    struct lc_stats *stats = lc_runner_stats(worker->runner);
-    struct lc_stats_numbers total;
-    lc_stats_entry_numbers(lc_stats_total(stats), &total);
-    worker->failure_count += total.failure_count;
-    lc_stats_reset(stats, (double)lc_clock_realtime_ns() / (double)LCORE_NS_PER_S);
-    if (worker->is_own_master) {
-        worker->next_number++;
-        lc_list_append(&worker->reports, &report->node);
-    } else {
-        report_free(report);
-    }
-}
-
-static bool
-send_exception(struct lc_worker *worker, const struct lc_runner_exception *row)
-{
-    struct lc_buffer data = {0}, where = {0};
-    int err = lc_buffer_append_format(&where, "%s, %s\n", row->user_class, row->where);
-    err = err < 0 ? err : lc_pack_map(&data, 2);
-    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("msg"));
-    err = err < 0 ? err : lc_pack_str(&data, lc_str_from(lc_error_text(row->code)));
-    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("traceback"));
-    err = err < 0 ? err : lc_pack_str(&data, (struct lc_str){where.data, where.len});
-    err = err < 0 ? err : send_data(worker, "exception", &data);
-    lc_buffer_fini(&where);
-    lc_buffer_fini(&data);
-    return err == 0;
-}
-
-static void
-report_exceptions(struct lc_worker *worker)
-{
-    struct lc_runner_exception row;
-    int left = EXCEPTION_BURST;
-    for (size_t i = 0; left > 0 && i < EXCEPTION_ROWS;) {
-        uint64_t *sent = &worker->exceptions_sent[i];
-        if (!lc_runner_next_exception(worker->runner, &i, &row)) {
-            return;
-        }
-        while (*sent < row.count && left-- > 0 && send_exception(worker, &row)) {
-            ++*sent;
-        }
-    }
-}
-
-static void
-report_logs(struct lc_worker *worker)
-{
-    worker->logged_ns = lc_clock_monotonic_ns();
-    size_t count = worker->line_count < LOG_LINES ? worker->line_count : LOG_LINES;
-    struct lc_buffer data = {0};
-    int err = lc_pack_map(&data, 2);
-    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("worker_id"));
-    err = err < 0 ? err : lc_pack_str(&data, id_of(worker));
-    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("logs"));
-    err = err < 0 ? err : lc_pack_array(&data, count);
-    for (size_t i = worker->line_count - count; err == 0 && i < worker->line_count; i++) {
-        err = lc_pack_str(&data, lc_str_from(worker->lines[i % LOG_LINES]));
-    }
-    if (err == 0 && send_data(worker, "logs", &data) == 0) {
-        worker->lines_sent = worker->line_count;
-    }
-    lc_buffer_fini(&data);
-}
 
 /* ---- The test ---- */
 
@@ -346,27 +28,27 @@ static void
 obey_job(struct lc_worker *worker)
 {
     worker->has_job = false;
-    bool is_new = worker->phase == READY;
+    bool is_new = worker->phase == LCORE_WORKER_READY;
     struct lc_error error;
     int err = lc__runner_set_counts(worker->runner, worker->counts, worker->host, worker->stop_timeout_ns, &error);
     if (err < 0) {
-        say(worker, "the test could not begin: %s", error.text);
+        lc__worker_say(worker, "the test could not begin: %s", error.text);
         return;
     }
     if (is_new) {
         worker->failure_count = 0;
         memset(worker->exceptions_sent, 0, sizeof(worker->exceptions_sent));
-        forget_reports(worker, UINT64_MAX);
+        lc__worker_forget_reports(worker, UINT64_MAX);
     }
-    worker->phase = SPAWNING;
+    worker->phase = LCORE_WORKER_SPAWNING;
     struct lc_buffer data = {0};
     err = lc_pack_map(&data, 2);
-    err = err < 0 ? err : pack_users(worker, &data);
+    err = err < 0 ? err : lc__worker_pack_users(worker, &data);
     if (err == 0) {
-        send_data(worker, "spawning_complete", &data);
+        lc__worker_send_data(worker, "spawning_complete", &data);
     }
     lc_buffer_fini(&data);
-    worker->phase = RUNNING;
+    worker->phase = LCORE_WORKER_RUNNING;
 }
 
 static void
@@ -382,27 +64,27 @@ tell_end(struct lc_timer *timer)
 static void
 stopped(struct lc_worker *worker)
 {
-    report_exceptions(worker);
-    if (worker->phase == QUITTING) {
-        report_stats(worker);
+    lc__worker_report_exceptions(worker);
+    if (worker->phase == LCORE_WORKER_QUITTING) {
+        lc__worker_report_stats(worker);
         if (worker->line_count != worker->lines_sent) {
-            report_logs(worker);
+            lc__worker_report_logs(worker);
         }
-        send_data(worker, "quit", NULL);
-        worker->phase = ENDED;
+        lc__worker_send_data(worker, "quit", NULL);
+        worker->phase = LCORE_WORKER_ENDED;
         lc_timer_stop(worker->loop, &worker->tick);
         if (lc_timer_start(worker->loop, &worker->end, lc_loop_now_ns(worker->loop), tell_end) < 0) {
             tell_end(&worker->end);
         }
         return;
     }
-    report_stats(worker);
+    lc__worker_report_stats(worker);
     if (worker->is_announcing_stop) {
-        send_data(worker, "client_stopped", NULL);
+        lc__worker_send_data(worker, "client_stopped", NULL);
     }
-    worker->phase = READY;
+    worker->phase = LCORE_WORKER_READY;
     if (worker->is_announcing_stop) {
-        announce(worker);
+        lc__worker_announce(worker);
     }
     if (worker->has_job) {
         obey_job(worker);
@@ -423,7 +105,8 @@ on_state(struct lc_runner *runner, enum lc_runner_state state, void *arg)
     if (worker->runner_options.on_state != NULL) {
         worker->runner_options.on_state(runner, state, worker->runner_options.arg);
     }
-    if (state == LCORE_RUNNER_STOPPED && (worker->phase == STOPPING || worker->phase == QUITTING)) {
+    if (state == LCORE_RUNNER_STOPPED &&
+        (worker->phase == LCORE_WORKER_STOPPING || worker->phase == LCORE_WORKER_QUITTING)) {
         stopped(worker);
     }
 }
@@ -431,10 +114,11 @@ on_state(struct lc_runner *runner, enum lc_runner_state state, void *arg)
 static void
 begin_stop(struct lc_worker *worker, bool is_announcing)
 {
-    if (worker->phase == STOPPING || worker->phase == QUITTING || worker->phase == ENDED) {
+    if (worker->phase == LCORE_WORKER_STOPPING || worker->phase == LCORE_WORKER_QUITTING ||
+        worker->phase == LCORE_WORKER_ENDED) {
         return;
     }
-    worker->phase = STOPPING;
+    worker->phase = LCORE_WORKER_STOPPING;
     worker->is_announcing_stop = is_announcing;
     worker->has_job = false;
     if (is_idle(worker)) {
@@ -447,12 +131,12 @@ begin_stop(struct lc_worker *worker, bool is_announcing)
 static void
 begin_quit(struct lc_worker *worker, int result)
 {
-    if (worker->phase == QUITTING || worker->phase == ENDED) {
+    if (worker->phase == LCORE_WORKER_QUITTING || worker->phase == LCORE_WORKER_ENDED) {
         /* Once more means at once. */
         lc_runner_stop(worker->runner);
         return;
     }
-    worker->phase = QUITTING;
+    worker->phase = LCORE_WORKER_QUITTING;
     worker->end_result = result;
     if (is_idle(worker)) {
         stopped(worker);
@@ -480,23 +164,24 @@ take_ack(struct lc_worker *worker, struct lc_str data)
     /* The clock of a new master may be behind the one before. */
     worker->job_unix_s = 0;
     bool is_kept = lc__node_find(data, LCORE_KEEP_KEY, &value);
-    if (!was_acknowledged && !is_first && !is_kept && (worker->phase == SPAWNING || worker->phase == RUNNING)) {
-        say(worker, "the master lists this worker anew, so its users stop");
+    if (!was_acknowledged && !is_first && !is_kept &&
+        (worker->phase == LCORE_WORKER_SPAWNING || worker->phase == LCORE_WORKER_RUNNING)) {
+        lc__worker_say(worker, "the master lists this worker anew, so its users stop");
         begin_stop(worker, false);
     }
     if (is_first) {
-        report_stats(worker);
-        report_logs(worker);
+        lc__worker_report_stats(worker);
+        lc__worker_report_logs(worker);
     }
 }
 
 static void
 take_register(struct lc_worker *worker)
 {
-    if (worker->phase == READY) {
-        announce(worker);
+    if (worker->phase == LCORE_WORKER_READY) {
+        lc__worker_announce(worker);
     } else {
-        say(worker, "the master does not know this worker, whose users stop");
+        lc__worker_say(worker, "the master does not know this worker, whose users stop");
         begin_stop(worker, true);
     }
 }
@@ -504,27 +189,28 @@ take_register(struct lc_worker *worker)
 static void
 take_spawn(struct lc_worker *worker, struct lc_str data)
 {
-    send_data(worker, "spawning", NULL);
+    lc__worker_send_data(worker, "spawning", NULL);
     double unix_s, stop_timeout_s = 0;
     struct lc_pack_reader counts;
     struct lc_str unknown, host;
     size_t class_count = worker->runner_options.class_count;
     if (!lc__node_find_number(data, "timestamp", &unix_s) || !lc__node_find(data, "user_classes_count", &counts) ||
         lc__node_read_counts(counts, worker->runner_options.classes, class_count, worker->scratch, &unknown) < 0) {
-        say(worker, "a spawn message of the master is not understood");
+        lc__worker_say(worker, "a spawn message of the master is not understood");
         return;
     }
     if (unix_s <= worker->job_unix_s) {
-        say(worker, "a spawn message came late and is discarded: a newer one was there before");
+        lc__worker_say(worker, "a spawn message came late and is discarded: a newer one was there before");
         return;
     }
     worker->job_unix_s = unix_s;
     if (unknown.len > 0) {
-        say(worker, "the master wants users of %.*s, which this worker does not have", (int)unknown.len, unknown.data);
+        lc__worker_say(worker, "the master wants users of %.*s, which this worker does not have", (int)unknown.len,
+                       unknown.data);
     }
     char *copy = NULL;
     if (lc__node_find_str(data, "host", &host) && (copy = lc_str_dup(host)) == NULL) {
-        say(worker, "out of memory");
+        lc__worker_say(worker, "out of memory");
         return;
     }
     lc__free(worker->host);
@@ -533,9 +219,9 @@ take_spawn(struct lc_worker *worker, struct lc_str data)
     worker->stop_timeout_ns =
         stop_timeout_s > 0 && stop_timeout_s < 1e9 ? (int64_t)(stop_timeout_s * (double)LCORE_NS_PER_S) : 0;
     memcpy(worker->counts, worker->scratch, class_count * sizeof(*worker->counts));
-    if (worker->phase == STOPPING) {
+    if (worker->phase == LCORE_WORKER_STOPPING) {
         worker->has_job = true;
-    } else if (worker->phase != QUITTING && worker->phase != ENDED) {
+    } else if (worker->phase != LCORE_WORKER_QUITTING && worker->phase != LCORE_WORKER_ENDED) {
         obey_job(worker);
     }
 }
@@ -547,10 +233,10 @@ take_heartbeat(struct lc_worker *worker, struct lc_str data)
     worker->heard_ns = now_ns;
     uint64_t number;
     if (lc__node_find_count(data, LCORE_REPORT_NUMBER_KEY, &number)) {
-        forget_reports(worker, number);
+        lc__worker_forget_reports(worker, number);
         for (struct lc_list *node = worker->reports.next; node != &worker->reports; node = node->next) {
-            struct report *report = LCORE_CONTAINER(node, struct report, node);
-            if (now_ns - report->sent_ns > RESEND_S * LCORE_NS_PER_S && send_report(worker, report) < 0) {
+            struct lc_worker_report *report = LCORE_CONTAINER(node, struct lc_worker_report, node);
+            if (now_ns - report->sent_ns > RESEND_S * LCORE_NS_PER_S && lc__worker_send_report(worker, report) < 0) {
                 return;
             }
         }
@@ -576,11 +262,11 @@ take_message(struct lc_worker *worker, const struct lc_message *message)
     } else if (IS(LCORE_REGISTER_TYPE)) {
         take_register(worker);
     } else if (IS("update_user_class")) {
-        say(worker, "the master changes a user class, which a worker written in C cannot");
+        lc__worker_say(worker, "the master changes a user class, which a worker written in C cannot");
     } else if (worker->options.on_message != NULL) {
         worker->options.on_message(worker, message->type, message->data, worker->options.arg);
     } else {
-        say(worker, "nobody listens to messages of type %.*s", (int)message->type.len, message->type.data);
+        lc__worker_say(worker, "nobody listens to messages of type %.*s", (int)message->type.len, message->type.data);
     }
 #undef IS
 }
@@ -591,21 +277,21 @@ on_channel(struct lc_channel *channel, void *arg)
     struct lc_worker *worker = arg;
     const char *refusal = lc_channel_take_refusal(channel);
     if (refusal != NULL) {
-        say(worker, "%s", refusal);
+        lc__worker_say(worker, "%s", refusal);
     }
     struct lc_frame frame;
-    while (worker->phase != ENDED && lc_channel_receive(channel, &frame, NULL) == 1) {
+    while (worker->phase != LCORE_WORKER_ENDED && lc_channel_receive(channel, &frame, NULL) == 1) {
         struct lc_message message;
         if (frame.is_odd || lc_message_read(frame.body, &message) < 0) {
-            say(worker, "a message of the master is not understood");
+            lc__worker_say(worker, "a message of the master is not understood");
         } else if (lc_str_equal(message.type, LCORE_STR("reconnect"))) {
-            say(worker, "the master asks this worker to connect anew");
+            lc__worker_say(worker, "the master asks this worker to connect anew");
             struct lc_error error;
             if (open_channel(worker, &error) == 0) {
                 lc_channel_free(channel);
                 return;
             }
-            say(worker, "%s", error.text);
+            lc__worker_say(worker, "%s", error.text);
         } else {
             take_message(worker, &message);
         }
@@ -621,15 +307,15 @@ wait_for_master(struct lc_worker *worker, int64_t now_ns)
         return;
     }
     if (worker->tries >= ANNOUNCE_TRIES) {
-        say(worker, "the master does not answer, so this worker ends");
+        lc__worker_say(worker, "the master does not answer, so this worker ends");
         begin_quit(worker, LCE_NOTFOUND);
         return;
     }
     if (now_ns - worker->start_ns > PATIENCE_S * LCORE_NS_PER_S) {
-        say(worker, "waiting for the master, which has not answered yet");
+        lc__worker_say(worker, "waiting for the master, which has not answered yet");
     }
     worker->tries++;
-    announce(worker);
+    lc__worker_announce(worker);
 }
 
 static void
@@ -637,10 +323,11 @@ watch_master(struct lc_worker *worker, int64_t now_ns)
 {
     int64_t silence_ns = now_ns - worker->heard_ns;
     if (silence_ns > LCORE_MASTER_SILENCE_S * LCORE_NS_PER_S) {
-        say(worker, "the master was not heard of for %d seconds, so this worker ends", LCORE_MASTER_SILENCE_S);
+        lc__worker_say(worker, "the master was not heard of for %d seconds, so this worker ends",
+                       LCORE_MASTER_SILENCE_S);
         begin_quit(worker, LCE_NOTFOUND);
     } else if (silence_ns > SILENCE_S * LCORE_NS_PER_S && now_ns - worker->announced_ns > ANNOUNCE_S * LCORE_NS_PER_S) {
-        announce(worker);
+        lc__worker_announce(worker);
     }
 }
 
@@ -649,21 +336,21 @@ on_tick(struct lc_timer *timer)
 {
     struct lc_worker *worker = LCORE_CONTAINER(timer, struct lc_worker, tick);
     int64_t now_ns = lc_clock_monotonic_ns();
-    measure_cpu(worker, now_ns);
+    lc__worker_measure_cpu(worker, now_ns);
     if (worker->index < 0) {
         wait_for_master(worker, now_ns);
     } else {
-        send_heartbeat(worker);
-        report_exceptions(worker);
+        lc__worker_send_heartbeat(worker);
+        lc__worker_report_exceptions(worker);
         if (now_ns - worker->reported_ns >= LCORE_REPORT_S * LCORE_NS_PER_S - LCORE_NS_PER_S / 2) {
-            report_stats(worker);
+            lc__worker_report_stats(worker);
         }
         if (worker->line_count != worker->lines_sent && now_ns - worker->logged_ns >= LCORE_LOGS_S * LCORE_NS_PER_S) {
-            report_logs(worker);
+            lc__worker_report_logs(worker);
         }
         watch_master(worker, now_ns);
     }
-    if (worker->phase != ENDED) {
+    if (worker->phase != LCORE_WORKER_ENDED) {
         int64_t due_ns = timer->deadline_ns + LCORE_HEARTBEAT_S * LCORE_NS_PER_S;
         /* The timer was just in the heap, so there is room. */
         lc_timer_start(worker->loop, timer, due_ns < now_ns ? now_ns : due_ns, on_tick);
@@ -681,7 +368,7 @@ open_channel(struct lc_worker *worker, struct lc_error *error)
         .fn = on_channel,
         .arg = worker,
     };
-    return lc_channel_connect(worker->rpc, &channel, id_of(worker), &worker->channel, error);
+    return lc_channel_connect(worker->rpc, &channel, lc__worker_id_of(worker), &worker->channel, error);
 }
 
 static int
@@ -714,7 +401,7 @@ begin(struct lc_worker *worker, struct lc_http *http, struct lc_error *error)
     inner.run_time_ns = 0;
     inner.shape = NULL;
     inner.on_state = on_state;
-    inner.on_log = on_log;
+    inner.on_log = lc__worker_on_log;
     inner.arg = worker;
     worker->runner = lc_runner_new(worker->loop, http, &inner, error);
     if (worker->runner == NULL) {
@@ -727,7 +414,7 @@ begin(struct lc_worker *worker, struct lc_http *http, struct lc_error *error)
     }
     worker->start_ns = worker->heard_ns = worker->cpu_at_ns = lc_clock_monotonic_ns();
     worker->tries = 1;
-    announce(worker);
+    lc__worker_announce(worker);
     err = lc_timer_start(worker->loop, &worker->tick, worker->start_ns + LCORE_NS_PER_S, on_tick);
     return err < 0 ? lc_error_set(error, err, "%s", lc_error_text(err)) : 0;
 }
@@ -771,8 +458,8 @@ lc_worker_free(struct lc_worker *worker)
     lc_channel_free(worker->channel);
     lc_rpc_free(worker->rpc);
     lc_runner_free(worker->runner);
-    forget_reports(worker, UINT64_MAX);
-    for (size_t i = 0; i < LOG_LINES; i++) {
+    lc__worker_forget_reports(worker, UINT64_MAX);
+    for (size_t i = 0; i < LCORE_WORKER_LINES; i++) {
         lc__free(worker->lines[i]);
     }
     lc__free(worker->counts);
@@ -790,7 +477,7 @@ lc_worker_quit(struct lc_worker *worker)
 int
 lc_worker_send(struct lc_worker *worker, const char *type, struct lc_str data, struct lc_error *error)
 {
-    return lc__node_send(worker->channel, (struct lc_str){0}, type, data, id_of(worker), error);
+    return lc__node_send(worker->channel, (struct lc_str){0}, type, data, lc__worker_id_of(worker), error);
 }
 
 int

@@ -330,7 +330,8 @@ class MasterRunner(DistributedRunner):
     def _sender(self, message: Message) -> str:
         return f"worker {message.node_id}"
 
-    def _is_rebalancing_enabled(self) -> bool:
+    def rebalancing_enabled(self) -> bool:
+        """Whether users are spread anew when workers come or go."""
         return bool(getattr(self.environment.parsed_options, "enable_rebalancing", False))
 
     def stop(self, send_stop_to_client: bool = True) -> None:
@@ -445,8 +446,12 @@ class MasterRunner(DistributedRunner):
                 gevent.sleep(runners.FALLBACK_INTERVAL)
                 continue
             message.node_id = sender
-            self._take(message)
+            self.handle_message(sender, message)
             self.check_stopped()
+
+    def handle_message(self, client_id: str, msg: Message) -> None:
+        """Does what a worker wants."""
+        self._take(msg)
 
     def _note_stranger(self, error: RPCReceiveError) -> None:
         """Said now and then, for strangers may send as much as they like."""
@@ -669,7 +674,7 @@ class MasterRunner(DistributedRunner):
     def _is_lost(self, node: WorkerNode) -> bool:
         """Whether a worker that is overdue is not even connected: its users can be moved before more time is lost."""
         is_overdue = node.heartbeat < runners.HEARTBEAT_LIVENESS
-        return is_overdue and self._is_rebalancing_enabled() and not self._is_connected(node)
+        return is_overdue and self.rebalancing_enabled() and not self._is_connected(node)
 
     def _is_connected(self, node: WorkerNode) -> bool:
         try:
@@ -682,7 +687,7 @@ class MasterRunner(DistributedRunner):
         self._note_loss(node.id)
         node.state = STATE_MISSING
         node.user_classes_count = {}
-        if self._is_rebalancing_enabled():
+        if self.rebalancing_enabled():
             self._remove_from_dispatch(node)
         self._check_any_left("went missing")
 

@@ -156,7 +156,11 @@ class WorkerRunner(DistributedRunner):
                     logger.error("%s", error)
                 gevent.sleep(1)
                 continue
-            self._take(message)
+            self.handle_message(message)
+
+    def handle_message(self, msg: Message) -> None:
+        """Does what the master wants."""
+        self._take(msg)
 
     def _on_ack_message(self, message: Message) -> None:
         data = message.data or {}

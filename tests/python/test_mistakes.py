@@ -88,7 +88,7 @@ MISTAKES = {
     ),
     "empty_set": Mistake(
         1,
-        "U had no tasks left after leaving out task sets that have none",
+        "U had no tasks left after filtering out task sets that have none",
         BASE + "class T(TaskSet): pass\nU.tasks = [T]\n",
     ),
     # CLI-9

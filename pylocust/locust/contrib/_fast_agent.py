@@ -16,6 +16,13 @@ class _ClientPool:
     def __init__(self, session: Any) -> None:
         self._session = session
 
+    @property
+    def client_args(self) -> dict[str, Any]:
+        """What connections are made with."""
+        session = self._session
+        factory = session.__dict__.get("_ssl_context_factory")
+        return {"insecure": session._is_insecure, "ssl_context_factory": factory}
+
     def close(self) -> None:
         """Close the connections; the next request makes a new one."""
         self._session._close_idle()

@@ -31,6 +31,8 @@ class BaseSocket:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise RPCError(f"Socket failure: {reason}") from error
+        # Who closes this closes the connection.
+        self.socket = self._channel
 
     @property
     def port(self) -> int:

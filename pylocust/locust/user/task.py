@@ -142,12 +142,12 @@ def filter_tasks_by_tags(
             raise LocustError(f"The task set {candidate.__name__} is among its own tasks, or those of a set inside it")
         if verdicts[candidate]:
             kept.append(candidate)
-    is_emptied = bool(task_holder.tasks) and not kept
+    had_tasks = bool(task_holder.tasks)
     task_holder.tasks = kept
-    if is_emptied and not is_markov_taskset(task_holder):
+    if not kept and not is_markov_taskset(task_holder):
         is_tagged = tags is not None or exclude_tags is not None
-        reason = "filtering by tags" if is_tagged else "leaving out task sets that have none"
-        logging.warning("%s had no tasks left after %s: it will fail", task_holder.__name__, reason)
+        reason = " by tags" if is_tagged else " out task sets that have none" if had_tasks else ": it has none"
+        logging.warning("%s had no tasks left after filtering%s. It will fail.", task_holder.__name__, reason)
 
 
 class TaskSetMeta(type):

@@ -182,9 +182,8 @@ def _parse_body(response: Any) -> None:
         try:
             response.js = response.json()
         except JSONDecodeError as error:
-            response.failure(
-                f"The body is no JSON: {response.text[:250]}, response code {response.status_code}, error {error}"
-            )
+            shown = f"{response.text[:250]}, response code {response.status_code}, error {error}"
+            response.failure(f"Could not parse response as JSON. {shown}")
 
 
 def _beginning(response: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import ssl
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from unittest import mock
 
 import gevent
 from gevent.queue import Queue
-from kit import Kit, Records
+from kit import Kit, Records, kind_of
 from locust import FastHttpUser, HttpUser, LoadTestShape, MarkovTaskSet, TaskSet, User, constant, tag, task, transition
 from locust.clients import HttpSession
 from locust.contrib.csv_request_logger import CsvRequestLogger
@@ -23,7 +24,7 @@ from locust.env import Environment
 from locust.event import EventHook
 from locust.exception import CatchResponseError
 from locust.log import LogReader
-from locust.rpc import Message
+from locust.rpc import Message, zmqrpc
 from locust.runners import WorkerNode
 from locust.stats import RequestStats, StatsCSVFileWriter
 
@@ -374,6 +375,59 @@ def rows_of_the_history(kit: Kit) -> Any:
         writer.close_files()
     with open(prefix + "_stats_history.csv", newline="") as file:
         return [row["Name"] for row in csv.DictReader(file)]
+
+
+def ends_of_a_connection(kit: Kit) -> Any:
+    """API-104, API-227: who closes the socket of a server gets an error from it."""
+    server = zmqrpc.Server("127.0.0.1", 0)
+    server.socket.close()
+    return [kind_of(server.recv_from_client), kind_of(server.recv_from_client) == "RPCError"]
+
+
+def settings_of_a_pool(kit: Kit) -> Any:
+    """API-194: what the connections of a session are made with."""
+
+    def factory() -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    session = FastHttpSession(kit.url, EventHook(), None, ssl_context_factory=factory)
+    return session.client.clientpool.client_args["ssl_context_factory"] is factory
+
+
+def messages_by_hand(kit: Kit) -> Any:
+    """API-140, API-142: the methods that take messages can be wrapped."""
+    transport = _transport()
+    environment = Environment(user_classes=[Idle])
+    seen: list[Any] = []
+    with mock.patch("locust.rpc.rpc.Server", transport):
+        master = environment.create_master_runner("127.0.0.1", 0)
+    handle = master.handle_message
+
+    def spy(client_id: str, msg: Any) -> None:
+        seen.append([client_id, msg.type])
+        handle(client_id, msg)
+
+    with mock.patch.object(master, "handle_message", spy):
+        transport.put("client_ready", "2.47.0")
+        transport.put("logs", {"worker_id": "worker", "logs": ["a"]})
+    seen.append([len(master.clients), environment.worker_logs, bool(master.rebalancing_enabled())])
+    master.greenlet.kill()
+    return seen
+
+
+def classes_without_tasks(kit: Kit) -> Any:
+    """API-47: told by the root logger, also without tags."""
+
+    class Empty(User): ...
+
+    with Records() as records:
+        environment = Environment(user_classes=[Empty])
+        environment.create_local_runner().start(0, 1)
+        gevent.sleep(0.02)
+        environment.runner.quit()
+    return [
+        [record.name, "Empty had no tasks left after filtering" in record.getMessage()] for record in records.found[:1]
+    ]
 
 
 def shapes_that_are_none(kit: Kit) -> Any:

@@ -69,8 +69,19 @@ int
 cload__session_read_class(struct cload_session *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    if (type->tp_version_tag == self->class_version) {
+    PyTypeObject *connection = (PyTypeObject *)self->state->http_connection;
+    if (type->tp_version_tag == self->class_version &&
+        (self->is_fast || (connection != NULL && connection->tp_version_tag == self->connection_version))) {
         return 0;
+    }
+    if (connection == NULL && !self->is_fast) {
+        PyObject *module = PyImport_ImportModule("http.client");
+        self->state->http_connection = module == NULL ? NULL : PyObject_GetAttrString(module, "HTTPConnection");
+        Py_XDECREF(module);
+        if (self->state->http_connection == NULL) {
+            return -1;
+        }
+        connection = (PyTypeObject *)self->state->http_connection;
     }
     PyObject *request = _PyType_Lookup(type, self->state->str_request);
     self->is_request_overridden = request == NULL || !Py_IS_TYPE(request, &PyMethodDescr_Type);
@@ -82,6 +93,7 @@ cload__session_read_class(struct cload_session *self)
         self->is_class_general = is_general == Py_True;
         Py_DECREF(is_general);
         judge(self);
+        self->connection_version = connection->tp_version_tag;
     }
     self->class_version = type->tp_version_tag;
     return 0;

@@ -102,6 +102,7 @@
 
 #define CLOAD_OBJECT_LIST(X)                                                                                           \
     X(client_helpers)                                                                                                  \
+    X(http_connection)                                                                                                 \
     X(rpc_helpers)                                                                                                     \
     X(task_helpers)                                                                                                    \
     X(exc_interrupt)                                                                                                   \

@@ -7,6 +7,7 @@ import re
 import urllib.parse
 from collections import OrderedDict
 from collections.abc import Mapping
+from http.client import HTTPConnection
 from http.cookiejar import Cookie, CookieJar, CookiePolicy
 from types import FunctionType
 from typing import Any
@@ -226,7 +227,10 @@ def _is_own(function: Any, module: Any) -> bool:
 
 
 def is_class_general(cls: type) -> bool:
-    """Whether a session class, or requests.Session itself, has methods that only requests' own code would call."""
+    """Whether a session class, or requests.Session itself, has methods that only requests' own code would call, or
+    whether http.client is to print what is said."""
+    if HTTPConnection.debuglevel:
+        return True
     methods = [getattr(cls, name) for name in _SESSION_METHODS]
     if not all(_is_own(method, requests.sessions) for method in (*methods, requests.Session.request)):
         return True

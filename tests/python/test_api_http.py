@@ -632,3 +632,27 @@ out([kept, descriptors[2] - descriptors[0]])
     kept, more = ours(target, code)
     assert kept == []
     assert more <= 2
+
+
+def test_http_client_prints_what_is_said(target: Target) -> None:
+    """API-172: `HTTPConnection.debuglevel`, the way to look at what HttpUser sends; it is set, and taken back, between
+    calls of one session."""
+    compare(
+        target,
+        "Plain",
+        """
+import contextlib, http.client, io
+def said(function, *args, **kwargs):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        function(*args, **kwargs)
+    return [re.sub(r"'Host: [^']*|Host: [0-9.:]+", "HOST", line) for line in printed.getvalue().splitlines()]
+before = said(client.get, "/hello")
+http.client.HTTPConnection.debuglevel = 1
+during = said(client.get, "/hello"), said(client.post, "/echo/1", json={"a": 1})
+http.client.HTTPConnection.debuglevel = 0
+after = said(client.get, "/hello")
+assert during[0] and during[1] and not before and not after
+out([during, records()])
+""",
+    )

@@ -9,8 +9,8 @@ from gevent import monkey
 
 
 class _ActiveThreads(dict[int, threading.Thread]):
-    """What ``threading`` knows its threads by. From gevent's patches on that is the number of a greenlet, which a thread
-    that ran before has not told; it is found by its own."""
+    """What ``threading`` knows its threads by. From gevent's patches on that is the number of a greenlet, which a
+    thread that ran before has not told; it is found by its own."""
 
     def __init__(self, known: dict[int, threading.Thread], earlier: dict[int, threading.Thread]) -> None:
         super().__init__(known)

@@ -57,12 +57,17 @@ find_entry(struct cload_state *state, struct lc_stats *stats, PyObject *name, Py
 }
 
 int
-cload_report_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_response *response)
+cload_report_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct cload_timed *timed)
 {
     int err = 0;
+    struct lc_phases phases;
+    const struct lc_response *response = timed->response;
     for (; err == 0 && response != NULL; response = response->previous) {
-        struct lc_phases phases;
         lc_timings_phases(&response->timings, &phases);
+        err = lc_stats_log_phases(stats, entry, &phases);
+    }
+    if (timed->response == NULL && timed->adopted != NULL) {
+        lc_timings_phases(timed->adopted, &phases);
         err = lc_stats_log_phases(stats, entry, &phases);
     }
     return err;
@@ -78,7 +83,7 @@ cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct
     double unix_s = (double)lc_clock_realtime_ns() * 1e-9;
     int err = lc_stats_log_request(stats, entry, report->response_time_ns, report->response_length, unix_s);
     if (err == 0) {
-        err = cload_report_phases(stats, entry, report->response);
+        err = cload_report_phases(stats, entry, &report->timed);
     }
     bool is_new = false;
     if (err == 0 && report->error_text.data != NULL) {
@@ -130,15 +135,16 @@ static int
 log_phases(struct cload_state *state, PyObject *stats, PyObject *request_type, PyObject *name, PyObject *response)
 {
     struct lc_stats *core;
-    const struct lc_response *timed = cload_response_take_timed(state, response);
-    if (timed == NULL || !cload__stats_is(stats, &core) || !PyUnicode_Check(name) || !PyUnicode_Check(request_type)) {
+    const struct cload_timed timed = cload_response_take_timed(state, response);
+    if ((timed.response == NULL && timed.adopted == NULL) || !cload__stats_is(stats, &core) || !PyUnicode_Check(name) ||
+        !PyUnicode_Check(request_type)) {
         return 0;
     }
     struct lc_stats_entry *entry = find_entry(state, core, name, request_type);
     if (entry == NULL) {
         return -1;
     }
-    int err = cload_report_phases(core, entry, timed);
+    int err = cload_report_phases(core, entry, &timed);
     if (err < 0) {
         cload_raise(err, NULL);
         return -1;

@@ -6,13 +6,20 @@
 #include "locustcore/http.h"
 #include "state.h"
 
+/* What has the phases of a request: the response of the engine, or the times of a connection that was lent to requests'
+ * own code. Both NULL: they are not known. */
+struct cload_timed {
+    const struct lc_response *response;
+    const struct lc_timings *adopted;
+};
+
 struct cload_report {
     PyObject *request_event;       /* EventHook; NULL or None: nothing is reported */
     PyObject *request_type, *name; /* str, borrowed */
     int64_t response_time_ns;
     uint64_t response_length;
-    const struct lc_response *response; /* gives the phases; NULL: they are not known */
-    struct lc_str error_text;           /* what the failures table says when `exception` is NULL; data NULL: success */
+    struct cload_timed timed;
+    struct lc_str error_text; /* what the failures table says when `exception` is NULL; data NULL: success */
 };
 
 /* Whether the runner's own sink is the only listener, so that no event needs to be built; -1 with an exception.
@@ -29,6 +36,6 @@ int cload_report_log(struct cload_state *state, struct lc_stats *stats, const st
 int cload_report_keep(struct cload_state *state, PyObject *stats, const struct cload_report *report,
                       PyObject *exception);
 /* The phases of all hops of a response; a negative code. */
-int cload_report_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_response *response);
+int cload_report_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct cload_timed *timed);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <structmember.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "helpers.h"
 
@@ -278,8 +279,33 @@ core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
     return list;
 }
 
-/* adopt(request_type, name, event, user, context, url, time_ms, length, start, is_catching): for responses that
- * requests' own code made. */
+/* As Wire.timings has it. 0, or -1 with an exception. */
+static int
+adopt_timings(struct cload_response *self, PyObject *timings, int64_t response_time_ns)
+{
+    long long hop, dns, connected, tls, sent, first_byte, end;
+    if (!PyArg_ParseTuple(timings, "LLLLLLL", &hop, &dns, &connected, &tls, &sent, &first_byte, &end)) {
+        return -1;
+    }
+    if (self->adopted == NULL && (self->adopted = lc__alloc(sizeof(*self->adopted))) == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    *self->adopted = (struct lc_timings){
+        .start_ns = end - response_time_ns,
+        .hop_ns = hop,
+        .dns_ns = dns,
+        .connected_ns = connected,
+        .tls_ns = tls,
+        .sent_ns = sent,
+        .first_byte_ns = first_byte,
+        .end_ns = end,
+    };
+    return 0;
+}
+
+/* adopt(request_type, name, event, user, context, url, time_ms, length, start, is_catching, timings): for responses
+ * that requests' own code made. */
 static PyObject *
 response_adopt(PyObject *object, PyObject *args)
 {
@@ -288,8 +314,12 @@ response_adopt(PyObject *object, PyObject *args)
     double time_ms, start;
     unsigned long long length;
     int is_catching;
-    if (!PyArg_ParseTuple(args, "UUOOOOdKdp", &request_type, &name, &event, &user, &context, &asked_url, &time_ms,
-                          &length, &start, &is_catching)) {
+    PyObject *timings;
+    if (!PyArg_ParseTuple(args, "UUOOOOdKdpO", &request_type, &name, &event, &user, &context, &asked_url, &time_ms,
+                          &length, &start, &is_catching, &timings)) {
+        return NULL;
+    }
+    if (timings != Py_None && adopt_timings(self, timings, (int64_t)(time_ms * 1e6)) < 0) {
         return NULL;
     }
     Py_XSETREF(self->request_type, Py_NewRef(request_type));
@@ -412,6 +442,7 @@ response_dealloc(PyObject *object)
     }
     response_clear(object);
     lc_response_free(self->core);
+    lc__free(self->adopted);
     type->tp_free(object);
     Py_DECREF(type);
 }

@@ -2,7 +2,7 @@
 #ifndef CLOAD_RESPONSE_H
 #define CLOAD_RESPONSE_H
 
-#include "state.h"
+#include "report.h"
 
 /* Attributes that are built on demand and may be assigned to, as on requests.Response. */
 #define CLOAD_RESPONSE_SLOT_LIST(X)                                                                                    \
@@ -34,6 +34,7 @@ struct cload_response {
     PyObject_HEAD
     struct cload_state *state;
     struct lc_response *core;      /* owned; NULL: made by requests' own code, every slot is set */
+    struct lc_timings *adopted;    /* owned; of a response without `core`, or NULL */
     PyObject *request_type, *name; /* str; what the statistics call it */
     PyObject *request_event, *user;
     PyObject *context;   /* the call's own, or NULL */
@@ -63,9 +64,9 @@ struct cload_response {
 PyObject *cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_response *core,
                              PyObject *request_type, PyObject *name, PyObject *request_event, PyObject *user,
                              PyObject *context);
-/* What gives the phases of a response that was made by the engine; NULL for any other object, and from the second time
- * on. Borrowed. */
-const struct lc_response *cload_response_take_timed(struct cload_state *state, PyObject *object);
+/* What gives the phases of a response that came over the engine's connections; nothing for any other object, and from
+ * the second time on. Borrowed. */
+struct cload_timed cload_response_take_timed(struct cload_state *state, PyObject *object);
 /* Reports the request to whoever listens; -1 with an exception (a listener may raise StopUser and its like). */
 LCORE_YIELDS int cload_response_report(struct cload_response *self);
 

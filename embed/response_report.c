@@ -204,7 +204,7 @@ log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *owner,
         .name = self->name,
         .response_time_ns = self->response_time_ns,
         .response_length = self->response_length,
-        .response = self->core,
+        .timed = {self->core, self->adopted},
     };
     if (exception == NULL || exception == Py_None) {
         return cload_report_log(self->state, stats, &report);
@@ -241,7 +241,7 @@ log_status_error(struct cload_response *self, struct lc_stats *stats, PyObject *
         .name = self->name,
         .response_time_ns = self->response_time_ns,
         .response_length = self->response_length,
-        .response = self->core,
+        .timed = {self->core, self->adopted},
         .error_text = text,
     };
     int err = cload_report_log(self->state, stats, &report);
@@ -277,16 +277,16 @@ out:
     return err;
 }
 
-const struct lc_response *
+struct cload_timed
 cload_response_take_timed(struct cload_state *state, PyObject *object)
 {
     if (!PyObject_TypeCheck(object, state->response_type) && !PyObject_TypeCheck(object, state->fast_response_type)) {
-        return NULL;
+        return (struct cload_timed){0};
     }
     struct cload_response *self = (struct cload_response *)object;
     bool is_first = !self->is_phased && !self->is_history;
     self->is_phased = true;
-    return is_first ? self->core : NULL;
+    return is_first ? (struct cload_timed){self->core, self->adopted} : (struct cload_timed){0};
 }
 
 static int

@@ -30,10 +30,10 @@ PyObject *
 cload__response_get_timings(PyObject *object, void *Py_UNUSED(closure))
 {
     struct cload_response *self = (struct cload_response *)object;
-    if (self->core == NULL) {
+    const struct lc_timings *at = self->core == NULL ? self->adopted : &self->core->timings;
+    if (at == NULL) {
         Py_RETURN_NONE;
     }
-    const struct lc_timings *at = &self->core->timings;
     struct lc_phases spans;
     lc_timings_phases(at, &spans);
     PyObject *phases[] = {

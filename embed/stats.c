@@ -128,7 +128,7 @@ find_entry(struct stats_object *self, PyObject *name, PyObject *method, bool is_
 {
     struct lc_str name_text, method_text;
     PyObject *name_owner, *method_owner;
-    if (cload__stats_text(name, &name_text, &name_owner) < 0) {
+    if (cload__stats_name(name, &name_text, &name_owner) < 0) {
         return -1;
     }
     if (cload__stats_text(method, &method_text, &method_owner) < 0) {

@@ -58,6 +58,17 @@ cload__stats_text(PyObject *object, struct lc_str *out, PyObject **owner)
     return 0;
 }
 
+int
+cload__stats_name(PyObject *object, struct lc_str *out, PyObject **owner)
+{
+    if (object == Py_None) {
+        *out = LCORE_STR("None");
+        *owner = Py_NewRef(object);
+        return 0;
+    }
+    return cload__stats_text(object, out, owner);
+}
+
 PyObject *
 cload__stats_str(struct lc_str text)
 {
@@ -188,7 +199,7 @@ entry_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     struct lc_str name_text, method_text;
     PyObject *name_owner, *method_owner;
-    if (cload__stats_text(name, &name_text, &name_owner) < 0) {
+    if (cload__stats_name(name, &name_text, &name_owner) < 0) {
         return NULL;
     }
     if (cload__stats_text(method, &method_text, &method_owner) < 0) {

@@ -24,6 +24,8 @@ double cload__stats_now(void);
 PyObject *cload__stats_raise(int err);
 /* The text of a str, of None ("") or of anything's str(). *owner keeps it alive and is to be released. */
 int cload__stats_text(PyObject *object, struct lc_str *out, PyObject **owner);
+/* The same of a name, which as None is shown as "None". */
+int cload__stats_name(PyObject *object, struct lc_str *out, PyObject **owner);
 PyObject *cload__stats_str(struct lc_str text);
 /* A response time: None is NaN. */
 int cload__stats_read_ms(PyObject *object, double *ms, bool *is_whole);

@@ -178,10 +178,16 @@ wire_close(PyObject *object, PyObject *is_clean)
 }
 
 static PyObject *
-wire_get_end_ns(PyObject *object, void *Py_UNUSED(closure))
+wire_get_timings(PyObject *object, void *Py_UNUSED(closure))
 {
     struct wire_object *self = (struct wire_object *)object;
-    return PyLong_FromLongLong(wire_of(self) == NULL ? 0 : (long long)wire_of(self)->timings.end_ns);
+    if (wire_of(self) == NULL) {
+        Py_RETURN_NONE;
+    }
+    const struct lc_timings *at = &wire_of(self)->timings;
+    return Py_BuildValue("(LLLLLLL)", (long long)at->hop_ns, (long long)at->dns_ns, (long long)at->connected_ns,
+                         (long long)at->tls_ns, (long long)at->sent_ns, (long long)at->first_byte_ns,
+                         (long long)at->end_ns);
 }
 
 static PyObject *
@@ -234,8 +240,11 @@ static PyMethodDef wire_methods[] = {
 };
 
 static PyGetSetDef wire_getset[] = {
-    {"end_ns", wire_get_end_ns, NULL,
-     PyDoc_STR("When the last bytes arrived, on the monotonic clock, by the kernel's time stamp; 0: none did."), NULL},
+    {"timings", wire_get_timings, NULL,
+     PyDoc_STR("tuple of int: when it was asked for, the name was known, it was connected, TLS was ready, the first\n"
+               "byte was sent, the first and the last were received; nanoseconds of the monotonic clock, 0 for what\n"
+               "did not happen. None once it is closed."),
+     NULL},
     {"http_version", wire_get_http_version, NULL,
      PyDoc_STR("What is spoken on the connection, as http.client numbers it: 11, 20. Whoever has it speaks HTTP/1.1."),
      NULL},

@@ -83,7 +83,7 @@ class Stream:
 @final
 class Wire:
     @property
-    def end_ns(self) -> int: ...
+    def timings(self) -> tuple[int, int, int, int, int, int, int] | None: ...
     @property
     def http_version(self) -> int: ...
     @property
@@ -272,6 +272,7 @@ class _AnyResponse:
         length: int,
         start: float,
         is_catching: object,
+        timings: tuple[int, int, int, int, int, int, int] | None,
         /,
     ) -> None: ...
     def _report_request(self) -> None: ...

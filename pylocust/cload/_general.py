@@ -32,11 +32,11 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
     is_catching = bool(kwargs.pop("catch_response", False))
     context = kwargs.pop("context", None) or {}
     start, start_ns = time.time(), time.monotonic_ns()
-    end_ns = 0
+    timings = None
     failure: Exception | None = None
     try:
         made = requests.Session.request(session, method, absolute_url(session, url), **kwargs)
-        end_ns = _transport.end_ns(made)
+        timings = _transport.timings_of(made)
     except (
         requests.exceptions.MissingSchema,
         requests.exceptions.InvalidSchema,
@@ -50,6 +50,7 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
         made._content = None
         made._content_consumed = True
         made.request = error.request or requests.Request(method, absolute_url(session, url)).prepare()  # type: ignore
+    end_ns = timings[-1] if timings else 0
     milliseconds = ((end_ns or time.monotonic_ns()) - start_ns) / 1e6
     length = int(made.headers.get("content-length") or 0) if kwargs.get("stream") else len(made.content or b"")
     response = session._response_class.__new__(session._response_class)
@@ -60,8 +61,9 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
     if not name:
         name = session.request_name or first.path_url
     response._adopt(
-        method, name, session.request_event, session.user, context, first.url, milliseconds, length, start, is_catching
-    )
+        method, name, session.request_event, session.user, context, first.url, milliseconds, length, start,
+        is_catching, timings,
+    )  # fmt: skip
     if not is_catching:
         response._report_request()
     return response

@@ -27,6 +27,8 @@ from . import _failure
 from ._call import tls_capsule
 
 _BUFFER_SIZE = 16384
+# As Wire.timings; the last one is when the last bytes arrived.
+Timings = tuple[int, int, int, int, int, int, int]
 # The standard library's, which monkey patching makes one of greenlets.
 _ThreadLocal: Any = get_original("_thread", "_local")
 
@@ -39,13 +41,13 @@ class Socket:
         self._timeout = timeout
         self._reader_count = 0
         self._is_closed = False
-        self._end_ns = 0
         self.http_version = int(wire.http_version)
+        self._timings: Timings | None = None
 
     @property
-    def end_ns(self) -> int:
-        """When the last bytes arrived, on the monotonic clock; 0: none did."""
-        return self._end_ns or int(self._wire.end_ns)
+    def timings(self) -> Timings | None:
+        """Of the connection and what went over it, also when it is closed."""
+        return self._timings or self._wire.timings
 
     def settimeout(self, timeout: float | None) -> None:
         self._timeout = timeout
@@ -84,7 +86,7 @@ class Socket:
         self._leave(is_clean=True)
 
     def _leave(self, is_clean: bool) -> None:
-        self._end_ns = self.end_ns
+        self._timings = self.timings
         self._wire.close(is_clean)
 
 
@@ -258,7 +260,7 @@ class SessionAdapter(LocustHttpAdapter):
             }
 
 
-def end_ns(response: requests.Response) -> int:
-    """When the last bytes of a response arrived, on the monotonic clock; 0: not known."""
+def timings_of(response: requests.Response) -> Timings | None:
+    """When the last hop of a response was where; None: not known."""
     sock = getattr(response.raw, "_cload_socket", None)
-    return sock.end_ns if isinstance(sock, Socket) else 0
+    return sock.timings if isinstance(sock, Socket) else None

@@ -397,7 +397,8 @@ def test_lone_surrogates_and_odd_names(stats: st.RequestStats) -> None:
     stats.log_request("GET", "\udc80", 1, 0)
     stats.log_error("GET", "/a", "bad \udc80")
     stats.log_request(None, 5, 1, 0)  # type: ignore[arg-type]
-    assert [name for name, _ in stats.entries] == ["\\udc80", "/a", "5"]
+    stats.log_request("GET", None, 1, 0)  # type: ignore[arg-type]
+    assert [name for name, _ in stats.entries] == ["\\udc80", "/a", "5", "None"]
     st.get_stats_summary(stats), st.get_error_report_summary(stats)
 
 

@@ -45,6 +45,20 @@ def environment(request: pytest.FixtureRequest) -> Environment:
 
 
 @pytest.mark.parametrize("session_class", [HttpSession, FastHttpSession])
+def test_phases_of_calls_by_requests_own_code(environment: Environment, target, session_class: type) -> None:
+    session = session_class(target.url, environment.events.request, None)
+    first = session.post("/echo", data=iter([b"a", b"b"]), name="pieces").timings
+    assert first.connect is not None and first.tls is None
+    assert 0 < first.first_byte <= first.total and first.transfer >= 0 and first.queue >= 0
+    kept = session.post("/echo", data=iter([b"a"]), name="pieces").timings
+    assert (kept.dns, kept.connect, kept.tls) == (None, None, None)
+    phases = environment.stats.get("pieces", "POST").phases
+    assert (phases["connect"].count, phases["first_byte"].count, phases["transfer"].count) == (1, 2, 2)
+    session.post("http://127.0.0.1:1/", data=iter([b"a"]), name="refused")
+    assert environment.stats.get("refused", "POST").phases["first_byte"].count == 0
+
+
+@pytest.mark.parametrize("session_class", [HttpSession, FastHttpSession])
 def test_phases_add_up_per_name(environment: Environment, target, session_class: type) -> None:
     session = session_class(target.url, environment.events.request, None)
     for _ in range(3):

@@ -41,7 +41,7 @@ def request_with_requests(
     body = _body_with_type(data, json, merged)
     asked = session._build_url(url)
     start, start_ns = time.time(), time.monotonic_ns()
-    made, failure, end_ns = None, None, 0
+    made, failure, timings = None, None, None
     try:
         made = sender.request(
             method, asked, params=params, data=body, headers=dict(merged.itermerged()), stream=True,
@@ -49,11 +49,12 @@ def request_with_requests(
             timeout=(session._options[1] or None, session._options[2] or None),
         )  # fmt: skip
         content = None if stream else made.content
-        end_ns = _transport.end_ns(made)
+        timings = _transport.timings_of(made)
     except OSError as error:
         made, failure = None, failure_of_requests(error, asked, limit, session._max_retries)
     for cookie in sender.cookies:
         session.cookiejar.set_cookie(cookie)
+    end_ns = timings[-1] if timings else 0
     milliseconds = ((end_ns or time.monotonic_ns()) - start_ns) / 1e6
     response_class = ResponseContextManager if catch_response else ErrorResponse if made is None else FastResponse
     response: Any = response_class.__new__(response_class)
@@ -81,7 +82,7 @@ def request_with_requests(
     event, user = session.request_event, session.user
     response._adopt(
         method, name or session.request_name or url, event, user, context or {}, asked, milliseconds, length, start,
-        catch_response,
+        catch_response, timings,
     )  # fmt: skip
     if not catch_response:
         response._report_request()

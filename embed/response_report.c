@@ -298,7 +298,14 @@ report_outcome(struct cload_response *self, struct lc_stats *stats, PyObject *ow
     if (self->manual != NULL) {
         exception = Py_NewRef(self->manual == Py_True ? Py_None : self->manual);
     } else if (is_good(self)) {
-        exception = Py_NewRef(Py_None);
+        /* What the script put there, if anything. */
+        PyObject *meta = self->slots[CLOAD_SLOT_request_meta];
+        PyObject *edited =
+            meta != NULL && PyDict_Check(meta) ? PyDict_GetItemWithError(meta, self->state->str_exception) : NULL;
+        if (edited == NULL && PyErr_Occurred()) {
+            return -1;
+        }
+        exception = Py_NewRef(edited != NULL ? edited : Py_None);
     } else {
         if (is_direct && self->core != NULL && self->core->fail == LCORE_FAIL_NONE) {
             int done = log_status_error(self, stats, owner);

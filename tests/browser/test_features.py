@@ -64,8 +64,8 @@ def add_pages(environment, web_ui, **_):
         if request.path == "/stats/requests" and response.is_json:
             report = response.get_json()
             # Scripts begin with an empty object.
-            rows = [{{"name": BAD, "nOf": 5}}, {{"name": "b", "n_of": None}}] if environment.stats.num_requests else {{}}
-            report["extended_stats"] = [{{"key": "own", "data": rows}}]
+            rows = [{{"name": BAD, "nOf": 5}}, {{"name": "b", "n_of": None}}]
+            report["extended_stats"] = [{{"key": "own", "data": rows if environment.stats.num_requests else {{}}}}]
             response.set_data(__import__("json").dumps(report))
         return response
 

@@ -161,13 +161,17 @@ class Engine:
         return result
 
 
-def interrupt_after(seconds: float, times: int = 1, gap: float = 0.3) -> "Callable[[subprocess.Popen[str]], None]":
-    """Ctrl+C, for `during`."""
+def interrupt_after(
+    seconds: float, times: int = 1, gap: float = 0.3, number: int = signal.SIGINT, begun: Path | None = None
+) -> "Callable[[subprocess.Popen[str]], None]":
+    """Ctrl+C, for `during`. The seconds count from when there is a file `begun`, which the script makes."""
 
     def send(process: "subprocess.Popen[str]") -> None:
+        while begun is not None and not begun.exists() and process.poll() is None:
+            time.sleep(0.02)
         time.sleep(seconds)
         for _ in range(times):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             time.sleep(gap)
 
     return send

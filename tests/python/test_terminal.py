@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from oracle import ENGINES, Engine, _environment
+from servers import free_port
 
 LOCUSTFILE = """
 from locust import User, constant, events, task
@@ -262,8 +263,9 @@ def test_reader_that_goes_away(tmp_path: Path) -> None:
 def test_kill(tmp_path: Path) -> None:
     """REP-30: without a chance to write, at most one interval is missing. --processes: nobody stays behind."""
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    port = str(free_port())
     fleet = ENGINES[0].start(
-        *[*QUIET, "--csv", "m", "-u", "5", "-r", "5", "--processes", "2", "--master-bind-port", "18557"], cwd=tmp_path
+        *[*QUIET, "--csv", "m", "-u", "5", "-r", "5", "--processes", "2", "--master-bind-port", port], cwd=tmp_path
     )
     process = ENGINES[0].start(*QUIET, "--csv", "c", "-u", "5", "-r", "5", cwd=tmp_path)
     workers: list[str] = []

@@ -63,6 +63,7 @@ class Signals:
         self._interrupts = 0
         self._is_told = True
         self._is_insisting = False
+        self._is_terminated = False
         self._is_ending = False
 
     def install(self) -> None:
@@ -112,13 +113,14 @@ class Signals:
 
     def _on_terminate(self, name: str) -> None:
         # Some send it twice: to the process and to its group.
-        if not self._is_ending:
-            self._is_ending = True
+        if not self._is_ending and not self._is_terminated:
+            self._is_terminated = True
             logger.info("Got %s signal", name)
             self._hub.loop.run_callback(self._tell_terminate)
 
     def _tell_terminate(self) -> None:
-        self._main.throw(Terminated())
+        if not self._is_ending:
+            self._main.throw(Terminated())
 
 
 class _Ending:

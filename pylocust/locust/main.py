@@ -315,6 +315,7 @@ class TestRun:
             self.shutdown()
         except KeyboardInterrupt:
             logger.debug("Interrupted")
+        self.signals.begin_end()
         self._write_report()
         self.shutdown()
 

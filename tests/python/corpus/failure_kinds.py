@@ -12,8 +12,11 @@ from locust.exception import StopUser
 
 CERTIFICATE = "own.pem"  # for localhost only
 subprocess.run(
-    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost".split()
-    + ["-addext", "subjectAltName=DNS:localhost", "-keyout", CERTIFICATE, "-out", "cert.pem"],
+    [
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"),
+        *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+        *("-keyout", CERTIFICATE, "-out", "cert.pem"),
+    ],
     check=True,
     capture_output=True,
 )

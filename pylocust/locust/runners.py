@@ -462,12 +462,15 @@ class Runner:
         """Stops the test and ends the runner's own greenlets, so that ``runner.greenlet.join()`` returns."""
         is_called_by_user = any(_is_current(greenlet) for greenlet in self.user_greenlets)
         if is_called_by_user and self.state == STATE_CLEANUP:
-            # Another user's task came first and waits for this one to end; stopping it in turn would cut it off.
+            # Another user's task came first, and ends this one too: at the first turn if it has got so far, else at
+            # the second.
+            gevent.sleep(0)
+            gevent.sleep(0)
             return
         self.stop()
         self.generator.close()
-        # A user that was told to end would do so in here, and leave the rest of its task undone.
-        self.greenlet.kill(block=not is_called_by_user)
+        # A user that called this ends in here: the rest of its task is not done, nor is there a next one.
+        self.greenlet.kill(block=True)
 
     def log_exception(self, node_id: str, msg: str, formatted_tb: str) -> None:
         """Counts an exception of user code; those with equal tracebacks are one."""

@@ -91,6 +91,8 @@ CASES = [
     Case("start_chain", users=2, is_counted=False),
     Case("setup_calls"),
     Case("quit_after"),
+    Case("quit_inside", users=3, env={"SHOP_WHERE": "task"}),
+    Case("quit_at_start", file="quit_inside", users=3, env={"SHOP_WHERE": "start"}),
     Case("exit_code"),
     Case("stop_timeout", users=2, seconds=1, options=("--stop-timeout", "10")),
     Case("killed", users=2, seconds=2),

@@ -6,13 +6,26 @@ import copy
 import pickle
 import re
 import time
+from collections import defaultdict
 from typing import Any
 
 from kit import Kit, kind_of
 from locust import FastHttpUser, HttpUser
 from locust.env import Environment
 from locust.exception import CatchResponseError
-from locust.stats import RequestStats, StatsError, get_error_report_summary
+from locust.stats import (
+    RequestStats,
+    StatsEntry,
+    StatsError,
+    bucket_response_time,
+    calculate_response_time_percentile,
+    diff_response_time_dicts,
+    get_error_report_summary,
+    get_percentile_stats_summary,
+    get_readable_percentiles,
+    get_stats_summary,
+    sort_stats,
+)
 
 
 def _masked(shown: object) -> str:
@@ -166,4 +179,84 @@ def failures_alone(kit: Kit) -> Any:
     ):
         told.append(StatsError("GET", "/x", shown).to_name())
     told += [StatsError.parse_error(shown) for shown in ("<a object at 0x12ab>", "object at 0x12", KeyError("k"), None)]
+    return told
+
+
+def entries_by_hand(kit: Kit) -> Any:
+    """API-219, API-220: what scripts do with entries: read, assign, count, add, reset."""
+    stats = RequestStats()
+    for milliseconds in (1, 2, 5, 14, 147, 3432, 58760, 0.4, 99.5, None):
+        stats.log_request("GET", "/a", milliseconds, 10)
+    entry = stats.get("/a", "GET")
+    told: list[Any] = [entry.num_requests, entry.num_none_requests, entry.min_response_time, entry.max_response_time]
+    told += [entry.avg_response_time, entry.median_response_time, sorted(entry.response_times.items())]
+    told += [entry.response_times[12345], entry.num_reqs_per_sec[1], entry.avg_content_length, entry.fail_ratio]
+    told += [entry.get_response_time_percentile(part) for part in (0, 0.01, 0.5, 0.95, 0.999, 1)]
+    told += [sorted(entry.get_stripped_report()), entry.num_requests, sorted(entry.serialize())]
+    entry.num_requests, entry.num_failures, entry.total_response_time = 4, 2, 40.0
+    told += [entry.fail_ratio, entry.avg_response_time, stats.total.num_requests]
+    entry.response_times = defaultdict(int, {10: 3, 20: 1})
+    entry.min_response_time, entry.max_response_time = 10, 20
+    told += [entry.median_response_time, entry.get_response_time_percentile(0.9), dict(entry.response_times)]
+    entry.log(5, 100)
+    entry.log_error("x")
+    told += [entry.num_requests, entry.num_failures, entry.total_content_length, stats.num_failures, len(stats.errors)]
+    other = StatsEntry(RequestStats(), "/a", "GET")
+    other.log(1000, 1)
+    entry.extend(other)
+    told += [entry.num_requests, entry.max_response_time, entry.total_response_time]
+    told += [entry.use_response_times_cache, stats.total.use_response_times_cache, entry.response_times_cache is None]
+    entry.reset()
+    told += [entry.num_requests, entry.num_failures, dict(entry.response_times), entry.min_response_time]
+    told += [entry.max_response_time, entry.last_request_timestamp, entry.avg_response_time, entry.median_response_time]
+    total = stats.total
+    total.response_times_cache = {}
+    told += [len(total.response_times_cache)]
+    told += [kind_of(stats.get, "/b"), len(stats.entries)]
+    told += [
+        stats.get("/b", "PUT") is stats.entries[("/b", "PUT")],
+        ("/b", "PUT") in stats.entries,
+        list(stats.entries),
+    ]
+    told += [stats.entries.get(("/c", "GET")), stats.entries.pop(("/b", "PUT")).name, len(stats.entries), stats.history]
+    return told
+
+
+def functions_of_statistics(kit: Kit) -> Any:
+    """API-219: functions that reports are made of."""
+    told: list[Any] = []
+    for milliseconds in (
+        0,
+        0.5,
+        1.5,
+        2.5,
+        99.4,
+        99.5,
+        100,
+        105,
+        115,
+        999,
+        1000,
+        1049,
+        1050,
+        9999,
+        10000,
+        10500,
+        123456,
+    ):
+        told.append(bucket_response_time(milliseconds))
+    times = {1: 1, 10: 5, 100: 3, 1000: 1}
+    told += [calculate_response_time_percentile(times, 10, part) for part in (0, 0.1, 0.5, 0.6, 0.95, 1)]
+    told += [calculate_response_time_percentile({}, 0, 0.5), calculate_response_time_percentile({5: 1}, 10, 0.1)]
+    told.append(get_readable_percentiles([0.5, 0.95, 0.999, 1.0, 0.123456789]))
+    stats = RequestStats()
+    for method, name in (("POST", "b"), ("GET", "b"), ("GET", "a"), ("DELETE", "c")):
+        stats.log_request(method, name, 5, 5)
+    told += [[[entry.method, entry.name] for entry in sort_stats(stats.entries)], kind_of(sort_stats, None)]
+    told += [
+        len(get_stats_summary(stats)),
+        len(get_stats_summary(stats, False)),
+        len(get_percentile_stats_summary(stats)),
+    ]
+    told.append(diff_response_time_dicts({1: 5, 2: 3}, {1: 2}))
     return told

@@ -25,7 +25,7 @@ class InterruptTaskSet(Exception):
     """Leaves a task set. ``reschedule``: whether the parent goes on at once or waits first."""
 
     def __init__(self, reschedule: bool = True) -> None:
-        super().__init__()
+        # Arguments given by place are in `args`, as with every exception.
         self.reschedule = reschedule
 
 

@@ -299,6 +299,9 @@ class Runner:
 
     def stop_users(self, user_classes_stop_count: dict[str, int]) -> None:
         """Stops so many users of the named classes, and returns when they have ended."""
+        for name in user_classes_stop_count:
+            if name not in self.user_classes_by_name:
+                raise KeyError(name)
         _end_soon(self._stop_others(user_classes_stop_count))
 
     def _stop_others(self, counts: dict[str, int]) -> Any:

@@ -237,7 +237,7 @@ class StatsEntry(_cload.StatsEntry):
             return None
         since, cache = self.__dict__.get("_assigned_cache", (0, OrderedDict()))
         known = ((second, CachedResponseTimes(times, count, 0)) for second, times, count in self._moments())
-        return OrderedDict([*cache.items(), *((second, moment) for second, moment in known if second >= since)])
+        return OrderedDict([*cache.items(), *((second, moment) for second, moment in known if second > since)])
 
     @response_times_cache.setter
     def response_times_cache(self, cache: Mapping[int, CachedResponseTimes] | None) -> None:

@@ -9,7 +9,8 @@
 #include "http/session.h"
 #include "loop/loop.h"
 
-#define POOL_MAX 1024
+/* Beyond it the pool holds no more than there are sessions, of which each may have one in flight. */
+#define POOL_LEAST 1024
 /* What an idle exchange may hold in each buffer. */
 #define KEEP_MAX 2048
 
@@ -57,7 +58,7 @@ lc__exchange_free(struct lc_http *http, struct lc_exchange *exchange)
         exchange->previous = NULL;
         lc_response_free(response);
     }
-    if (http->idle_exchange_count == POOL_MAX) {
+    if (http->idle_exchange_count >= POOL_LEAST && http->idle_exchange_count >= http->session_count) {
         destroy(exchange);
         return;
     }
@@ -69,6 +70,15 @@ lc__exchange_free(struct lc_http *http, struct lc_exchange *exchange)
     exchange->link.next = http->idle_exchanges == NULL ? NULL : &http->idle_exchanges->link;
     http->idle_exchanges = exchange;
     http->idle_exchange_count++;
+}
+
+void
+lc__exchange_shrink(struct lc_http *http, size_t most)
+{
+    most = most < POOL_LEAST ? POOL_LEAST : most;
+    while (http->idle_exchange_count > most) {
+        destroy(lc__exchange_new(http));
+    }
 }
 
 void

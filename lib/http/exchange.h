@@ -93,6 +93,8 @@ struct lc_hop {
 struct lc_exchange *lc__exchange_new(struct lc_http *http);
 /* Back to the pool. It must be in no list, and its transport done or canceled. */
 void lc__exchange_free(struct lc_http *http, struct lc_exchange *exchange);
+/* The pool holds no more than so many, or a thousand, from now on. */
+void lc__exchange_shrink(struct lc_http *http, size_t most);
 void lc__exchange_free_idle(struct lc_http *http);
 
 /* Forgets what came of the response: before each hop and each try. */

@@ -123,6 +123,7 @@ on_quiet(struct lc_timer *timer)
         return;
     }
     http->made_count = 0;
+    lc__exchange_shrink(http, 0);
     lc__alloc_trim();
 }
 

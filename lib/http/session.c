@@ -187,6 +187,7 @@ lc_session_free(struct lc_session *session)
     lc_tls_unref(session->tls);
     lc__free(session);
     http->session_count--;
+    lc__exchange_shrink(http, http->session_count);
 }
 
 /* ---- headers and cookies ---- */

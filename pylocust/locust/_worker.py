@@ -129,7 +129,17 @@ class WorkerRunner(DistributedRunner):
                 retry,
                 runners.CONNECT_RETRY_COUNT,
             )
+            if retry == 1:
+                self._check_address()
         raise ConnectionError(f"the master at {self.master_host}:{self.master_port} does not answer")
+
+    def _check_address(self) -> None:
+        # ZeroMQ goes on trying in silence.
+        try:
+            socket.getaddrinfo(self.master_host, self.master_port)
+        except OSError as error:
+            reason = error.strerror
+            logger.warning("The master's address %s is unknown, see --master-host: %s", self.master_host, reason)
 
     def _announce(self) -> None:
         if self._is_refused:

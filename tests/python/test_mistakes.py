@@ -117,6 +117,13 @@ MISTAKES = {
         args=["--tls-cert", "no.pem", "--tls-key", "no.key", "-P", "0", "--web-host", "127.0.0.1"],
         locust=-1,
     ),
+    # CLI-33, CLI-85
+    "master_host": Mistake(
+        255,
+        "The master's address nowhere.invalid is unknown, see --master-host: Name or service not known",
+        BASE + "import locust.runners\nlocust.runners.CONNECT_TIMEOUT = 0.1\nlocust.runners.CONNECT_RETRY_COUNT = 1\n",
+        ["--worker", "--master-host", "nowhere.invalid"],
+    ),
     "web_host": Mistake(2, "cannot listen on 300.1.2.3:8089: ", args=["--web-host", "300.1.2.3", "-P", "8089"]),
 }
 

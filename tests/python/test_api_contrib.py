@@ -496,6 +496,42 @@ out([seen[:8], log, [[sorted(each), each["success"], each.get("empty"), each.get
     ]
 
 
+def test_milvus_with_milvus(engine: Engine, tmp_path: Path) -> None:
+    """API-236, with the real library and milvus-lite, which ./dev does not set up: they take half a gigabyte."""
+    _needs_there(engine, "milvus_lite")
+    code = f"""
+from locust.contrib.milvus import MilvusUser
+from pymilvus import DataType, MilvusClient
+schema = MilvusClient.create_schema()
+schema.add_field("id", DataType.INT64, is_primary=True)
+schema.add_field("v", DataType.FLOAT_VECTOR, dim=2)
+index = MilvusClient.prepare_index_params()
+index.add_index(field_name="v", index_type="FLAT", metric_type="L2")
+path = {str(tmp_path)!r} + "/" + locust.__name__ + str(os.getpid()) + ".db"
+class Asker(MilvusUser):
+    def __init__(self, environment):
+        super().__init__(environment, uri=path, collection_name="c", schema=schema, index_params=index)
+user = Asker(environment)
+at = [[0.0, 0.0]]
+done = [user.insert([{{"id": number, "v": [number, 0]}} for number in range(10)])]
+done += [user.upsert([{{"id": 1, "v": [1, 1]}}]), user.search(at, "v", 3)]
+done += [user.search(at, "v", 3, calculate_recall=True, ground_truth=[0, 1, 2]), user.query("id > 7")]
+done += [user.query("id > 70"), user.query("nope =="), user.delete("id == 9"), user.search(at, "v", 3, filter="id > 70")]
+user.on_stop()
+out([seen, [[each["success"], each.get("empty"), each.get("recall")] for each in done]])
+"""
+    names = ("insert", "upsert", "search", "search", "recall", "query", "query", "query", "delete", "search")
+    seen = [["milvus", name, True, 0, "NoneType"] for name in names]
+    seen[7][4] = "MilvusException"
+    assert engine.snippet(_SEEN + code, "x", timeout=60) == [
+        seen,
+        [
+            *([True, None, None], [True, None, None], [True, False, None], [True, False, 1.0], [True, False, None]),
+            *([False, True, None], [False, None, None], [True, None, None], [False, True, None]),
+        ],
+    ]
+
+
 def test_openai_needs_a_key(engine: Engine) -> None:
     """API-235."""
     code = """

@@ -9,7 +9,25 @@ cload__helper(struct cload_state *state, const char *name)
         PyErr_SetString(PyExc_RuntimeError, "locust.clients has not been imported");
         return NULL;
     }
-    return cload_attribute(state->client_helpers, name);
+    struct cload_known_helper *known = &state->known_helpers[((uintptr_t)name >> 2) % CLOAD_KNOWN_HELPERS];
+    if (known->name != name) {
+        PyObject *function = cload_attribute(state->client_helpers, name);
+        if (function == NULL) {
+            return NULL;
+        }
+        Py_XSETREF(known->function, function);
+        known->name = name;
+    }
+    return Py_NewRef(known->function);
+}
+
+void
+cload__helpers_forget(struct cload_state *state)
+{
+    for (size_t i = 0; i < CLOAD_KNOWN_HELPERS; i++) {
+        state->known_helpers[i].name = NULL;
+        Py_CLEAR(state->known_helpers[i].function);
+    }
 }
 
 PyObject *

@@ -4,8 +4,10 @@
 
 #include "state.h"
 
-/* A function of cload/_client.py. New reference; NULL with an exception. */
+/* A function of cload/_client.py; `name` is a literal. New reference; NULL with an exception. */
 PyObject *cload__helper(struct cload_state *state, const char *name);
+/* What was looked up is looked up anew. */
+void cload__helpers_forget(struct cload_state *state);
 /* Calls one with up to three arguments, NULL ends them. New reference; NULL with an exception. */
 PyObject *cload__call_helper(struct cload_state *state, const char *name, PyObject *first, PyObject *second,
                              PyObject *third);

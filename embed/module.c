@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include "entry_cache.h"
+#include "helpers.h"
 #include "hub.h"
 #include "meter.h"
 
@@ -40,6 +41,7 @@ check_http_version(PyObject *module, PyObject *version)
 static PyObject *
 set_client_helpers(PyObject *module, PyObject *helpers)
 {
+    cload__helpers_forget(cload_state_of_module(module));
     Py_XSETREF(cload_state_of_module(module)->client_helpers, Py_NewRef(helpers));
     Py_RETURN_NONE;
 }
@@ -134,6 +136,9 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     CLOAD_TYPE_LIST(CLOAD_VISIT)
     CLOAD_OBJECT_LIST(CLOAD_VISIT)
 #undef CLOAD_VISIT
+    for (size_t i = 0; i < CLOAD_KNOWN_HELPERS; i++) {
+        Py_VISIT(state->known_helpers[i].function);
+    }
     return 0;
 }
 
@@ -145,6 +150,7 @@ module_clear(PyObject *module)
     CLOAD_TYPE_LIST(CLOAD_CLEAR)
     CLOAD_OBJECT_LIST(CLOAD_CLEAR)
 #undef CLOAD_CLEAR
+    cload__helpers_forget(state);
     cload_entry_cache_free(state->entry_cache);
     state->entry_cache = NULL;
 #define CLOAD_NAME_CLEAR(name) Py_CLEAR(state->str_##name);

@@ -115,6 +115,8 @@
     X(constant_code)                                                                                                   \
     X(zero)
 
+#define CLOAD_KNOWN_HELPERS 64
+
 struct cload_hub;
 struct cload_entry_cache;
 
@@ -131,6 +133,12 @@ struct cload_state {
 #undef CLOAD_OBJECT_FIELD
 
     struct cload_entry_cache *entry_cache;
+
+    /* Functions of client_helpers that were looked up, by where the name is, which is a literal; see helpers.c. */
+    struct cload_known_helper {
+        const char *name;
+        PyObject *function;
+    } known_helpers[CLOAD_KNOWN_HELPERS];
 
 #define CLOAD_NAME_FIELD(name) PyObject *str_##name;
     CLOAD_NAME_LIST(CLOAD_NAME_FIELD)

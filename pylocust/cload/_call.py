@@ -17,8 +17,17 @@ from requests.auth import HTTPBasicAuth
 from requests.models import RequestEncodingMixin
 from requests.utils import select_proxy
 
-#: of a str; what is wrong with it is told by whoever asked
-parse_json = json.JSONDecoder().decode
+_decoder: Any = json.JSONDecoder()
+
+
+def parse_json(text: str) -> Any:
+    """What is wrong with it is told by whoever asked."""
+    try:
+        value, end = _decoder.scan_once(text, 0)
+    except StopIteration:
+        end = -1
+    # Blanks around it are rare, and two regular expressions would look for them.
+    return value if end == len(text) else _decoder.decode(text)
 
 
 def _json_encoder(allow_nan: bool) -> Callable[[Any], str]:

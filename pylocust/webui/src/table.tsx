@@ -121,7 +121,7 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
             <colgroup>
               {pinCell && <col style={{ width: "2rem" }} />}
               {visible.map((column) => (
-                <col key={column.key} style={{ width: column.isWide ? "24rem" : "6.5rem" }} />
+                <col key={column.key} style={{ width: column.isWide ? "24rem" : column.title.startsWith("# ") ? "8rem" : "6.5rem" }} />
               ))}
             </colgroup>
           )}

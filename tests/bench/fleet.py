@@ -1,6 +1,7 @@
 """How a master bears many workers: players.c plays them, each with so many request names in a report every 3 s."""
 
 import json
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -66,6 +67,14 @@ class Master:
             time.sleep(0.3)
         return count
 
+    def settle(self) -> int:
+        """All requests, once no more are added."""
+        before, now = -1, total_requests(self.state())
+        while now != before:
+            time.sleep(5)  # answers are kept for a while
+            before, now = now, total_requests(self.state())
+        return now
+
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / 100
@@ -96,16 +105,23 @@ def run_once(command: list[str], is_plain: bool, seconds: float) -> dict[str, fl
             while time.monotonic() - begin < seconds:
                 answers.append(master.ask("/stats/requests")[0])
                 time.sleep(0.2)
-            after = total_requests(master.state())
+            # 30 requests of each name in each report.
+            taken = (total_requests(master.state()) - counted) / (30 * NAMES)
             span = time.monotonic() - begin
+            cpu = master.cpu_seconds() - cpu
+            memory = rss_mb(master.process.pid)
+            players.send_signal(signal.SIGTERM)
+            assert players.stdout is not None
+            sent = int(players.stdout.readline().split()[0])
             return {
                 "workers": connected,
-                "cpu": (master.cpu_seconds() - cpu) / span,
+                "cpu": cpu / span,
+                "cpu_ms": 1000 * cpu / max(taken, 1),
                 "answer_ms": 1000 * statistics.median(answers),
                 "slowest_ms": 1000 * max(answers),
-                # 30 requests of each name in each report.
-                "reports_per_s": (after - counted) / (30 * NAMES) / span,
-                "memory_mb": rss_mb(master.process.pid),
+                "reports_per_s": taken / span,
+                "lost": sent - master.settle() / (30 * NAMES),
+                "memory_mb": memory,
             }
         finally:
             for process in (players, master.process):
@@ -122,13 +138,14 @@ def fleet(bench: Any) -> dict[str, list[dict[str, float]]]:
             if command is not None:
                 try:
                     found[name].append(run_once(command, name == "locust", max(bench.options.seconds, 10)))
-                except (OSError, TimeoutError, KeyError, ValueError) as error:
+                except (OSError, TimeoutError, KeyError, ValueError, subprocess.TimeoutExpired) as error:
                     print(f"{name}: its master does not answer any more: {error}")
     rows = [
         [name, *(f"{statistics.median(run[key] for run in runs):.1f}" for key in runs[0])]
         for name, runs in found.items()
         if runs
     ]
-    head = ["", "workers", "cores", "answer ms", "slowest ms", f"reports/s of {WORKERS / 3:.0f}", "memory MB"]
+    rate = f"reports/s of {WORKERS / 3:.0f}"
+    head = ["", "workers", "cores", "CPU ms/report", "answer ms", "slowest ms", rate, "reports lost", "memory MB"]
     table(f"A master of {WORKERS} workers with {NAMES} names each", head, rows)
     return found

@@ -516,7 +516,8 @@ at = [[0.0, 0.0]]
 done = [user.insert([{{"id": number, "v": [number, 0]}} for number in range(10)])]
 done += [user.upsert([{{"id": 1, "v": [1, 1]}}]), user.search(at, "v", 3)]
 done += [user.search(at, "v", 3, calculate_recall=True, ground_truth=[0, 1, 2]), user.query("id > 7")]
-done += [user.query("id > 70"), user.query("nope =="), user.delete("id == 9"), user.search(at, "v", 3, filter="id > 70")]
+done += [user.query("id > 70"), user.query("nope =="), user.delete("id == 9")]
+done.append(user.search(at, "v", 3, filter="id > 70"))
 user.on_stop()
 out([seen, [[each["success"], each.get("empty"), each.get("recall")] for each in done]])
 """

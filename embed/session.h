@@ -55,8 +55,8 @@ struct cload_session {
     PyObject *slots[CLOAD_SESSION_SLOT_COUNT];
     PyObject *dict, *weakrefs;
     bool are_headers_changed;
-    bool is_general;            /* a setting that only requests' own code can follow */
-    unsigned class_version;     /* of the class, when the next two were read; and of http.client.HTTPConnection */
+    bool is_general;        /* a setting that only requests' own code can follow */
+    unsigned class_version; /* of the class, when the next two were read; and of http.client.HTTPConnection */
     unsigned connection_version;
     bool is_request_overridden; /* the class has a request() of its own: the verbs go through it */
     bool is_class_general;      /* it, or requests.Session, has other methods than those the core stands for */

@@ -518,8 +518,7 @@ trim_front(struct lc_str text)
 }
 
 static int
-prepare(struct lc_str text, bool is_keeping_dots, struct lc_buffer *scratch, struct lc_url *out,
-        struct lc_error *error)
+prepare(struct lc_str text, bool is_keeping_dots, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error)
 {
     scratch->len = 0;
     if (parse_clean(text, out)) {

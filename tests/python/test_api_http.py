@@ -443,7 +443,8 @@ def partly(answer):
     answer.close()
     return answer.raw.closed
 ways = [lambda a: a.status_code, lambda a: a.content, lambda a: a.text, lambda a: [len(p) for p in a.iter_content(700)],
-        lambda a: [len(line) for line in a.iter_lines()], lambda a: a.raw.read(), lambda a: a.raw.read(10), both, partly,
+        lambda a: [len(line) for line in a.iter_lines()],
+        lambda a: a.raw.read(), lambda a: a.raw.read(10), both, partly,
         lambda a: [[hop.status_code, hop.content] for hop in a.history], lambda a: a.raw.headers.get("content-length")]
 paths = ["/hello", "/bytes/3000", "/bytes/200000", "/chunked/3000", "/chunked/200000", "/gzip", "/redirect/2",
          "/status/404", "/status/204", "/no-length", "/close-body/10", "/reset-body", "/bad-chunk", "/cut-chunk",

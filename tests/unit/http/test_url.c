@@ -363,6 +363,7 @@ main(void)
         cmocka_unit_test_teardown(test_prepared_as_requests_does, forget_scratch),
         cmocka_unit_test_teardown(test_prepared_parts_lie_in_the_result, forget_scratch),
         cmocka_unit_test_teardown(test_failures, forget_scratch),
+        cmocka_unit_test_teardown(test_dots_are_kept, forget_scratch),
         cmocka_unit_test_teardown(test_clean_target, forget_scratch),
         cmocka_unit_test_teardown(test_join, forget_scratch),
         cmocka_unit_test_teardown(test_requote, forget_scratch),

@@ -98,6 +98,10 @@ class Caller(FastHttpUser):
             self.client.get(f"http://127.0.0.1:{os.environ['CLOSED']}/")
         del response, caught
         gc.collect()
+        # The statistics keep the exception of the first failure of a kind, and it its response.
+        assert len([ref for ref in watched if ref() is not None]) == 1
+        self.environment.stats.errors.clear()
+        gc.collect()
         assert [ref for ref in watched if ref() is not None] == []
         gc.disable()
         response = weakref.ref(self.client.get("/hello"))

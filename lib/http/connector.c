@@ -22,6 +22,7 @@
 #include "base/list.h"
 #include "base/str.h"
 #include "http/multi.h"
+#include "http/url.h"
 #include "loop/loop.h"
 
 #define IDLE_HANDLES_MAX 64
@@ -249,6 +250,13 @@ is_short_of_descriptors(int errnum)
     return errnum == EMFILE || errnum == ENFILE;
 }
 
+static unsigned
+default_proxy_port(const struct lc_connect *connect)
+{
+    bool is_socks = connect->proxy != NULL && lc_str_starts_nocase(lc_str_from(connect->proxy), LCORE_STR("socks"));
+    return is_socks ? 1080 : 80;
+}
+
 static void
 explain(struct lc_connect *connect, CURLcode code, struct lc_connect_result *result, char *text, size_t size)
 {
@@ -276,7 +284,13 @@ explain(struct lc_connect *connect, CURLcode code, struct lc_connect_result *res
     } else if (connect->proxy != NULL && code != CURLE_COULDNT_RESOLVE_HOST) {
         result->fail = LCORE_FAIL_PROXY;
         if (code == CURLE_COULDNT_CONNECT && errnum != 0) {
-            snprintf(text, size, "cannot connect to proxy: %s", strerror(errnum));
+            struct lc_url proxy;
+            if (lc_url_parse(lc_str_from(connect->proxy), &proxy, NULL) < 0) {
+                snprintf(text, size, "cannot connect to proxy: %s", strerror(errnum));
+            } else {
+                snprintf(text, size, "cannot connect to proxy %.*s:%u: %s", (int)proxy.host.len, proxy.host.data,
+                         proxy.is_port_given ? proxy.port : default_proxy_port(connect), strerror(errnum));
+            }
         } else {
             snprintf(text, size, "%s", connect->text[0] != '\0' ? connect->text : curl_easy_strerror(code));
         }
@@ -402,6 +416,8 @@ connect_begin(struct lc_connect *connect)
     if (code != CURLE_OK) {
         return LCE_NOMEM;
     }
+    /* If its URL has none; libcurl's own is that of SOCKS also for others. */
+    curl_easy_setopt(easy, CURLOPT_PROXYPORT, (long)default_proxy_port(connect));
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);

@@ -23,11 +23,13 @@ on_connected(void *arg, const struct lc_connect_result *result)
     if (result->fd < 0) {
         lc_timer_stop(exchange->session->http->loop, &exchange->timer);
         struct lc_hop hop = {.fail = result->fail, .errnum = result->errnum, .text = lc_str_from(result->text)};
-        char text[128];
+        char text[512];
         if (exchange->origin->route == LCORE_ROUTE_FORWARD && result->fail != LCORE_FAIL_INTERNAL) {
             /* As for proxies that make tunnels, which are libcurl's business. */
             bool is_refused = result->fail == LCORE_FAIL_REFUSED || result->fail == LCORE_FAIL_CONNECT;
-            snprintf(text, sizeof(text), "cannot connect to proxy: %s",
+            const struct lc_origin *origin = exchange->origin;
+            snprintf(text, sizeof(text), "cannot connect to proxy %.*s:%u: %s", (int)origin->connect_host.len,
+                     origin->connect_host.data, origin->connect_port,
                      is_refused && result->errnum != 0 ? strerror(result->errnum) : result->text);
             hop.fail = LCORE_FAIL_PROXY;
             hop.text = lc_str_from(text);

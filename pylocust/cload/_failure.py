@@ -68,6 +68,24 @@ def _max_retries(url: str, reason: Exception) -> urllib3.exceptions.MaxRetryErro
     return urllib3.exceptions.MaxRetryError(pool, pool.target, reason)
 
 
+def _proxy_retries(url: str, text: str, cause: OSError) -> urllib3.exceptions.MaxRetryError:
+    """Whose pool it is that gave up, depends on the scheme: that of the proxy, or of the server behind its tunnel."""
+    proxy = re.match(r"cannot connect to proxy (.*):(\d+): ", text) if cause.errno else None
+    if proxy is None:
+        return _max_retries(url, urllib3.exceptions.ProxyError("Unable to connect to proxy", cause))
+    host = f"[{proxy[1]}]" if ":" in proxy[1] else proxy[1]
+    address = f"{urllib.parse.urlsplit(url).scheme}://{host}:{proxy[2]}/"
+    peer: Any = Peer(address, "")
+    new = urllib3.exceptions.NewConnectionError(
+        peer, f"Failed to establish a new connection: [Errno {cause.errno}] {cause.strerror}"
+    )
+    broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", new)
+    if peer.scheme == "HTTPS":
+        return _max_retries(url, broken)
+    pool: Any = Peer(address, "Pool")
+    return urllib3.exceptions.MaxRetryError(pool, urllib.parse.urldefrag(url).url, broken)
+
+
 def resolve_error(text: str) -> socket.gaierror:
     match = re.search(r"\[Errno (-?\d+)\] (.*)", text)
     number = int(match[1]) if match else socket.EAI_NONAME
@@ -106,8 +124,7 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
         return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
     if kind == "PROXY":
         cause = proxy_error(number, text)
-        broken = urllib3.exceptions.ProxyError("Unable to connect to proxy", cause)
-        return exceptions.ProxyError(_max_retries(url, broken), request=request), cause
+        return exceptions.ProxyError(_proxy_retries(url, text, cause), request=request), cause
     if kind in ("TLS", "TLS_UNTRUSTED"):
         cause = urllib3.exceptions.SSLError(tls_error(kind, text))
         return exceptions.SSLError(_max_retries(url, cause), request=request), cause

@@ -147,19 +147,6 @@ out(["many" if count > 1 else "one" if "stop" in log else "error", len(environme
     assert engine.snippet(code) == [rounds, 0]
 
 
-def test_a_wait_of_nan_is_none() -> None:
-    """Locust hangs then."""
-    code = """
-class U(User):
-    def wait_time(self): return float("nan")
-    @task
-    def t(self): log.append("task")
-run(U, seconds=0.1)
-out(log.count("task") > 1)
-"""
-    assert OURS.snippet(code) is True
-
-
 def test_users_that_come_back_from_the_dead(target: Target) -> None:
     """A finalizer makes requests and keeps its user, whose client goes on; so do finalizers at the very end."""
     code = """

@@ -104,6 +104,7 @@ report = answer.get_json()
 report.pop("generator", None)
 for row in report["stats"]:
     row.pop("phases", None)
+report["errors"].sort(key=lambda row: row["error"])
 found["report"] = masked(json.dumps(report))
 text = answer.get_data(as_text=True)
 found["form"] = text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"

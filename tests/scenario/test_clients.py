@@ -22,7 +22,6 @@ DIFFERENT = {
         "stricter about the framing": ["/close-head", "/bad-length", "/two-lengths"],
         "a header line without a colon is left out, what follows it is not": ["/bad-header"],
         "102 is no final answer": ["/1xx"],
-        "no urllib3 connection is behind a response": ["repr"],
     },
     "rare_calls": {
         "there a copy lacks an attribute": [

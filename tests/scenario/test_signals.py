@@ -322,8 +322,9 @@ def test_an_end_that_takes_long_says_why(engine: Engine) -> None:
             for _ in range(3):
                 process.send_signal(signal.SIGINT)
                 time.sleep(0.2)
-            process.communicate()
-            assert process.returncode != 0
+            told = process.communicate()[1]
+            # The first one may have been enough.
+            assert process.returncode == -signal.SIGINT or "Aggregated" in told
     finally:
         for guard in guards:
             guard.cancel()

@@ -2,8 +2,8 @@
 
 They are libraries, so a program that uses one is needed: CLOAD_TEST_BOOMER and CLOAD_TEST_LOCUST4J are commands with
 `{port}` for the master's. What their tasks do is up to them, as long as they report requests of more names than one.
-Seen with boomer f1c3b61 (July 2026) and locust4j 2.2.5. boomer 1.6.0 speaks the protocol of Locust 1, and our master tells
-it so.
+Seen with boomer f1c3b61 (July 2026) and locust4j 2.2.5. boomer 1.6.0 speaks the protocol of Locust 1, and our master
+tells it so.
 """
 
 import os

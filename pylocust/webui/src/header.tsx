@@ -42,16 +42,16 @@ export function Header({ host, state, isActive, report, health, badSeconds, work
         <Fact name="Status" id="state">
           {STATES[state] ?? state}
         </Fact>
-        {isActive && <Fact name="Users">{whole(report?.user_count ?? 0)}</Fact>}
+        {isActive && <Fact name="Users">{report ? whole(report.user_count) : "–"}</Fact>}
         {workers !== null && (
           <Fact name="Workers" isBad={lost > 0}>
             {workers}
             {lost > 0 && ` (${lost} lost)`}
           </Fact>
         )}
-        <Fact name="RPS">{short(report?.current_rps ?? 0)}</Fact>
+        <Fact name="RPS">{report ? short(report.current_rps) : "–"}</Fact>
         <Fact name="Failures" isBad={(report?.fail_ratio ?? 0) > 0}>
-          {percent(report?.fail_ratio ?? 0)}
+          {report ? percent(report.fail_ratio) : "–"}
         </Fact>
         {isActive && health && (
           <Fact name="Generator" isBad={health.is_lagging}>

@@ -42,7 +42,7 @@ export function Header({ host, state, isActive, report, health, badSeconds, work
         <Fact name="Status" id="state">
           {STATES[state] ?? state}
         </Fact>
-        {isActive && <Fact name="Users">{report ? whole(report.user_count) : "–"}</Fact>}
+        {isActive && <Fact name="Users">{report ? whole(report.user_count ?? 0) : "–"}</Fact>}
         {workers !== null && (
           <Fact name="Workers" isBad={lost > 0}>
             {workers}

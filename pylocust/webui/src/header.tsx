@@ -42,14 +42,14 @@ export function Header({ host, state, isActive, report, health, badSeconds, work
         <Fact name="Status" id="state">
           {STATES[state] ?? state}
         </Fact>
-        {isActive && <Fact name="Users">{report ? whole(report.user_count ?? 0) : "–"}</Fact>}
+        {isActive && <Fact name="Users">{report ? whole(report.user_count) : "–"}</Fact>}
         {workers !== null && (
           <Fact name="Workers" isBad={lost > 0}>
             {workers}
             {lost > 0 && ` (${lost} lost)`}
           </Fact>
         )}
-        <Fact name="RPS">{report ? short(report.current_rps) : "–"}</Fact>
+        <Fact name="RPS">{report?.current_rps === undefined ? "–" : short(report.current_rps)}</Fact>
         <Fact name="Failures" isBad={(report?.fail_ratio ?? 0) > 0}>
           {report ? percent(report.fail_ratio) : "–"}
         </Fact>

@@ -1,6 +1,7 @@
 /* A whole test in one call: the runner on a loop of its own, tables, and signals. */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"
 #include "loop/signals.h"
@@ -28,7 +29,7 @@ static void
 on_log(const char *text, void *arg)
 {
     struct headless *headless = arg;
-    lc__log_or_print(headless->options->on_log, text, headless->options->arg);
+    lc_log_line(headless->options->on_log, headless->options->arg, text);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "locustcore/report.h"
 #include "locustcore/rpc.h"
 #include "loop/signals.h"
@@ -87,7 +88,7 @@ static void
 on_log(const char *text, void *arg)
 {
     struct headless *headless = arg;
-    lc__log_or_print(headless->options->on_log, text, headless->options->arg);
+    lc_log_line(headless->options->on_log, headless->options->arg, text);
 }
 
 static void

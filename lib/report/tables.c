@@ -50,13 +50,3 @@ lc__tables_print_summary(struct lc__tables *tables)
     putchar('\n');
     lc_report_print_failures(stdout, tables->stats, &tables->options);
 }
-
-void
-lc__log_or_print(void (*on_log)(const char *text, void *arg), const char *text, void *arg)
-{
-    if (on_log != NULL) {
-        on_log(text, arg);
-    } else {
-        fprintf(stderr, "%s\n", text);
-    }
-}

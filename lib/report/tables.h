@@ -20,7 +20,4 @@ void lc__tables_stop(struct lc__tables *tables);
 /* Requests, percentiles and failures of the whole run. What cannot be written is not the test's concern. */
 void lc__tables_print_summary(struct lc__tables *tables);
 
-/* To on_log where there is one, else a line on stderr. */
-void lc__log_or_print(void (*on_log)(const char *text, void *arg), const char *text, void *arg);
-
 #endif

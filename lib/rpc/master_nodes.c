@@ -2,24 +2,18 @@
 #include "rpc/master_state.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 
 void
 lc__master_say(struct lc_master *master, const char *format, ...)
 {
-    char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    lc_log_line_format(master->options.on_log, master->options.arg, format, args);
     va_end(args);
-    if (master->options.on_log != NULL) {
-        master->options.on_log(text, master->options.arg);
-    } else {
-        fprintf(stderr, "%s\n", text);
-    }
 }
 
 void

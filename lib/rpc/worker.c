@@ -32,7 +32,7 @@ obey_job(struct lc_worker *worker)
     struct lc_error error;
     int err = lc__runner_set_counts(worker->runner, worker->counts, worker->host, worker->stop_timeout_ns, &error);
     if (err < 0) {
-        lc__worker_say(worker, "the test could not begin: %s", error.text);
+        lc__runner_log(worker->runner, "the test could not begin: %s", error.text);
         return;
     }
     if (is_new) {
@@ -166,7 +166,7 @@ take_ack(struct lc_worker *worker, struct lc_str data)
     bool is_kept = lc__node_find(data, LCORE_KEEP_KEY, &value);
     if (!was_acknowledged && !is_first && !is_kept &&
         (worker->phase == LCORE_WORKER_SPAWNING || worker->phase == LCORE_WORKER_RUNNING)) {
-        lc__worker_say(worker, "the master lists this worker anew, so its users stop");
+        lc__runner_log(worker->runner, "the master lists this worker anew, so its users stop");
         begin_stop(worker, false);
     }
     if (is_first) {
@@ -181,7 +181,7 @@ take_register(struct lc_worker *worker)
     if (worker->phase == LCORE_WORKER_READY) {
         lc__worker_announce(worker);
     } else {
-        lc__worker_say(worker, "the master does not know this worker, whose users stop");
+        lc__runner_log(worker->runner, "the master does not know this worker, whose users stop");
         begin_stop(worker, true);
     }
 }
@@ -196,21 +196,21 @@ take_spawn(struct lc_worker *worker, struct lc_str data)
     size_t class_count = worker->runner_options.class_count;
     if (!lc__node_find_number(data, "timestamp", &unix_s) || !lc__node_find(data, "user_classes_count", &counts) ||
         lc__node_read_counts(counts, worker->runner_options.classes, class_count, worker->scratch, &unknown) < 0) {
-        lc__worker_say(worker, "a spawn message of the master is not understood");
+        lc__runner_log(worker->runner, "a spawn message of the master is not understood");
         return;
     }
     if (unix_s <= worker->job_unix_s) {
-        lc__worker_say(worker, "a spawn message came late and is discarded: a newer one was there before");
+        lc__runner_log(worker->runner, "a spawn message came late and is discarded: a newer one was there before");
         return;
     }
     worker->job_unix_s = unix_s;
     if (unknown.len > 0) {
-        lc__worker_say(worker, "the master wants users of %.*s, which this worker does not have", (int)unknown.len,
-                       unknown.data);
+        lc__runner_log(worker->runner, "the master wants users of %.*s, which this worker does not have",
+                       (int)unknown.len, unknown.data);
     }
     char *copy = NULL;
     if (lc__node_find_str(data, "host", &host) && (copy = lc_str_dup(host)) == NULL) {
-        lc__worker_say(worker, "out of memory");
+        lc__runner_log(worker->runner, "out of memory");
         return;
     }
     lc__free(worker->host);
@@ -262,11 +262,12 @@ take_message(struct lc_worker *worker, const struct lc_message *message)
     } else if (IS(LCORE_REGISTER_TYPE)) {
         take_register(worker);
     } else if (IS("update_user_class")) {
-        lc__worker_say(worker, "the master changes a user class, which a worker written in C cannot");
+        lc__runner_log(worker->runner, "the master changes a user class, which a worker written in C cannot");
     } else if (worker->options.on_message != NULL) {
         worker->options.on_message(worker, message->type, message->data, worker->options.arg);
     } else {
-        lc__worker_say(worker, "nobody listens to messages of type %.*s", (int)message->type.len, message->type.data);
+        lc__runner_log(worker->runner, "nobody listens to messages of type %.*s", (int)message->type.len,
+                       message->type.data);
     }
 #undef IS
 }
@@ -277,21 +278,21 @@ on_channel(struct lc_channel *channel, void *arg)
     struct lc_worker *worker = arg;
     const char *refusal = lc_channel_take_refusal(channel);
     if (refusal != NULL) {
-        lc__worker_say(worker, "%s", refusal);
+        lc__runner_log(worker->runner, "%s", refusal);
     }
     struct lc_frame frame;
     while (worker->phase != LCORE_WORKER_ENDED && lc_channel_receive(channel, &frame, NULL) == 1) {
         struct lc_message message;
         if (frame.is_odd || lc_message_read(frame.body, &message) < 0) {
-            lc__worker_say(worker, "a message of the master is not understood");
+            lc__runner_log(worker->runner, "a message of the master is not understood");
         } else if (lc_str_equal(message.type, LCORE_STR("reconnect"))) {
-            lc__worker_say(worker, "the master asks this worker to connect anew");
+            lc__runner_log(worker->runner, "the master asks this worker to connect anew");
             struct lc_error error;
             if (open_channel(worker, &error) == 0) {
                 lc_channel_free(channel);
                 return;
             }
-            lc__worker_say(worker, "%s", error.text);
+            lc__runner_log(worker->runner, "%s", error.text);
         } else {
             take_message(worker, &message);
         }
@@ -307,12 +308,12 @@ wait_for_master(struct lc_worker *worker, int64_t now_ns)
         return;
     }
     if (worker->tries >= ANNOUNCE_TRIES) {
-        lc__worker_say(worker, "the master does not answer, so this worker ends");
+        lc__runner_log(worker->runner, "the master does not answer, so this worker ends");
         begin_quit(worker, LCE_NOTFOUND);
         return;
     }
     if (now_ns - worker->start_ns > PATIENCE_S * LCORE_NS_PER_S) {
-        lc__worker_say(worker, "waiting for the master, which has not answered yet");
+        lc__runner_log(worker->runner, "waiting for the master, which has not answered yet");
     }
     worker->tries++;
     lc__worker_announce(worker);
@@ -323,7 +324,7 @@ watch_master(struct lc_worker *worker, int64_t now_ns)
 {
     int64_t silence_ns = now_ns - worker->heard_ns;
     if (silence_ns > LCORE_MASTER_SILENCE_S * LCORE_NS_PER_S) {
-        lc__worker_say(worker, "the master was not heard of for %d seconds, so this worker ends",
+        lc__runner_log(worker->runner, "the master was not heard of for %d seconds, so this worker ends",
                        LCORE_MASTER_SILENCE_S);
         begin_quit(worker, LCE_NOTFOUND);
     } else if (silence_ns > SILENCE_S * LCORE_NS_PER_S && now_ns - worker->announced_ns > ANNOUNCE_S * LCORE_NS_PER_S) {

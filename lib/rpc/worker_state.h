@@ -66,8 +66,6 @@ lc__worker_id_of(const struct lc_worker *worker)
     return lc_str_from(worker->id);
 }
 
-/* A line of the log. */
-void lc__worker_say(struct lc_worker *worker, const char *format, ...) LCORE_PRINTF(2, 3);
 /* What the runner and this worker say: to the user, and kept for the master. arg: the worker. */
 void lc__worker_on_log(const char *text, void *arg);
 

@@ -1,8 +1,6 @@
 /* What a worker tells its master. */
 #include "rpc/worker_state.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,21 +8,11 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define CPU_S 5
 /* Messages about exceptions in a row; the rest follows a second later. */
 #define EXCEPTION_BURST 200
-
-void
-lc__worker_say(struct lc_worker *worker, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    lc__runner_log(worker->runner, "%s", text);
-}
 
 void
 lc__worker_on_log(const char *text, void *arg)
@@ -44,11 +32,7 @@ lc__worker_on_log(const char *text, void *arg)
         lc__free(*place);
         *place = line;
     }
-    if (worker->runner_options.on_log != NULL) {
-        worker->runner_options.on_log(text, worker->runner_options.arg);
-    } else {
-        fprintf(stderr, "%s\n", text);
-    }
+    lc_log_line(worker->runner_options.on_log, worker->runner_options.arg, text);
 }
 
 int

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "run/dispatcher.h"
 #include "run/user.h"
@@ -66,16 +67,10 @@ lc_runner_state_text(enum lc_runner_state state)
 void
 lc__runner_log(struct lc_runner *runner, const char *format, ...)
 {
-    char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    lc_log_line_format(runner->options.on_log, runner->options.arg, format, args);
     va_end(args);
-    if (runner->options.on_log != NULL) {
-        runner->options.on_log(text, runner->options.arg);
-    } else {
-        fprintf(stderr, "%s\n", text);
-    }
 }
 
 void

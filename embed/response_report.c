@@ -195,17 +195,24 @@ failure_text(struct cload_response *self, PyObject *exception)
     return text;
 }
 
-static int
-log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *owner, PyObject *exception)
+/* Its phases are told by this one. */
+static struct cload_report
+begin_report(struct cload_response *self)
 {
     self->is_phased = true;
-    struct cload_report report = {
+    return (struct cload_report){
         .request_type = self->request_type,
         .name = self->name,
         .response_time_ns = self->response_time_ns,
         .response_length = self->response_length,
         .timed = {self->core, self->adopted},
     };
+}
+
+static int
+log_direct(struct cload_response *self, struct lc_stats *stats, PyObject *owner, PyObject *exception)
+{
+    struct cload_report report = begin_report(self);
     if (exception == NULL || exception == Py_None) {
         return cload_report_log(self->state, stats, &report);
     }
@@ -235,15 +242,8 @@ log_status_error(struct cload_response *self, struct lc_stats *stats, PyObject *
     if (!status_error_text(self, buffer, sizeof(buffer), &text)) {
         return 1;
     }
-    self->is_phased = true;
-    struct cload_report report = {
-        .request_type = self->request_type,
-        .name = self->name,
-        .response_time_ns = self->response_time_ns,
-        .response_length = self->response_length,
-        .timed = {self->core, self->adopted},
-        .error_text = text,
-    };
+    struct cload_report report = begin_report(self);
+    report.error_text = text;
     int err = cload_report_log(self->state, stats, &report);
     return err <= 0 ? err : cload_report_keep(self->state, owner, &report, outcome_exception(self, self->name));
 }
@@ -289,6 +289,18 @@ cload_response_take_timed(struct cload_state *state, PyObject *object)
     return is_first ? (struct cload_timed){self->core, self->adopted} : (struct cload_timed){0};
 }
 
+/* What the script put into request_meta, if it looked at it, else `value`. New reference; NULL with an exception. */
+static PyObject *
+edited_or(struct cload_response *self, PyObject *key, PyObject *value)
+{
+    PyObject *meta = self->slots[CLOAD_SLOT_request_meta];
+    PyObject *edited = meta != NULL && PyDict_Check(meta) ? PyDict_GetItemWithError(meta, key) : NULL;
+    if (edited == NULL && PyErr_Occurred()) {
+        return NULL;
+    }
+    return Py_NewRef(edited != NULL ? edited : value);
+}
+
 static int
 report_outcome(struct cload_response *self, struct lc_stats *stats, PyObject *owner)
 {
@@ -299,13 +311,7 @@ report_outcome(struct cload_response *self, struct lc_stats *stats, PyObject *ow
         exception = Py_NewRef(self->manual == Py_True ? Py_None : self->manual);
     } else if (is_good(self)) {
         /* What the script put there, if anything. */
-        PyObject *meta = self->slots[CLOAD_SLOT_request_meta];
-        PyObject *edited =
-            meta != NULL && PyDict_Check(meta) ? PyDict_GetItemWithError(meta, self->state->str_exception) : NULL;
-        if (edited == NULL && PyErr_Occurred()) {
-            return -1;
-        }
-        exception = Py_NewRef(edited != NULL ? edited : Py_None);
+        exception = edited_or(self, self->state->str_exception, Py_None);
     } else {
         if (is_direct && self->core != NULL && self->core->fail == LCORE_FAIL_NONE) {
             int done = log_status_error(self, stats, owner);
@@ -314,18 +320,12 @@ report_outcome(struct cload_response *self, struct lc_stats *stats, PyObject *ow
             }
         }
         /* The text of a status has the name the script may have given in request_meta. */
-        PyObject *meta = self->slots[CLOAD_SLOT_request_meta];
-        PyObject *name =
-            meta != NULL && PyDict_Check(meta) ? PyDict_GetItemWithError(meta, self->state->str_name) : NULL;
-        if (name == NULL && PyErr_Occurred()) {
-            return -1;
-        }
-        name = Py_NewRef(name != NULL ? name : self->name);
-        exception = outcome_exception(self, name);
-        Py_DECREF(name);
-        if (exception == NULL) {
-            return -1;
-        }
+        PyObject *name = edited_or(self, self->state->str_name, self->name);
+        exception = name == NULL ? NULL : outcome_exception(self, name);
+        Py_XDECREF(name);
+    }
+    if (exception == NULL) {
+        return -1;
     }
     int err = is_direct ? log_direct(self, stats, owner, exception) : report_by_event(self, exception);
     Py_DECREF(exception);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "http/stream.h"
 
 #define INPUT_MAX (4 * 1024 * 1024)
 
@@ -336,4 +337,34 @@ client_expect(struct client *client, const char *method, const char *url, enum l
         assert_true(response->timings.end_ns >= response->timings.start_ns);
     }
     lc_response_free(response);
+}
+
+static void
+on_stream(struct lc_stream *stream, void *arg)
+{
+    ((struct client *)arg)->has_stream_event = true;
+}
+
+ssize_t
+client_take(struct client *client, struct lc_stream *stream, char *text, size_t size)
+{
+    char piece[5000];
+    size_t total = 0;
+    lc_stream_set_fn(stream, on_stream, client);
+    for (;;) {
+        client->has_stream_event = false;
+        ssize_t got = lc_stream_read(stream, piece, sizeof(piece));
+        if (got == -EAGAIN) {
+            client_run(client, &client->has_stream_event);
+            continue;
+        }
+        if (got <= 0) {
+            return got < 0 ? got : (ssize_t)total;
+        }
+        for (size_t i = 0; i < (size_t)got && total + i + 1 < size; i++) {
+            text[total + i] = piece[i];
+            text[total + i + 1] = '\0';
+        }
+        total += (size_t)got;
+    }
 }

@@ -60,6 +60,7 @@ struct client {
     struct lc_session *session;
     struct lc_session_options options;
     char base[64];
+    bool has_stream_event; /* of client_take() */
 };
 /* Every test runs with both ways to run a loop. */
 extern bool client_is_hosted;
@@ -71,6 +72,8 @@ void client_close(struct client *client);
 /* Runs the loop until *is_done, at most 20 s. */
 void client_run(struct client *client, const bool *is_done);
 void client_run_ms(struct client *client, int ms);
+/* Reads a streamed body to its end: its size, or -errno. `text` (may be NULL if `size` is 0) gets its first bytes. */
+ssize_t client_take(struct client *client, struct lc_stream *stream, char *text, size_t size);
 struct lc_response *client_call(struct client *client, const struct lc_request *request);
 struct lc_response *client_get(struct client *client, const char *url);
 struct lc_response *client_post(struct client *client, const char *url, const char *body);

@@ -71,14 +71,38 @@ used_places(const struct lc_conn_pool *pool)
 }
 
 static void
+open_limited(struct server *server, struct client *client, int max_connections)
+{
+    server_start(server, NULL, serve, NULL);
+    client_init(client, server);
+    client->options.max_connections = max_connections;
+    client_open(client);
+}
+
+/* The pool of the client's session; the reference is the caller's. */
+static struct lc_conn_pool *
+open_sharing(struct server *server, struct client *client, int max_connections, int max_idle)
+{
+    server_start(server, NULL, serve, NULL);
+    client_init(client, server);
+    client->options.pool = lc_conn_pool_new(max_connections, max_idle);
+    client_open(client);
+    return client->options.pool;
+}
+
+static void
+close_both(struct server *server, struct client *client)
+{
+    client_close(client);
+    server_stop(server);
+}
+
+static void
 test_limit(void **state)
 {
     struct server server;
     struct client client;
-    server_start(&server, NULL, serve, NULL);
-    client_init(&client, &server);
-    client.options.max_connections = 3;
-    client_open(&client);
+    open_limited(&server, &client, 3);
     struct calls calls = {0};
     for (int i = 0; i < CALLS; i++) {
         start(&calls, client.session, i % 4 == 0 ? "/again" : "/end");
@@ -88,8 +112,7 @@ test_limit(void **state)
     assert_int_equal(server.accepted, 3);
     assert_int_equal(client.session->pool->idle_count, 3);
     assert_int_equal(used_places(client.session->pool), 0);
-    client_close(&client);
-    server_stop(&server);
+    close_both(&server, &client);
 }
 
 static void
@@ -97,10 +120,7 @@ test_in_turn(void **state)
 {
     struct server server;
     struct client client;
-    server_start(&server, NULL, serve, NULL);
-    client_init(&client, &server);
-    client.options.max_connections = 1;
-    client_open(&client);
+    open_limited(&server, &client, 1);
     struct calls calls = {0};
     for (int i = 0; i < CALLS; i++) {
         start(&calls, client.session, "/end");
@@ -110,8 +130,7 @@ test_in_turn(void **state)
         assert_int_equal(calls.order[i], i);
     }
     assert_int_equal(server.accepted, 1);
-    client_close(&client);
-    server_stop(&server);
+    close_both(&server, &client);
 }
 
 /* Who waits does not wait for a place for ever where another is canceled, whether it had a place or not. */
@@ -120,10 +139,7 @@ test_cancel(void **state)
 {
     struct server server;
     struct client client;
-    server_start(&server, NULL, serve, NULL);
-    client_init(&client, &server);
-    client.options.max_connections = 1;
-    client_open(&client);
+    open_limited(&server, &client, 1);
     struct calls never = {0}, calls = {0};
     start(&never, client.session, "/never");
     start(&never, client.session, "/never");
@@ -185,11 +201,7 @@ test_shared(void **state)
 {
     struct server server;
     struct client client;
-    server_start(&server, NULL, serve, NULL);
-    client_init(&client, &server);
-    struct lc_conn_pool *pool = lc_conn_pool_new(1, 4);
-    client.options.pool = pool;
-    client_open(&client);
+    struct lc_conn_pool *pool = open_sharing(&server, &client, 1, 4);
     struct lc_session *other = lc_session_new(client.http, &client.options, NULL);
     assert_non_null(other);
     lc_conn_pool_unref(pool);
@@ -216,8 +228,7 @@ test_shared(void **state)
     assert_int_equal(client.session->pool->idle_count, 0);
     lc_response_free(client_get(&client, "/end"));
     assert_int_equal(client.session->pool->idle_count, 1);
-    client_close(&client);
-    server_stop(&server);
+    close_both(&server, &client);
 }
 
 /* The most recent ones are kept. */
@@ -226,11 +237,7 @@ test_max_idle(void **state)
 {
     struct server server;
     struct client client;
-    server_start(&server, NULL, serve, NULL);
-    client_init(&client, &server);
-    struct lc_conn_pool *pool = lc_conn_pool_new(0, 2);
-    client.options.pool = pool;
-    client_open(&client);
+    struct lc_conn_pool *pool = open_sharing(&server, &client, 0, 2);
     struct calls calls = {0};
     for (int i = 0; i < 5; i++) {
         start(&calls, client.session, "/end");
@@ -258,10 +265,7 @@ test_lent(void **state)
 {
     struct server server;
     struct client client;
-    server_start(&server, NULL, serve, NULL);
-    client_init(&client, &server);
-    client.options.max_connections = 1;
-    client_open(&client);
+    open_limited(&server, &client, 1);
     struct lc_request request = {.url = lc_str_from(client.base)};
     struct lc_wire *wire = NULL;
     bool has_event = false;

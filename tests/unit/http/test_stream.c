@@ -49,42 +49,6 @@ serve(struct peer *peer, void *arg)
     }
 }
 
-struct taking {
-    struct client *client;
-    bool has_event;
-};
-
-static void
-on_event(struct lc_stream *stream, void *arg)
-{
-    ((struct taking *)arg)->has_event = true;
-}
-
-/* Reads to the end; returns the size, or -EIO. `text` gets the first bytes. */
-static ssize_t
-take_all(struct taking *taking, struct lc_stream *stream, char *text, size_t size)
-{
-    char piece[5000];
-    size_t total = 0;
-    lc_stream_set_fn(stream, on_event, taking);
-    for (;;) {
-        taking->has_event = false;
-        ssize_t got = lc_stream_read(stream, piece, sizeof(piece));
-        if (got == -EAGAIN) {
-            client_run(taking->client, &taking->has_event);
-            continue;
-        }
-        if (got <= 0) {
-            return got < 0 ? got : (ssize_t)total;
-        }
-        for (size_t i = 0; i < (size_t)got && total + i + 1 < size; i++) {
-            text[total + i] = piece[i];
-            text[total + i + 1] = '\0';
-        }
-        total += (size_t)got;
-    }
-}
-
 static struct lc_response *
 call(struct client *client, const char *url)
 {
@@ -100,7 +64,6 @@ test_pieces(void **state)
     server_start(&server, NULL, serve, NULL);
     client_init(&client, &server);
     client_open(&client);
-    struct taking taking = {.client = &client};
     char text[64] = "";
 
     /* What is all there with the head is no stream. */
@@ -116,7 +79,7 @@ test_pieces(void **state)
     assert_str(response->previous->body, "wait!");
     assert_non_null(response->stream);
     assert_int_equal(response->body.len, 0);
-    assert_int_equal(take_all(&taking, response->stream, text, sizeof(text)), 6);
+    assert_int_equal(client_take(&client, response->stream, text, sizeof(text)), 6);
     assert_string_equal(text, "onetwo");
     struct lc_cookie cookie;
     size_t position = 0;
@@ -124,7 +87,7 @@ test_pieces(void **state)
     lc_response_free(response);
 
     response = call(&client, "/large");
-    assert_int_equal(take_all(&taking, response->stream, text, sizeof(text)), LARGE);
+    assert_int_equal(client_take(&client, response->stream, text, sizeof(text)), LARGE);
     lc_response_free(response);
     /* All over one connection, which serves on. */
     response = client_get(&client, "/small");
@@ -171,13 +134,12 @@ test_broken(void **state)
     server_start(&server, NULL, serve, NULL);
     client_init(&client, &server);
     client_open(&client);
-    struct taking taking = {.client = &client};
     char text[16];
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct lc_response *response = call(&client, cases[i].path);
         assert_int_equal(response->fail, LCORE_FAIL_NONE);
         assert_non_null(response->stream);
-        assert_int_equal(take_all(&taking, response->stream, text, sizeof(text)), -EIO);
+        assert_int_equal(client_take(&client, response->stream, text, sizeof(text)), -EIO);
         assert_int_equal(response->stream->fail, cases[i].fail);
         assert_int_equal(lc_stream_read(response->stream, text, 1), -EIO);
         lc_response_free(response);

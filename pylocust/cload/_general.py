@@ -50,8 +50,7 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
         made._content = None
         made._content_consumed = True
         made.request = error.request or requests.Request(method, absolute_url(session, url)).prepare()  # type: ignore
-    end_ns = timings[-1] if timings else 0
-    milliseconds = ((end_ns or time.monotonic_ns()) - start_ns) / 1e6
+    milliseconds = _transport.milliseconds_since(start_ns, timings)
     length = int(made.headers.get("content-length") or 0) if kwargs.get("stream") else len(made.content or b"")
     response = session._response_class.__new__(session._response_class)
     for key, value in made.__dict__.items():

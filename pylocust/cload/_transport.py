@@ -11,6 +11,7 @@ import io
 import os
 import socket
 import ssl
+import time
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -258,6 +259,12 @@ class SessionAdapter(LocustHttpAdapter):
                 "http": partial(HTTPConnectionPool, open_wire=open_wire),
                 "https": partial(HTTPSConnectionPool, open_wire=open_wire),
             }
+
+
+def milliseconds_since(start_ns: int, timings: Timings | None) -> float:
+    """Until the last bytes arrived, or until now where that is not known."""
+    end_ns = timings[-1] if timings else 0
+    return ((end_ns or time.monotonic_ns()) - start_ns) / 1e6
 
 
 def timings_of(response: requests.Response) -> Timings | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import _cload
@@ -17,6 +15,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from .exception import CatchResponseError as CatchResponseError
 from .exception import LocustError
 from .exception import ResponseError as ResponseError
+from .util import renaming
 from .util.late import late_names
 
 if TYPE_CHECKING:
@@ -84,19 +83,12 @@ class HttpSession(_cload.HttpSession, requests.Session):  # type: ignore[misc]
     def _base_client(cls) -> type[HttpSession]:
         return HttpSession
 
+    rename_request = renaming.rename_request
+
     def mount(self, prefix: str, adapter: BaseAdapter) -> None:
         """Register a transport adapter; from then on requests' own code sends this session's requests."""
         super().mount(prefix, adapter)
         self._be_general()
-
-    @contextmanager
-    def rename_request(self, name: str) -> Iterator[None]:
-        """Group the requests of a with-block under one name."""
-        self.request_name = name
-        try:
-            yield
-        finally:
-            self.request_name = None
 
 
 def _no_context_manager(*_: Any) -> None:

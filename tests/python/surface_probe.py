@@ -139,6 +139,17 @@ def a_test(url: str) -> None:
         def tick(self) -> Any:
             return None
 
+    def further_calls(kind: str, user: Any) -> Any:
+        """Of either client; the response of the last one."""
+        walk(kind + "refused", user.client.get("http://127.0.0.1:1/"))
+        walk(kind + "streamed", user.client.get("/hello", stream=True))
+        with user.client.get("/hello", catch_response=True) as response:
+            walk(kind + "caught", response)
+            walk(kind + "meta", _Attributes(response.request_meta))
+        with user.rest("GET", "/json") as response:
+            walk(kind + "rest", response)
+        return response
+
     class Browser(HttpUser):
         host = url
         wait_time = constant(0.3)
@@ -151,13 +162,7 @@ def a_test(url: str) -> None:
             walk("response", self.client.get("/hello", headers={"X-A": "b"}))
             walk("redirected", self.client.get("/redirect/2"))
             walk("failed", self.client.get("/status/404"))
-            walk("refused", self.client.get("http://127.0.0.1:1/"))
-            walk("streamed", self.client.get("/hello", stream=True))
-            with self.client.get("/hello", catch_response=True) as response:
-                walk("caught", response)
-                walk("meta", _Attributes(response.request_meta))
-            with self.rest("GET", "/json") as response:
-                walk("rest", response)
+            response = further_calls("", self)
             walk("prepared", response.request)
             all_of("in a task", self.environment, self)
 
@@ -180,13 +185,7 @@ def a_test(url: str) -> None:
             failed = self.client.get("/status/500")
             walk("fast failed", failed)
             walk("fast error", failed.error)
-            walk("fast refused", self.client.get("http://127.0.0.1:1/"))
-            walk("fast streamed", self.client.get("/hello", stream=True))
-            with self.client.get("/hello", catch_response=True) as response:
-                walk("fast caught", response)
-                walk("fast meta", _Attributes(response.request_meta))
-            with self.rest("GET", "/json") as response:
-                walk("fast rest", response)
+            response = further_calls("fast ", self)
             walk("fast request", response.request)
             walk("agent", self.client.client)
             walk("fast headers", response.headers)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -16,6 +15,7 @@ import _cload
 from cload import _client  # noqa: F401 - registers itself with the C types
 
 from ..user import User
+from ..util import renaming
 from ._fast_agent import LocustUserAgent, status_table
 from ._fast_headers import ACCEPT_ENCODING_LINE, Headers, basic_auth, checked, header_pairs
 from ._fast_pool import checked_concurrency, shared_pool
@@ -66,6 +66,7 @@ class FastHttpSession(_cload.FastHttpSession):
     """
 
     request_name: str | None
+    rename_request = renaming.rename_request
 
     def __init__(
         self,
@@ -128,15 +129,6 @@ class FastHttpSession(_cload.FastHttpSession):
         if agent is None:
             agent = self.__dict__["_agent"] = LocustUserAgent(self)
         return agent
-
-    @contextmanager
-    def rename_request(self, name: str) -> Generator[None]:
-        """Group the requests of a with-block under one name."""
-        self.request_name = name
-        try:
-            yield
-        finally:
-            self.request_name = None
 
     def iter_lines(self, url: str, method: str = "GET", **kwargs: Any) -> Generator[str]:
         """The lines of an answer, as they arrive."""

@@ -54,8 +54,7 @@ def request_with_requests(
         made, failure = None, failure_of_requests(error, asked, limit, session._max_retries)
     for cookie in sender.cookies:
         session.cookiejar.set_cookie(cookie)
-    end_ns = timings[-1] if timings else 0
-    milliseconds = ((end_ns or time.monotonic_ns()) - start_ns) / 1e6
+    milliseconds = _transport.milliseconds_since(start_ns, timings)
     response_class = ResponseContextManager if catch_response else ErrorResponse if made is None else FastResponse
     response: Any = response_class.__new__(response_class)
     response._is_fast = True

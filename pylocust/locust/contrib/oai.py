@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from openai import OpenAI
 
 from ..user import User
+from ..util import renaming
 
 if TYPE_CHECKING:
     from ..event import EventHook
@@ -22,6 +21,8 @@ if "OPENAI_API_KEY" not in os.environ:
 
 class OpenAIClient(OpenAI):
     """OpenAI's client on an httpx client that reports each call; the length of a response is its output tokens."""
+
+    rename_request = renaming.rename_request
 
     def __init__(self, request_event: EventHook, user: User, *args: Any, **kwargs: Any) -> None:
         self.user = user
@@ -55,15 +56,6 @@ class OpenAIClient(OpenAI):
 
         kwargs.setdefault("http_client", httpx.Client(event_hooks={"request": [sent], "response": [received]}))
         super().__init__(*args, **kwargs)
-
-    @contextmanager
-    def rename_request(self, name: str) -> Generator[None]:
-        """Groups the calls of a with-block under one name."""
-        self.request_name = name
-        try:
-            yield
-        finally:
-            self.request_name = None
 
 
 class OpenAIUser(User):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from kit import Kit
@@ -38,49 +40,49 @@ def _client(kit: Kit, cls: type) -> Any:
     return type("Made", (cls,), {"host": kit.url, "network_timeout": 5.0})(Environment()).client
 
 
-def of_requests(kit: Kit) -> Any:
-    """API-162 to 168, 172, 213: attributes and methods of requests' response."""
+def _looks(kit: Kit, cls: type, looks: Sequence[Callable[[Any], Any]]) -> list[Any]:
     told = []
     for path in PATHS:
-        response = _client(kit, HttpUser).get(path)
-        told.append([path, *(_said(kit, look) for look in (
-            lambda r=response: r.status_code, lambda r=response: r.reason, lambda r=response: r.content,
-            lambda r=response: r.text, lambda r=response: r.encoding, lambda r=response: r.url,
-            lambda r=response: bool(r), lambda r=response: r.ok, lambda r=response: r.is_redirect,
-            lambda r=response: r.is_permanent_redirect, lambda r=response: [each.status_code for each in r.history],
-            lambda r=response: [each.url for each in r.history][-1:], lambda r=response: r.json(),
-            lambda r=response: r.links, lambda r=response: r.next, lambda r=response: list(r.iter_content(10)),
-            lambda r=response: b"".join(r.iter_content(7)), lambda r=response: list(r.iter_lines()),
-            lambda r=response: list(r.iter_content(8, decode_unicode=True)), lambda r=response: list(r),
-            lambda r=response: r.raise_for_status(), lambda r=response: str(r.error), lambda r=response: repr(r),
-            lambda r=response: r.headers.get("CONTENT-type"), lambda r=response: r.headers["content-length"],
-            lambda r=response: r.elapsed.total_seconds(), lambda r=response: r.request.method,
-            lambda r=response: r.request.url, lambda r=response: r.request.body, lambda r=response: r.request.path_url,
-            lambda r=response: dict(r.cookies), lambda r=response: r.raw.status, lambda r=response: r.raw.read(),
-            lambda r=response: pickle.loads(pickle.dumps(r)).content, lambda r=response: r.close(),
-            lambda r=response: r.apparent_encoding, lambda r=response: r.request_meta["response_length"],
-            lambda r=response: r.nothing, lambda r=response: json.loads(r.text),
-        ))])  # fmt: skip
+        response = _client(kit, cls).get(path)
+        told.append([path, *(_said(kit, partial(look, response)) for look in looks)])
     return told
+
+
+def of_requests(kit: Kit) -> Any:
+    """API-162 to 168, 172, 213: attributes and methods of requests' response."""
+    return _looks(kit, HttpUser, (
+        lambda r: r.status_code, lambda r: r.reason, lambda r: r.content,
+        lambda r: r.text, lambda r: r.encoding, lambda r: r.url,
+        lambda r: bool(r), lambda r: r.ok, lambda r: r.is_redirect,
+        lambda r: r.is_permanent_redirect, lambda r: [each.status_code for each in r.history],
+        lambda r: [each.url for each in r.history][-1:], lambda r: r.json(),
+        lambda r: r.links, lambda r: r.next, lambda r: list(r.iter_content(10)),
+        lambda r: b"".join(r.iter_content(7)), lambda r: list(r.iter_lines()),
+        lambda r: list(r.iter_content(8, decode_unicode=True)), lambda r: list(r),
+        lambda r: r.raise_for_status(), lambda r: str(r.error), lambda r: repr(r),
+        lambda r: r.headers.get("CONTENT-type"), lambda r: r.headers["content-length"],
+        lambda r: r.elapsed.total_seconds(), lambda r: r.request.method,
+        lambda r: r.request.url, lambda r: r.request.body, lambda r: r.request.path_url,
+        lambda r: dict(r.cookies), lambda r: r.raw.status, lambda r: r.raw.read(),
+        lambda r: pickle.loads(pickle.dumps(r)).content, lambda r: r.close(),
+        lambda r: r.apparent_encoding, lambda r: r.request_meta["response_length"],
+        lambda r: r.nothing, lambda r: json.loads(r.text),
+    ))  # fmt: skip
 
 
 def of_the_fast_client(kit: Kit) -> Any:
     """API-200 to 204, 209 to 213: attributes and methods of FastResponse."""
-    told = []
-    for path in PATHS:
-        response = _client(kit, FastHttpUser).get(path)
-        told.append([path, *(_said(kit, look) for look in (
-            lambda r=response: r.status_code, lambda r=response: r.content, lambda r=response: r.text,
-            lambda r=response: r.url, lambda r=response: r.ok, lambda r=response: r.json(),
-            lambda r=response: r.raise_for_status(), lambda r=response: repr(getattr(r, "error", None)),
-            lambda r=response: r.headers.get("CONTENT-type"), lambda r=response: r.headers["content-length"],
-            lambda r=response: r.request.method, lambda r=response: r.request.url, lambda r=response: r.request.body,
-            lambda r=response: r.cookies,
-            lambda r=response: r.reason, lambda r=response: r.raw, lambda r=response: r.is_redirect,
-            lambda r=response: r.success(), lambda r=response: r.failure("x"), lambda r=response: r.nothing,
-            lambda r=response: r.encoding,
-        ))])  # fmt: skip
-    return told
+    return _looks(kit, FastHttpUser, (
+        lambda r: r.status_code, lambda r: r.content, lambda r: r.text,
+        lambda r: r.url, lambda r: r.ok, lambda r: r.json(),
+        lambda r: r.raise_for_status(), lambda r: repr(getattr(r, "error", None)),
+        lambda r: r.headers.get("CONTENT-type"), lambda r: r.headers["content-length"],
+        lambda r: r.request.method, lambda r: r.request.url, lambda r: r.request.body,
+        lambda r: r.cookies,
+        lambda r: r.reason, lambda r: r.raw, lambda r: r.is_redirect,
+        lambda r: r.success(), lambda r: r.failure("x"), lambda r: r.nothing,
+        lambda r: r.encoding,
+    ))  # fmt: skip
 
 
 def lines_of_the_fast_client(kit: Kit) -> Any:

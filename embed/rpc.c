@@ -4,7 +4,7 @@
 #include "object.h"
 #include "pack.h"
 #include "stats.h"
-#include "stats_entry.h"
+#include "stats_values.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"

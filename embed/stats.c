@@ -7,6 +7,7 @@
 #include "report/rows.h"
 #include "report/writer.h"
 #include "stats_entry.h"
+#include "stats_values.h"
 
 struct stats_object {
     PyObject_HEAD

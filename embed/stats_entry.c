@@ -3,118 +3,9 @@
 #include <math.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
 #include "report/console.h"
-
-struct entry_object {
-    PyObject_HEAD
-    PyObject *stats;              /* whatever it was made for; a Stats for all entries of tables */
-    struct lc_stats_entry *entry; /* referenced */
-};
-
-double
-cload__stats_now(void)
-{
-    return (double)lc_clock_realtime_ns() / (double)LCORE_NS_PER_S;
-}
-
-PyObject *
-cload__stats_raise(int err)
-{
-    if (PyErr_Occurred() == NULL) {
-        if (err == LCE_NOMEM) {
-            PyErr_NoMemory();
-        } else {
-            PyErr_SetString(PyExc_ValueError, lc_error_text(err));
-        }
-    }
-    return NULL;
-}
-
-int
-cload__stats_text(PyObject *object, struct lc_str *out, PyObject **owner)
-{
-    *owner = object == Py_None ? PyUnicode_FromStringAndSize("", 0) : PyObject_Str(object);
-    if (*owner == NULL) {
-        return -1;
-    }
-    Py_ssize_t len;
-    out->data = PyUnicode_AsUTF8AndSize(*owner, &len);
-    if (out->data == NULL && PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
-        /* Lone surrogates, as undecodable bytes of a response may leave behind. */
-        PyErr_Clear();
-        PyObject *bytes = PyUnicode_AsEncodedString(*owner, "utf-8", "backslashreplace");
-        if (bytes != NULL) {
-            Py_SETREF(*owner, bytes);
-            out->data = PyBytes_AS_STRING(bytes);
-            len = PyBytes_GET_SIZE(bytes);
-        }
-    }
-    if (out->data == NULL) {
-        Py_CLEAR(*owner);
-        return -1;
-    }
-    out->len = (size_t)len;
-    return 0;
-}
-
-int
-cload__stats_name(PyObject *object, struct lc_str *out, PyObject **owner)
-{
-    if (object == Py_None) {
-        *out = LCORE_STR("None");
-        *owner = Py_NewRef(object);
-        return 0;
-    }
-    return cload__stats_text(object, out, owner);
-}
-
-PyObject *
-cload__stats_str(struct lc_str text)
-{
-    return PyUnicode_DecodeUTF8(text.data == NULL ? "" : text.data, (Py_ssize_t)text.len, "replace");
-}
-
-int
-cload__stats_read_ms(PyObject *object, double *ms, bool *is_whole)
-{
-    *is_whole = PyLong_Check(object);
-    if (object == Py_None) {
-        *ms = NAN;
-        *is_whole = true;
-        return 0;
-    }
-    *ms = PyFloat_AsDouble(object);
-    if (*ms == -1 && PyErr_Occurred() != NULL) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
-            PyErr_Format(PyExc_TypeError, "a response time must be a number of milliseconds, not %R", object);
-        }
-        return -1;
-    }
-    if (!isfinite(*ms)) {
-        PyErr_Format(PyExc_ValueError, "a response time must be a finite number of milliseconds, not %R", object);
-        return -1;
-    }
-    return 0;
-}
-
-int
-cload__stats_read_length(PyObject *object, uint64_t *length)
-{
-    PyObject *whole = PyFloat_Check(object) ? PyNumber_Long(object) : Py_NewRef(object);
-    if (whole != NULL) {
-        *length = (uint64_t)PyLong_AsLongLong(whole);
-        Py_DECREF(whole);
-        if (*length != UINT64_MAX || PyErr_Occurred() == NULL) {
-            return 0;
-        }
-    }
-    PyObject *type = PyErr_Occurred();
-    if (type == PyExc_TypeError || type == PyExc_ValueError || type == PyExc_OverflowError) {
-        PyErr_Format(type, "a response length must be a number of bytes, not %R", object);
-    }
-    return -1;
-}
+#include "stats_entry_tables.h"
+#include "stats_values.h"
 
 static int
 entry_traverse(struct entry_object *self, visitproc visit, void *arg)
@@ -388,9 +279,6 @@ read_clock(struct entry_object *self, double *start_unix_s, double *last_unix_s)
     return 0;
 }
 
-/* Which of a pair of rates a getter is asked for. */
-enum { REQUESTS, FAILURES };
-
 static PyObject *
 get_current_rate(struct entry_object *self, void *which)
 {
@@ -401,7 +289,8 @@ get_current_rate(struct entry_object *self, void *which)
     if (last_unix_s == 0) {
         return PyLong_FromLong(0);
     }
-    lc__stats_entry_rates_at(self->entry, start_unix_s, last_unix_s, &rates[REQUESTS], &rates[FAILURES]);
+    lc__stats_entry_rates_at(self->entry, start_unix_s, last_unix_s, &rates[CLOAD_RATE_REQUESTS],
+                             &rates[CLOAD_RATE_FAILURES]);
     return PyFloat_FromDouble(rates[(intptr_t)which]);
 }
 
@@ -416,7 +305,7 @@ get_total_rate(struct entry_object *self, void *which)
     if (last_unix_s == 0 || start_unix_s == 0 || elapsed_s == 0) {
         return PyFloat_FromDouble(0);
     }
-    uint64_t count = (intptr_t)which == REQUESTS ? self->entry->request_count : self->entry->failure_count;
+    uint64_t count = (intptr_t)which == CLOAD_RATE_REQUESTS ? self->entry->request_count : self->entry->failure_count;
     return PyFloat_FromDouble((double)count / elapsed_s);
 }
 
@@ -638,267 +527,6 @@ set_last_request(struct entry_object *self, PyObject *value, void *unused)
     return 0;
 }
 
-/* dict[key] = count */
-static int
-put_count(PyObject *dict, uint64_t key, uint64_t count)
-{
-    PyObject *key_object = PyLong_FromUnsignedLongLong(key);
-    PyObject *count_object = PyLong_FromUnsignedLongLong(count);
-    int err = key_object == NULL || count_object == NULL ? -1 : PyDict_SetItem(dict, key_object, count_object);
-    Py_XDECREF(key_object);
-    Py_XDECREF(count_object);
-    return err;
-}
-
-/* A count of what is not in it is 0. */
-static PyObject *
-new_counts(void)
-{
-    PyObject *module = PyImport_ImportModule("collections");
-    PyObject *counts =
-        module == NULL ? NULL : PyObject_CallMethod(module, "defaultdict", "O", (PyObject *)&PyLong_Type);
-    Py_XDECREF(module);
-    return counts;
-}
-
-static PyObject *
-get_buckets(struct entry_object *self, void *unused)
-{
-    PyObject *dict = new_counts();
-    struct lc_buckets_walk walk = {0};
-    struct lc_bucket bucket;
-    while (dict != NULL && lc__buckets_next(&self->entry->buckets, &walk, &bucket)) {
-        if (put_count(dict, bucket.ms, bucket.count) < 0) {
-            Py_CLEAR(dict);
-        }
-    }
-    return dict;
-}
-
-static PyObject *
-get_seconds(struct entry_object *self, void *which)
-{
-    PyObject *dict = new_counts();
-    for (size_t i = 0; dict != NULL && i < self->entry->window.count; i++) {
-        const struct lc_second *second = &self->entry->window.seconds[i];
-        uint32_t count = (intptr_t)which == REQUESTS ? second->requests : second->failures;
-        if (count > 0 && put_count(dict, second->unix_s, count) < 0) {
-            Py_CLEAR(dict);
-        }
-    }
-    return dict;
-}
-
-/* The next pair of a dict of counts: 1, 0 at its end, -1 with an exception set. */
-static int
-next_pair(PyObject *dict, Py_ssize_t *place, uint32_t *key, uint64_t *count)
-{
-    PyObject *key_object, *count_object;
-    if (!PyDict_Next(dict, place, &key_object, &count_object)) {
-        return 0;
-    }
-    double rounded = PyFloat_AsDouble(key_object);
-    if (PyErr_Occurred() == NULL && !(rounded >= 0 && rounded < UINT32_MAX)) {
-        PyErr_Format(PyExc_ValueError, "key out of range: %R", key_object);
-    }
-    *count = PyErr_Occurred() != NULL ? 0 : PyLong_AsUnsignedLongLong(count_object);
-    if (PyErr_Occurred() != NULL) {
-        return -1;
-    }
-    *key = (uint32_t)rounded;
-    return 1;
-}
-
-static int
-check_dict(PyObject *value)
-{
-    if (value == NULL || !PyDict_Check(value)) {
-        PyErr_SetString(PyExc_TypeError, "a dictionary of counts is needed");
-        return -1;
-    }
-    return 0;
-}
-
-static int
-set_buckets(struct entry_object *self, PyObject *value, void *unused)
-{
-    if (check_dict(value) < 0) {
-        return -1;
-    }
-    struct lc_buckets buckets = {0};
-    Py_ssize_t place = 0;
-    uint32_t key;
-    uint64_t count;
-    int more;
-    while ((more = next_pair(value, &place, &key, &count)) > 0) {
-        uint64_t *counter = lc__buckets_find(&buckets, key);
-        if (counter == NULL) {
-            PyErr_NoMemory();
-            more = -1;
-            break;
-        }
-        *counter = count;
-    }
-    if (more < 0) {
-        lc__buckets_fini(&buckets);
-        return -1;
-    }
-    lc__buckets_fini(&self->entry->buckets);
-    self->entry->buckets = buckets;
-    int err = lc__stats_entry_fill_histogram(self->entry);
-    if (err < 0) {
-        cload__stats_raise(err);
-    }
-    return err;
-}
-
-/* The exact histogram as [slot, count, slot, count, ...], which travels between nodes of our own. */
-static PyObject *
-get_histogram(struct entry_object *self, void *unused)
-{
-    PyObject *list = PyList_New(0);
-    uint32_t slot = 0;
-    uint32_t count;
-    while (list != NULL && lc__histogram_next(&self->entry->histogram, &slot, &count)) {
-        const uint32_t pair[] = {slot - 1, count};
-        for (size_t i = 0; list != NULL && i < 2; i++) {
-            PyObject *number = PyLong_FromUnsignedLong(pair[i]);
-            if (number == NULL || PyList_Append(list, number) < 0) {
-                Py_CLEAR(list);
-            }
-            Py_XDECREF(number);
-        }
-    }
-    return list;
-}
-
-static PyObject *
-entry_bands(struct entry_object *self, PyObject *unused)
-{
-    uint64_t counts[LCORE_HISTOGRAM_BANDS];
-    size_t used = lc__histogram_bands(&self->entry->histogram, counts);
-    PyObject *list = PyList_New((Py_ssize_t)used);
-    for (size_t i = 0; list != NULL && i < used; i++) {
-        PyObject *count = PyLong_FromUnsignedLongLong(counts[i]);
-        if (count == NULL) {
-            Py_CLEAR(list);
-        } else {
-            PyList_SET_ITEM(list, (Py_ssize_t)i, count);
-        }
-    }
-    return list;
-}
-
-static int
-read_histogram(PyObject *list, struct lc_histogram *histogram)
-{
-    Py_ssize_t length = PyList_GET_SIZE(list);
-    for (Py_ssize_t i = 0; i + 1 < length; i += 2) {
-        unsigned long slot = PyLong_AsUnsignedLong(PyList_GET_ITEM(list, i));
-        unsigned long long count =
-            PyErr_Occurred() != NULL ? 0 : PyLong_AsUnsignedLongLong(PyList_GET_ITEM(list, i + 1));
-        if (PyErr_Occurred() != NULL) {
-            return -1;
-        }
-        if (slot >= LCORE_HISTOGRAM_SLOTS) {
-            PyErr_Format(PyExc_ValueError, "a histogram has no slot %lu", slot);
-            return -1;
-        }
-        uint32_t *counter = lc__histogram_at(histogram, (uint32_t)slot);
-        if (counter == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        lc__histogram_raise(counter, count);
-    }
-    return 0;
-}
-
-static int
-set_histogram(struct entry_object *self, PyObject *value, void *unused)
-{
-    if (value == NULL || !PyList_Check(value)) {
-        PyErr_SetString(PyExc_TypeError, "a list of slots and counts is needed");
-        return -1;
-    }
-    struct lc_histogram histogram = {0};
-    if (read_histogram(value, &histogram) < 0) {
-        lc__histogram_fini(&histogram);
-        return -1;
-    }
-    lc__histogram_fini(&self->entry->histogram);
-    self->entry->histogram = histogram;
-    return 0;
-}
-
-/* The sums of the phases as [count, total_ns, max_ns, count, ...], which travel between nodes of our own. */
-static PyObject *
-get_phases(struct entry_object *self, void *unused)
-{
-    PyObject *list = PyList_New(3 * LCORE_PHASE_COUNT);
-    for (int i = 0; list != NULL && i < LCORE_PHASE_COUNT; i++) {
-        const struct lc_phase_sum *sum = &self->entry->phases[i];
-        const uint64_t numbers[] = {sum->count, sum->total_ns, sum->max_ns};
-        for (int j = 0; list != NULL && j < 3; j++) {
-            PyObject *number = PyLong_FromUnsignedLongLong(numbers[j]);
-            if (number == NULL) {
-                Py_CLEAR(list);
-            } else {
-                PyList_SET_ITEM(list, 3 * i + j, number);
-            }
-        }
-    }
-    return list;
-}
-
-static int
-set_phases(struct entry_object *self, PyObject *value, void *unused)
-{
-    if (value == NULL || !PyList_Check(value)) {
-        PyErr_SetString(PyExc_TypeError, "a list of counts and nanoseconds is needed");
-        return -1;
-    }
-    uint64_t numbers[3 * LCORE_PHASE_COUNT] = {0};
-    Py_ssize_t length = PyList_GET_SIZE(value);
-    for (Py_ssize_t i = 0; i < length && i < 3 * LCORE_PHASE_COUNT; i++) {
-        numbers[i] = PyLong_AsUnsignedLongLong(PyList_GET_ITEM(value, i));
-        if (PyErr_Occurred() != NULL) {
-            return -1;
-        }
-    }
-    for (int i = 0; i < LCORE_PHASE_COUNT; i++) {
-        self->entry->phases[i] = (struct lc_phase_sum){
-            .count = numbers[3 * i], .total_ns = numbers[3 * i + 1], .max_ns = numbers[3 * i + 2]};
-    }
-    return 0;
-}
-
-static int
-set_seconds(struct entry_object *self, PyObject *value, void *which)
-{
-    if (check_dict(value) < 0) {
-        return -1;
-    }
-    struct lc_window *window = &self->entry->window;
-    const bool is_requests = (intptr_t)which == REQUESTS;
-    for (size_t i = 0; i < window->count; i++) {
-        *(is_requests ? &window->seconds[i].requests : &window->seconds[i].failures) = 0;
-    }
-    Py_ssize_t place = 0;
-    uint32_t key;
-    uint64_t count;
-    int more;
-    while ((more = next_pair(value, &place, &key, &count)) > 0) {
-        struct lc_second *second = lc__window_at(window, key);
-        if (second == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        *(is_requests ? &second->requests : &second->failures) = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
-    }
-    return more;
-}
-
 static PyObject *
 entry_request_row(struct entry_object *self, PyObject *args)
 {
@@ -941,25 +569,27 @@ static PyGetSetDef entry_getset[] = {
     {"total_response_time", (getter)get_total_ms, (setter)set_total_ms, "Sum of the response times in ms.", NULL},
     {"min_response_time", (getter)get_min_ms, (setter)set_min_ms, "Smallest response time in ms, or None.", NULL},
     {"max_response_time", (getter)get_max_ms, (setter)set_max_ms, "Largest response time in ms.", NULL},
-    {"response_times", (getter)get_buckets, (setter)set_buckets, "A copy of the rounded times and their counts.", NULL},
-    {"num_reqs_per_sec", (getter)get_seconds, (setter)set_seconds, "A copy of the requests of each second.",
-     (void *)REQUESTS},
-    {"num_fail_per_sec", (getter)get_seconds, (setter)set_seconds, "A copy of the failures of each second.",
-     (void *)FAILURES},
+    {"response_times", (getter)cload__entry_get_buckets, (setter)cload__entry_set_buckets,
+     "A copy of the rounded times and their counts.", NULL},
+    {"num_reqs_per_sec", (getter)cload__entry_get_seconds, (setter)cload__entry_set_seconds,
+     "A copy of the requests of each second.", (void *)CLOAD_RATE_REQUESTS},
+    {"num_fail_per_sec", (getter)cload__entry_get_seconds, (setter)cload__entry_set_seconds,
+     "A copy of the failures of each second.", (void *)CLOAD_RATE_FAILURES},
     {"total_content_length", (getter)get_content_length, (setter)set_content_length, "Bytes received.", NULL},
-    {"_histogram", (getter)get_histogram, (setter)set_histogram, "A copy of the exact histogram: slot, count, ...",
-     NULL},
-    {"_phases", (getter)get_phases, (setter)set_phases, "A copy of the phases' sums: count, total_ns, max_ns, ...",
-     NULL},
+    {"_histogram", (getter)cload__entry_get_histogram, (setter)cload__entry_set_histogram,
+     "A copy of the exact histogram: slot, count, ...", NULL},
+    {"_phases", (getter)cload__entry_get_phases, (setter)cload__entry_set_phases,
+     "A copy of the phases' sums: count, total_ns, max_ns, ...", NULL},
     {"start_time", (getter)get_start, (setter)set_start, "When the entry was made or reset.", NULL},
     {"last_request_timestamp", (getter)get_last_request, (setter)set_last_request, "Newest request, or None.", NULL},
     {"fail_ratio", (getter)get_fail_ratio, NULL, "Failures per request.", NULL},
     {"avg_response_time", (getter)get_average_ms, NULL, "Average response time in ms.", NULL},
     {"median_response_time", (getter)get_median_ms, NULL, "Median response time in ms, rounded.", NULL},
-    {"current_rps", (getter)get_current_rate, NULL, "Requests/s of the last seconds.", (void *)REQUESTS},
-    {"current_fail_per_sec", (getter)get_current_rate, NULL, "Failures/s of the last seconds.", (void *)FAILURES},
-    {"total_rps", (getter)get_total_rate, NULL, "Requests/s of the whole run.", (void *)REQUESTS},
-    {"total_fail_per_sec", (getter)get_total_rate, NULL, "Failures/s of the whole run.", (void *)FAILURES},
+    {"current_rps", (getter)get_current_rate, NULL, "Requests/s of the last seconds.", (void *)CLOAD_RATE_REQUESTS},
+    {"current_fail_per_sec", (getter)get_current_rate, NULL, "Failures/s of the last seconds.",
+     (void *)CLOAD_RATE_FAILURES},
+    {"total_rps", (getter)get_total_rate, NULL, "Requests/s of the whole run.", (void *)CLOAD_RATE_REQUESTS},
+    {"total_fail_per_sec", (getter)get_total_rate, NULL, "Failures/s of the whole run.", (void *)CLOAD_RATE_FAILURES},
     {"avg_content_length", (getter)get_average_length, NULL, "Average bytes per request.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -980,7 +610,8 @@ static PyMethodDef entry_methods[] = {
     {"_recent_percentile", (PyCFunction)(void (*)(void))entry_recent_percentile, METH_FASTCALL,
      "Rounded percentile of the last seconds, or None."},
     {"_moments", (PyCFunction)entry_moments, METH_NOARGS, "What _recent_percentile() compares with."},
-    {"_bands", (PyCFunction)entry_bands, METH_NOARGS, "Requests by coarse bands of their time (stats/histogram.h)."},
+    {"_bands", (PyCFunction)cload__entry_bands, METH_NOARGS,
+     "Requests by coarse bands of their time (stats/histogram.h)."},
     {"_request_row", (PyCFunction)entry_request_row, METH_VARARGS, "Row of the request table."},
     {NULL, NULL, 0, NULL},
 };

@@ -30,8 +30,16 @@
 
 /* ---- receiving from the kernel ---- */
 
+static int64_t
+request_sent_ns(const struct lc_conn *conn)
+{
+    return conn->exchange != NULL ? conn->exchange->timings.sent_ns
+           : conn->wire != NULL   ? conn->wire->timings.sent_ns
+                                  : 0;
+}
+
 /* A stamp is believed only where it can be true: not before the request, not in the future. The clocks may have been
- * set in between. */
+ * set in between. Bytes do not arrive before those that came first, however the clocks were compared meanwhile. */
 static int64_t
 believable_ns(const struct lc_conn *conn, int64_t stamp_ns)
 {
@@ -39,9 +47,9 @@ believable_ns(const struct lc_conn *conn, int64_t stamp_ns)
     if (stamp_ns > now_ns) {
         now_ns = lc_clock_monotonic_ns();
     }
-    int64_t sent_ns = conn->exchange == NULL ? 0 : conn->exchange->timings.sent_ns;
+    int64_t sent_ns = request_sent_ns(conn);
     if (stamp_ns <= now_ns && stamp_ns >= sent_ns) {
-        return stamp_ns;
+        return stamp_ns > conn->stamp_ns ? stamp_ns : conn->stamp_ns;
     }
     return now_ns > sent_ns ? now_ns : lc_clock_monotonic_ns();
 }
@@ -71,8 +79,8 @@ lc__conn_receive(struct lc_conn *conn, void *data, size_t size)
             stamp_ns = (int64_t)stamps.ts[0].tv_sec * LCORE_NS_PER_S + stamps.ts[0].tv_nsec;
         }
     }
-    conn->stamp_ns = stamp_ns == 0 ? lc_loop_now_ns(conn->http->loop)
-                                   : believable_ns(conn, lc__http_monotonic_ns(conn->http, stamp_ns));
+    conn->stamp_ns = believable_ns(conn, stamp_ns == 0 ? lc_loop_now_ns(conn->http->loop)
+                                                       : lc__http_monotonic_ns(conn->http, stamp_ns));
     return got;
 }
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ import fleet
 import growth
 import half
 import http2
+import instructions
 import processes
 import soak
+import spawn
+import targets
 import waiting
 from certs import make_certs
 from contenders import PEERS, contenders, locust_like
@@ -220,26 +223,46 @@ class Bench:
         return found
 
 
-PARTS: dict[str, Callable[[Bench], Any]] = {
-    "http": Bench.http,
-    "https": Bench.https,
-    "http2": http2.http2,
-    "users": growth.users,
-    "names": growth.names,
-    "bodies": growth.bodies,
-    "calls": calls.calls,
-    "headers": growth.headers,
-    "cookies": growth.cookies,
-    "memory": Bench.memory,
-    "waiting": waiting.waiting,
-    "truth": Bench.truth,
-    "half": half.half,
-    "loop": Bench.loop,
-    "start": Bench.start,
-    "fleet": fleet.fleet,
-    "processes": processes.processes,
-    "soak": soak.soak,
+@dataclass(frozen=True)
+class Part:
+    run: Callable[[Bench], Any]
+    peers: tuple[str, ...] = ()
+    """Names of contenders that are not ours."""
+
+
+TOOLS = {"h2load", "valgrind"}
+"""Programs that parts need besides contenders."""
+BOTH_LOCUSTS = ("locust HttpUser", "locust FastHttpUser")
+PARTS = {
+    "http": Part(Bench.http, PEERS),
+    "https": Part(Bench.https, PEERS),
+    "http2": Part(http2.http2, ("h2load",)),
+    "users": Part(growth.users, ("wrk", "locust HttpUser")),
+    "names": Part(growth.names, ("locust HttpUser",)),
+    "bodies": Part(growth.bodies, ("wrk", *BOTH_LOCUSTS)),
+    "calls": Part(calls.calls, BOTH_LOCUSTS),
+    "instructions": Part(instructions.instructions, ("valgrind",)),
+    "headers": Part(growth.headers, ("wrk", "locust HttpUser")),
+    "cookies": Part(growth.cookies, ("wrk", "locust HttpUser")),
+    "memory": Part(Bench.memory, ("locust HttpUser",)),
+    "spawn": Part(spawn.spawn, ("locust HttpUser",)),
+    "waiting": Part(waiting.waiting),
+    "truth": Part(Bench.truth, ("wrk", *BOTH_LOCUSTS)),
+    "half": Part(half.half),
+    "loop": Part(Bench.loop, ("locust HttpUser",)),
+    "start": Part(Bench.start, ("locust HttpUser",)),
+    "fleet": Part(fleet.fleet, ("locust HttpUser",)),
+    "processes": Part(processes.processes),
+    "soak": Part(soak.soak),
 }
+
+
+def programs(options: argparse.Namespace) -> list[str]:
+    """Other projects' load generators that this run needs."""
+    names = {name for part in options.only for name in PARTS[part].peers}
+    if options.contender:
+        names &= {*options.contender, *TOOLS}
+    return sorted({name.partition(" ")[0] for name in names})
 
 
 def machine() -> dict[str, Any]:
@@ -258,14 +281,18 @@ def machine() -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of 2 s: to see that it works")
-    usual = [part for part in PARTS if part != "soak"]
+    usual = [part for part in PARTS if part not in ("instructions", "soak")]
     parser.add_argument("--only", choices=list(PARTS), nargs="+", default=usual, help="these parts only")
     parser.add_argument("--soak-minutes", type=int, default=60, help="of the part soak, which runs only if named (60)")
     parser.add_argument("--contender", action="append", help="this one only, e.g. 'cload HttpUser'; may be repeated")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds; medians are shown (3)")
     parser.add_argument("--seconds", type=float, default=5, help="measured per run (5)")
     parser.add_argument("--json", type=Path, help="file for the raw numbers (tests/bench/results/TIME.json)")
+    parser.add_argument("--list-peers", action="store_true", help="print which others this needs, and leave")
     options = parser.parse_args()
+    if options.list_peers:
+        print(*programs(options), sep="\n")
+        return 0
     if options.quick:
         options.rounds, options.seconds = 1, 2
     about = machine()
@@ -274,10 +301,12 @@ def main() -> int:
         print("one core only: client and server share it, the figures say little", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, Path(folder))
-        missing = {*PEERS, "cload HttpUser"} - {contender.name for contender in bench.contenders}
+        wanted = {"cload HttpUser", *(name for part in options.only for name in PARTS[part].peers)} - TOOLS
+        missing = wanted - {contender.name for contender in bench.contenders}
         if missing and not options.contender:
             print(f"not here: {', '.join(sorted(missing))}")
-        results = {part: PARTS[part](bench) for part in options.only}
+        results = {part: PARTS[part].run(bench) for part in options.only}
+    targets.show(results)
     path = options.json or HERE / "results" / f"{about['time'].replace(':', '').removesuffix('+0000')}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"machine": about, "results": results}, indent=2, default=asdict) + "\n")

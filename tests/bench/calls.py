@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 KINDS = (
     "get", "status", "text", "json answer", "headers=", "params=", "json=", "form", "catch_response", "name=",
-    "cookies", "gzip", "redirect", "404", "stream=",
+    "cookies", "gzip", "redirect", "404", "failure()", "raise_for_status",
+    "refused", "stream=",
 )  # fmt: skip
 CLIENTS = {
     "cload HttpUser": "http",

@@ -79,7 +79,7 @@ def users(bench: "Bench") -> Any:
         return None if contender.name == "locust HttpUser" and count > 1000 else contender
 
     names = ["wrk", "locust HttpUser", "cload HttpUser", "cload C task", "cload C sessions"]
-    samples = grow(bench, names, [10, 100, 1000, 5000, 15000], prepare, users=lambda count: count)
+    samples = grow(bench, names, [10, 100, 1000, 5000, 10_000, 15_000], prepare, users=lambda count: count)
     show("CPU per request by number of users", samples, "users")
     return samples
 

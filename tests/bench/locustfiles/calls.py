@@ -1,7 +1,9 @@
 """One kind of call, over and over; says at the end what a call costs. CALL names it, CLIENT is http or fast.
 
-The cost is CPU time of this process, read by itself, without start, ramp and end."""
+The cost is CPU time of this process, read by itself, without start, ramp and end; with CALLGRIND_WINDOW, the library
+that tells callgrind, what it counts is of the same seconds."""
 
+import ctypes
 import os
 import time
 
@@ -18,6 +20,15 @@ def judged(client):
     with client.get("/hello", catch_response=True) as response:
         if response.status_code != 200:
             response.failure("bad")
+
+
+def failed(client):
+    with client.get("/hello", catch_response=True) as response:
+        response.failure("bad")
+
+
+def raised(client):
+    client.get("/status/500").raise_for_status()
 
 
 def named(client):
@@ -41,6 +52,9 @@ CALLS = {
     "gzip": lambda client: client.get("/gzip"),
     "redirect": lambda client: client.get("/redirect/1"),
     "404": lambda client: client.get("/status/404"),
+    "failure()": failed,
+    "raise_for_status": raised,
+    "refused": lambda client: client.get("http://127.0.0.1:1/"),
     "stream=": lambda client: client.get("/hello", stream=True).content,
 }
 
@@ -81,8 +95,13 @@ def measure(environment, **_):
 def take(environment):
     gevent.sleep(0.5)
     total = environment.stats.total
+    window = ctypes.CDLL(os.environ["CALLGRIND_WINDOW"]) if "CALLGRIND_WINDOW" in os.environ else None
     count, cpu = total.num_requests, time.process_time()
+    if window:
+        window.window_begin()
     gevent.sleep(SECONDS)
+    if window:
+        window.window_end()
     count, cpu = total.num_requests - count, time.process_time() - cpu
     print(f"COST {cpu / max(count, 1) * 1e6:.2f} {count}", flush=True)
     environment.runner.quit()

@@ -241,6 +241,25 @@ read_pairs(PyObject *dict, struct lc_header *pairs, size_t *count)
     return true;
 }
 
+/* Whether Python code has to look at them first: a name that is there twice (the last counts), and with FastHttpUser a
+ * value that is None, or begins with a blank. */
+static bool
+are_headers_odd(const struct lc_header *headers, size_t count, bool is_fast)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct lc_str value = headers[i].value;
+        if (is_fast && (value.data == NULL || (value.len > 0 && (value.data[0] == ' ' || value.data[0] == '\t')))) {
+            return true;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (lc_str_equal_nocase(headers[i].name, headers[j].name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static int
 seconds_to_ns(PyObject *value, int64_t *out)
 {
@@ -367,6 +386,9 @@ cload__call_fill(struct cload_session *self, struct cload_call *call, struct clo
 {
     struct lc_header *headers, *cookies;
     int err = fill_pairs(call->headers, room->headers, &room->many_headers, &headers, &request->header_count);
+    if (err == 0 && are_headers_odd(headers, request->header_count, self->is_fast)) {
+        return 1;
+    }
     if (err == 0) {
         err = fill_pairs(call->cookies, room->cookies, &room->many_cookies, &cookies, &request->cookie_count);
     }

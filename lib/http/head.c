@@ -55,7 +55,7 @@ find_header(const struct lc_request *request, struct lc_str name)
 }
 
 /* Session's and call's headers merged as requests merges them: a header keeps the session's place and takes the call's
- * value. `known` and `hidden` are LCORE_KNOWN_*: which were written, which must not be. */
+ * value. `known` and `hidden` are LCORE_KNOWN_*: which there are, which must not be written. */
 static int
 append_merged(struct lc_exchange *exchange, const struct lc_block *block, unsigned hidden, unsigned *known,
               struct lc_buffer *out)
@@ -73,10 +73,10 @@ append_merged(struct lc_exchange *exchange, const struct lc_block *block, unsign
             continue;
         }
         unsigned kind = lc__known_header(name);
+        *known |= kind;
         if ((kind & hidden) != 0) {
             continue;
         }
-        *known |= kind;
         int err = header == NULL ? append_line(out, name, value) : append_line(out, header->name, header->value);
         if (err < 0) {
             return err;
@@ -84,12 +84,14 @@ append_merged(struct lc_exchange *exchange, const struct lc_block *block, unsign
     }
     for (size_t i = 0; i < request->header_count; i++) {
         const struct lc_header *header = &request->headers[i];
-        unsigned kind = lc__known_header(header->name);
-        if (header->value.data == NULL || (kind & hidden) != 0 ||
-            lc_header_find(block->lines, header->name).data != NULL) {
+        if (header->value.data == NULL || lc_header_find(block->lines, header->name).data != NULL) {
             continue;
         }
+        unsigned kind = lc__known_header(header->name);
         *known |= kind;
+        if ((kind & hidden) != 0) {
+            continue;
+        }
         int err = append_line(out, header->name, header->value);
         if (err < 0) {
             return err;
@@ -197,8 +199,9 @@ lc__head_render(struct lc_exchange *exchange, struct lc_error *error)
     if ((known & LCORE_KNOWN_COOKIE) == 0) {
         err = err < 0 ? err : append_cookies(exchange, out);
     }
+    /* Who gives a length gets the true one. */
     if ((known & LCORE_KNOWN_TRANSFER_ENCODING) == 0 &&
-        (request->body.data != NULL ||
+        (request->body.data != NULL || (known & LCORE_KNOWN_CONTENT_LENGTH) != 0 ||
          !tells_no_length(exchange->method, (request->flags & LCORE_REQUEST_PLAIN_METHODS) != 0))) {
         err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("Content-Length: "));
         err = err < 0 ? err : lc_buffer_append_u64(out, request->body.len);

@@ -135,11 +135,15 @@ def user_traceback(error: BaseException) -> TracebackType | None:
     return trace
 
 
-def user_exception(error: BaseException) -> str:
-    """An exception as text, with the user's part of its traceback; all of it at the level DEBUG."""
+def user_exc_info(error: BaseException) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+    """For ``exc_info=``: with the user's part of the traceback; all of it at the level DEBUG."""
     is_all_wanted = logging.getLogger().isEnabledFor(logging.DEBUG)
-    trace = error.__traceback__ if is_all_wanted else user_traceback(error)
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    return type(error), error, error.__traceback__ if is_all_wanted else user_traceback(error)
+
+
+def user_exception(error: BaseException) -> str:
+    """The same as text."""
+    return "".join(traceback.format_exception(*user_exc_info(error))).rstrip()
 
 
 # Greenlets whose exceptions are logged, so that gevent need not print them too.
@@ -170,6 +174,7 @@ def greenlet_exception_logger(logger: logging.Logger, level: int = logging.CRITI
             logger.log(min(logging.INFO, level), "sys.exit(%s) called (DEBUG shows where)", greenlet.exc_info[1])
             logger.debug("Unhandled exception in greenlet: %s", greenlet, exc_info=greenlet.exc_info)
         else:
-            logger.log(level, "Unhandled exception in greenlet: %s\n%s", greenlet, user_exception(greenlet.exception))
+            exc_info = user_exc_info(greenlet.exception)
+            logger.log(level, "Unhandled exception in greenlet: %s", greenlet, exc_info=exc_info)
 
     return report

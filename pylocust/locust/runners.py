@@ -95,7 +95,8 @@ def locust_exception_handler(environment: Environment, work: str = "") -> Callab
     def log_it(greenlet: Any) -> None:
         if isinstance(greenlet.exception, Exception):
             log.unhandled_greenlet_exception = True
-            logger.critical("Unhandled exception in greenlet (%s):\n%s", work, log.user_exception(greenlet.exception))
+            exc_info = log.user_exc_info(greenlet.exception)
+            logger.critical("Unhandled exception in greenlet (%s):", work, exc_info=exc_info)
         else:
             log.greenlet_exception_logger(logger)(greenlet)
 

@@ -38,6 +38,7 @@ DIFFERENT = {
         ],
         "API-210: breaks as it does there, and says why": ["bool failed", "bool chunked"],
         "lines come as they are sent": ["stream events"],
+        "one line for several values": ["headers several values"],
         "API-204: the limit that was in force": ["redirect max"],
     },
 }  # fmt: skip

@@ -162,17 +162,22 @@ def _latin(text: Any) -> bytes:
     return text if isinstance(text, bytes) else str(text).encode("latin1")
 
 
-def checked(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as they can be sent; ValueError for what would break the request."""
-    plain: dict[str, Any] = {}
-    for name, value in headers.items():
-        text = value.decode("latin1") if isinstance(value, bytes) else str(value)
+def checked(headers: Any) -> dict[str, Any]:
+    """Of a mapping or of pairs, as they can be sent; ValueError for what would break the request. Of names that differ
+    in case only the last counts; values of a list are one line."""
+    plain: dict[str, tuple[str, Any]] = {}
+    for name, value in _lines(headers):
         if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name):
             raise ValueError(f"invalid header field name {name!r}")
+        values = value if isinstance(value, (list, tuple)) else [value]
+        texts = [item.decode("latin1") if isinstance(item, bytes) else str(item) for item in values]
+        text = ", ".join(texts).strip(" \t")
         if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", text):
             raise ValueError(f"invalid value for header field {name!r}: {value!r}")
-        plain[name] = text if text.isascii() else text.encode("latin1")
-    return plain
+        plain.pop(name.lower(), None)
+        if values:
+            plain[name.lower()] = name, text if text.isascii() else text.encode("latin1")
+    return dict(plain.values())
 
 
 def basic_auth(user: Any, password: Any) -> str:

@@ -194,6 +194,8 @@ class FastHttpSession(_cload.FastHttpSession):
             _encode_files(plain, headers, files)
         elif plain.get("data"):
             plain["data"] = _plain_body(plain["data"])
+        else:
+            plain.pop("data", None)
         if headers:
             plain["headers"] = headers
         url = str(url)
@@ -251,12 +253,12 @@ def _encode_files(plain: dict[str, Any], headers: dict[str, Any], files: Any) ->
 
 
 def _plain_body(data: Any) -> Any:
-    """str, bytes or dict; files and iterables are read."""
+    """str, bytes or dict; files and iterators are read. Collections are none of these, as with Locust."""
     if isinstance(data, str):
         return str(data)
     if isinstance(data, dict):
         return dict(data)
     if isinstance(data, (bytes, bytearray, memoryview)):
         return bytes(data)
-    pieces = [data.read()] if hasattr(data, "read") else list(data)
+    pieces = [data.read()] if hasattr(data, "read") or hasattr(data, "__len__") else list(data)
     return b"".join(piece.encode() if isinstance(piece, str) else bytes(piece) for piece in pieces)

@@ -185,6 +185,26 @@ class Caller(FastHttpUser):
         attempt("bad header", lambda: echo(c.get("/echo/1", headers={"X-A": "a\r\nb: c"})))
         attempt("int header", lambda: echo(c.get("/echo/1", headers={"X-A": 1})))
         attempt("latin header", lambda: echo(c.get("/echo/1", headers={"X-A": "é"})))
+        odd_headers = {
+            "two cases": {"x-a": "1", "X-A": "2"},
+            "two cases of a default": {"accept-encoding": "x", "Accept-Encoding": "y"},
+            "none": {"X-A": None, "User-Agent": None},
+            "pairs": [("X-A", "1"), ("x-b", 2), ("x-a", "3")],
+            "blank": {"X-A": " a\tb "},
+            "no values": {"X-A": []},
+            "true length": {"Content-Length": "0"},
+        }
+        for label, headers in odd_headers.items():
+            attempt(f"headers {label}", lambda headers=headers: echo(c.get("/echo/1", headers=headers)))
+            attempt(f"headers {label} post", lambda headers=headers: echo(c.post("/echo/1", headers=headers)))
+        both = r'"X-A": "(\w)(?:, |", "X-A": ")(\w)"'
+        several = {"X-A": ["a", "b"]}
+        attempt("headers several values", lambda: re.findall(both, c.get("/echo/1", headers=several).text))
+        for data in ([], (), set(), ["a", "b"], [("a", "1")], ("a",), {"a"}, range(2), {"a": 1}.keys()):
+            attempt(f"data {data!r}", lambda data=data: echo(c.post("/echo/1", data=data)))
+            # Locust leaves the half of a request on the connection.
+            c.client.clientpool.close()
+        attempt("data empty with json", lambda: echo(c.post("/echo/1", data=[], json=1)))
 
     def sessions(self):
         c = self.client

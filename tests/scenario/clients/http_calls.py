@@ -124,6 +124,8 @@ class Caller(HttpUser):
         attempt("headers", lambda: echo(c.get("/echo/1", headers={"X-A": "1", "User-Agent": "me", "Accept": None})))
         attempt("bad header", lambda: echo(c.get("/echo/1", headers={"X-A": "a\r\nb: c"})))
         attempt("int header", lambda: echo(c.get("/echo/1", headers={"X-A": 1})))
+        attempt("headers two cases", lambda: echo(c.get("/echo/1", headers={"x-a": "1", "X-A": "2"})))
+        attempt("header of length", lambda: echo(c.get("/echo/1", headers={"Content-Length": "0"})))
 
     def sessions(self):
         c = self.client

@@ -1,5 +1,4 @@
-/* Brings TCP connections: name resolution, Happy Eyeballs, SOCKS and HTTP CONNECT proxies with their authentication,
- * all by libcurl (CURLOPT_CONNECT_ONLY). The descriptor is taken over at once, libcurl keeps nothing of it. */
+/* Brings TCP connections: looks names up, tries their addresses, and leaves proxies that make tunnels to libcurl. */
 #ifndef LCORE_HTTP_CONNECTOR_H
 #define LCORE_HTTP_CONNECTOR_H
 
@@ -13,9 +12,9 @@ struct lc_connect; /* one attempt in flight */
 struct lc_connect_result {
     int fd; /* non-blocking, TCP_NODELAY, receive time stamps on; now the receiver's; -1 when it failed */
     enum lc_fail fail;
-    int errnum;
+    int errnum;       /* of LCORE_FAIL_DNS: EAI_* */
     const char *text; /* borrowed during the call; NULL when it did not fail */
-    int64_t dns_ns;
+    int64_t dns_ns;   /* 0: the name is not known */
     int64_t connected_ns;
 };
 

@@ -86,10 +86,11 @@ def _proxy_retries(url: str, text: str, cause: OSError) -> urllib3.exceptions.Ma
     return urllib3.exceptions.MaxRetryError(pool, urllib.parse.urldefrag(url).url, broken)
 
 
-def resolve_error(text: str) -> socket.gaierror:
-    match = re.search(r"\[Errno (-?\d+)\] (.*)", text)
-    number = int(match[1]) if match else socket.EAI_NONAME
-    return socket.gaierror(number, match[2] if match else "Name or service not known")
+def resolve_error(number: int, text: str) -> socket.gaierror:
+    """What the resolver said, behind the host in the text; libcurl does not tell more than that it failed."""
+    if number < 0:
+        return socket.gaierror(number, text.rpartition(": ")[2])
+    return socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 def _seconds(text: str) -> Any:
@@ -112,7 +113,7 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
         )
         return exceptions.ConnectionError(_max_retries(url, new), request=request), cause
     if kind == "DNS":
-        cause = resolve_error(text)
+        cause = resolve_error(number, text)
         failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)
         return exceptions.ConnectionError(_max_retries(url, failed), request=request), cause
     if kind == "CONNECT_TIMEOUT":

@@ -135,7 +135,7 @@ class _Connecting(urllib3.connection.HTTPConnection):
     def _fail(self, kind: str, number: int, text: str) -> None:
         """Raises what urllib3 raises for a connection that could not be made."""
         if kind == "DNS":
-            unknown = _failure.resolve_error(text)
+            unknown = _failure.resolve_error(number, text)
             raise NameResolutionError(self.host, self, unknown) from unknown
         if kind == "CONNECT_TIMEOUT":
             late = TimeoutError("timed out")

@@ -65,7 +65,7 @@ LCORE_API struct lc_tls *lc_tls_new(const struct lc_tls_options *options, struct
 LCORE_API struct lc_tls *lc_tls_ref(struct lc_tls *tls);
 LCORE_API void lc_tls_unref(struct lc_tls *tls); /* NULL is fine */
 
-/* What all sessions of a loop share: the connector (libcurl's multi handle, DNS cache), scratch buffers, pools. */
+/* What all sessions of a loop share: the connector (names, libcurl for proxies), scratch buffers, pools. */
 struct lc_http;
 LCORE_API struct lc_http *lc_http_new(struct lc_loop *loop, struct lc_error *error);
 /* Every session must be freed before. Not from inside a callback of its loop. */

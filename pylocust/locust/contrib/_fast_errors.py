@@ -84,7 +84,7 @@ def failure_of(response: Any, failure: tuple[str, int, str, str, int]) -> Except
     if kind in ("REFUSED", "CONNECT", "SEND", "RESET") and number and (kind != "RESET" or status):
         return OSError(number, os.strerror(number))
     if kind == "DNS":
-        return _failure.resolve_error(text)
+        return _failure.resolve_error(number, text)
     if kind in ("CONNECT_TIMEOUT", "READ_TIMEOUT"):
         return RetriesExceeded(response.url, response._max_retries, original=TimeoutError("timed out"))
     if kind in ("CLOSED", "RESET"):

@@ -26,16 +26,18 @@
 /* ---- life ---- */
 
 static struct lc_h2 *
-find(struct lc_session *session, const struct lc_origin *origin)
+find(const struct lc_exchange *exchange)
 {
+    struct lc_session *session = exchange->session;
+    bool is_lent = exchange->request.wire != NULL; /* what was sent there cannot always be sent again */
     for (struct lc_list *link = session->h2s.next; link != &session->h2s;) {
         struct lc_h2 *h2 = LCORE_CONTAINER(link, struct lc_h2, link);
         link = link->next;
-        if (h2->origin != origin || h2->is_draining) {
+        if (h2->origin != exchange->origin || h2->is_draining) {
             continue;
         }
         if (h2->codec != NULL && h2->live_count == 0 && h2->holds == 0 &&
-            lc_clock_monotonic_ns() - h2->idle_since_ns > LCORE_TRUSTED_IDLE_NS) {
+            (is_lent || lc_clock_monotonic_ns() - h2->idle_since_ns > LCORE_TRUSTED_IDLE_NS)) {
             char byte;
             ssize_t got = recv(h2->conn->read_io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
             if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
@@ -359,7 +361,7 @@ h2_start(struct lc_exchange *exchange)
 {
     struct lc_session *session = exchange->session;
     struct lc_h2_stream *stream = lc__calloc(1, sizeof(*stream));
-    struct lc_h2 *h2 = stream == NULL ? NULL : find(session, exchange->origin);
+    struct lc_h2 *h2 = stream == NULL ? NULL : find(exchange);
     if (stream != NULL && h2 == NULL) {
         h2 = connect_anew(session, exchange->origin);
     }

@@ -335,7 +335,7 @@ on_close(nghttp2_session *codec, int32_t id, uint32_t error_code, void *arg)
     h2->open_count--;
     if (stream->exchange == NULL) {
         if (stream->wire != NULL) {
-            lc__h2_wire_lose(stream);
+            lc__h2_wire_lose(stream, stream->is_refused || error_code == NGHTTP2_REFUSED_STREAM);
         }
         lc_list_remove(&stream->link);
         lc__free(stream);
@@ -382,7 +382,9 @@ on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
 {
     if (frame->hd.type == NGHTTP2_HEADERS) {
         struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
-        if (stream != NULL && stream->exchange != NULL) {
+        if (stream != NULL && stream->wire != NULL) {
+            lc__h2_wire_note_sent(stream, ((struct lc_h2 *)arg)->sending_ns);
+        } else if (stream != NULL && stream->exchange != NULL) {
             struct lc_exchange *exchange = stream->exchange;
             exchange->sent = 1;
             exchange->timings.sent_ns = exchange->active_ns = ((struct lc_h2 *)arg)->sending_ns;
@@ -397,7 +399,8 @@ on_frame_not_sent(nghttp2_session *codec, const nghttp2_frame *frame, int lib_er
     if (frame->hd.type == NGHTTP2_HEADERS) {
         /* The server said goodbye before it could be sent. nghttp2 closes the stream next, with another code. */
         struct lc_h2_stream *stream = find_stream(codec, frame->hd.stream_id);
-        if (stream != NULL && stream->exchange != NULL && !stream->is_ended && stream->fail == LCORE_FAIL_NONE) {
+        if (stream != NULL && (stream->exchange != NULL || stream->wire != NULL) && !stream->is_ended &&
+            stream->fail == LCORE_FAIL_NONE) {
             stream->is_refused = true;
         }
     }

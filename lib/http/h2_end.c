@@ -33,7 +33,7 @@ lc__h2_free(struct lc_h2 *h2)
         while ((link = lc_list_pop(lists[i])) != NULL) {
             struct lc_h2_stream *stream = LCORE_CONTAINER(link, struct lc_h2_stream, link);
             if (stream->wire != NULL) {
-                lc__h2_wire_lose(stream);
+                lc__h2_wire_lose(stream, false);
             }
             lc__free(stream);
         }
@@ -229,7 +229,7 @@ lc__h2_end_connection(struct lc_h2 *h2, enum lc_fail reason, int errnum, const c
         struct lc_h2_stream *stream = LCORE_CONTAINER(h2->open.next, struct lc_h2_stream, link);
         if (stream->exchange == NULL) {
             if (stream->wire != NULL) {
-                lc__h2_wire_lose(stream);
+                lc__h2_wire_lose(stream, false);
             }
             lc_list_remove(&stream->link);
             lc__free(stream);
@@ -297,7 +297,7 @@ lc__h2_fall_back(struct lc_h2 *h2, bool is_conn_usable)
         struct lc_exchange *exchange = stream->exchange;
         if (exchange == NULL) {
             if (stream->wire != NULL) {
-                lc__h2_wire_lose(stream);
+                lc__h2_wire_lose(stream, false);
             }
             lc__free(stream);
             continue;

@@ -11,17 +11,28 @@
 #include "http/http.h"
 #include "http/session.h"
 
-/* What is written may run ahead of what is sent by this much. */
+/* What is written may run ahead of what is sent by this much, and a body up to this size is kept to go again. */
 #define OUT_MAX (256 * 1024)
+/* How often a server may say of one request that it did not look at it. */
+#define REFUSALS_MAX 5
 /* Room is given back to the server in pieces of this size, or when nothing is left. */
 #define ROOM_STEP (1024 * 1024)
 
 /* ---- life ---- */
 
+static void go_again(struct lc_h2_wire *self);
+
 static void
 on_told(struct lc_deferred *deferred)
 {
     struct lc_h2_wire *self = LCORE_CONTAINER(deferred, struct lc_h2_wire, told);
+    if (self->is_refused) {
+        /* Still being opened it hears of it by lc__h2_wire_go_on(); a request that was not begun yet can wait. */
+        if (self->wire->exchange == NULL && self->is_head_written) {
+            go_again(self);
+        }
+        return;
+    }
     bool is_over = self->stream == NULL;
     bool is_readable = self->in.len > self->in_taken || self->is_ended || is_over;
     bool is_writable = self->out.len - self->out_taken < OUT_MAX || is_over;
@@ -35,7 +46,7 @@ on_told(struct lc_deferred *deferred)
 static void
 tell(struct lc_h2_wire *self)
 {
-    if (self->is_reading || self->is_writing) {
+    if (self->is_reading || self->is_writing || self->is_refused) {
         lc__loop_defer(self->http->loop, &self->told, on_told);
     }
 }
@@ -43,15 +54,21 @@ tell(struct lc_h2_wire *self)
 static struct lc_h2_wire *
 make(struct lc_h2_stream *stream, struct lc_wire *wire)
 {
-    struct lc_h2_wire *self = lc__calloc(1, sizeof(*self));
-    if (self == NULL) {
-        return NULL;
-    }
     struct lc_exchange *exchange = stream->exchange;
-    self->wire = wire;
-    self->http = exchange->session->http;
+    struct lc_h2_wire *self = wire->h2;
+    if (self == NULL) {
+        self = lc__calloc(1, sizeof(*self));
+        if (self == NULL) {
+            return NULL;
+        }
+        self->wire = wire;
+        self->http = exchange->session->http;
+        self->origin = lc__origin_ref(stream->h2->origin);
+        self->is_kept = true;
+        wire->h2 = self;
+    }
     self->stream = stream;
-    wire->h2 = self;
+    self->is_refused = false;
     wire->is_reused = stream->h2->served > 0;
     lc_timer_stop(self->http->loop, &exchange->timer);
     exchange->stream = NULL;
@@ -85,6 +102,7 @@ lc__h2_wire_lend(struct lc_exchange *exchange, struct lc_wire *wire)
         return LCE_NOMEM;
     }
     self->is_head_written = self->is_out_done = self->is_head_in = true;
+    self->is_kept = false;
     return 0;
 }
 
@@ -92,11 +110,10 @@ void
 lc__h2_wire_close(struct lc_h2_wire *self)
 {
     struct lc_h2_stream *stream = self->stream;
-    lc_list_remove(&self->told.link);
     self->wire->h2 = NULL;
     if (stream != NULL) {
         struct lc_h2 *h2 = stream->h2;
-        lc__h2_wire_lose(stream);
+        lc__h2_wire_lose(stream, false);
         if (stream->id == 0) {
             h2->open_count--;
             lc_list_remove(&stream->link);
@@ -106,6 +123,8 @@ lc__h2_wire_close(struct lc_h2_wire *self)
         }
         lc__h2_soon(h2);
     }
+    lc_list_remove(&self->told.link);
+    lc__origin_unref(self->origin);
     lc_buffer_fini(&self->in);
     lc_buffer_fini(&self->out);
     lc_buffer_fini(&self->head);
@@ -113,14 +132,22 @@ lc__h2_wire_close(struct lc_h2_wire *self)
 }
 
 void
-lc__h2_wire_lose(struct lc_h2_stream *stream)
+lc__h2_wire_note_sent(struct lc_h2_stream *stream, int64_t now_ns)
+{
+    stream->wire->is_sent = true;
+    stream->wire->wire->timings.sent_ns = now_ns;
+}
+
+void
+lc__h2_wire_lose(struct lc_h2_stream *stream, bool is_unseen)
 {
     struct lc_h2_wire *self = stream->wire;
     struct lc_h2 *h2 = stream->h2;
     stream->wire = NULL;
     self->stream = NULL;
     if (!self->is_ended && self->errnum == 0) {
-        self->errnum = ECONNRESET;
+        self->is_refused = (is_unseen || !self->is_sent) && self->is_kept && self->refusals < REFUSALS_MAX;
+        self->errnum = self->is_refused ? 0 : ECONNRESET;
     }
     h2->live_count--;
     if (h2->live_count == 0) {
@@ -148,7 +175,9 @@ on_read_out(nghttp2_session *codec, int32_t id, uint8_t *place, size_t room, uin
     memcpy(place, self->out.data + self->out_taken, len);
     self->out_taken += len;
     if (len == left) {
-        self->out.len = self->out_taken = 0;
+        if (!self->is_kept) {
+            self->out.len = self->out_taken = 0;
+        }
         *flags |= self->is_out_done ? NGHTTP2_DATA_FLAG_EOF : 0;
     }
     if (self->is_writing) {
@@ -177,6 +206,16 @@ take_body(struct lc_h2_wire *self, struct lc_str in)
         default:
             return 0;
         }
+    }
+}
+
+/* We want no more of it. */
+static void
+give_up(struct lc_h2_wire *self, int errnum)
+{
+    if (self->errnum == 0) {
+        self->errnum = errnum;
+        lc__h2_reset_stream(self->stream);
     }
 }
 
@@ -212,34 +251,21 @@ read_framing(struct lc_str head)
     return framing;
 }
 
-/* The head is complete: hands the request to nghttp2. 0, or -errno. */
+/* Hands the request to nghttp2. 0, or -errno. */
 static int
-submit(struct lc_h2_wire *self, size_t head_len)
+submit(struct lc_h2_wire *self)
 {
     struct lc_h2_stream *stream = self->stream;
     struct lc_h2 *h2 = stream->h2;
     struct lc_buffer *fields = &self->http->scratch;
-    struct lc_str head = {self->head.data, head_len};
-    if (!is_request_line(head)) {
-        return -EINVAL;
-    }
-    struct lc_h1_head framing = read_framing(head);
-    lc_h1_body_init(&self->framing, &framing, LCORE_STR("POST"));
-    bool has_body = framing.is_chunked || framing.content_length > 0;
-    self->is_out_done = !has_body;
-    self->is_head_written = true;
-    int err = has_body ? take_body(self, (struct lc_str){self->head.data + head_len, self->head.len - head_len}) : 0;
     size_t count;
-    if (err == 0 && lc_h2_request_fields(head, h2->origin->is_https, fields, &count) < 0) {
-        err = -ENOMEM;
-    }
-    if (err < 0) {
-        return err;
+    if (lc_h2_request_fields((struct lc_str){self->head.data, self->head.len}, h2->origin->is_https, fields, &count) <
+        0) {
+        return -ENOMEM;
     }
     nghttp2_data_provider body = {.source = {.ptr = stream}, .read_callback = on_read_out};
     int32_t id = nghttp2_submit_request(h2->codec, NULL, (const nghttp2_nv *)fields->data, count,
-                                        has_body ? &body : NULL, stream);
-    lc_buffer_fini(&self->head);
+                                        self->has_body ? &body : NULL, stream);
     if (id < 0) {
         return -ECONNRESET;
     }
@@ -247,6 +273,73 @@ submit(struct lc_h2_wire *self, size_t head_len)
     stream->is_reused = h2->served > 0;
     lc__h2_soon(h2);
     return 0;
+}
+
+/* The head is complete. 0, or -errno. */
+static int
+begin(struct lc_h2_wire *self, size_t head_len)
+{
+    struct lc_str head = {self->head.data, head_len};
+    if (!is_request_line(head)) {
+        return -EINVAL;
+    }
+    struct lc_h1_head framing = read_framing(head);
+    lc_h1_body_init(&self->framing, &framing, LCORE_STR("POST"));
+    self->has_body = framing.is_chunked || framing.content_length > 0;
+    self->is_out_done = !self->has_body;
+    self->is_head_written = true;
+    struct lc_str rest = {self->head.data + head_len, self->head.len - head_len};
+    int err = self->has_body ? take_body(self, rest) : 0;
+    self->head.len = head_len;
+    if (err == 0 && self->stream == NULL) {
+        tell(self); /* it goes when it has one again */
+        return 0;
+    }
+    return err < 0 ? err : submit(self);
+}
+
+/* It needs not be sent again any more, or is too much. */
+static void
+let_go_of_request(struct lc_h2_wire *self)
+{
+    self->is_kept = false;
+    lc_buffer_fini(&self->head);
+}
+
+/* The server did not look at the request: another stream, perhaps of another connection. */
+static void
+go_again(struct lc_h2_wire *self)
+{
+    self->refusals++;
+    self->out_taken = 0;
+    self->is_sent = self->is_asleep = self->is_interim = false;
+    if (lc__wire_open_again(self->wire, self->origin) < 0) {
+        self->is_refused = false;
+        self->errnum = ENOMEM;
+        tell(self);
+    }
+}
+
+bool
+lc__h2_wire_go_on(struct lc_h2_wire *self)
+{
+    if (self->wire->fail != LCORE_FAIL_NONE || (self->stream == NULL && !self->is_refused)) {
+        self->is_refused = false;
+        self->errnum = self->errnum == 0 ? ECONNRESET : self->errnum;
+        return false;
+    }
+    if (self->stream == NULL && self->is_head_written) {
+        go_again(self);
+        return true;
+    }
+    int err = self->is_head_written ? submit(self) : 0;
+    if (err < 0) {
+        give_up(self, -err);
+        return false;
+    }
+    bool is_known = self->is_open;
+    self->is_open = true;
+    return is_known;
 }
 
 static ssize_t
@@ -260,14 +353,14 @@ write_head(struct lc_h2_wire *self, const void *data, size_t size)
     if (end == NULL) {
         return self->head.len > LCORE_H1_MAX_HEAD ? -EMSGSIZE : (ssize_t)size;
     }
-    int err = submit(self, (size_t)(end + 4 - self->head.data));
+    int err = begin(self, (size_t)(end + 4 - self->head.data));
     return err < 0 ? err : (ssize_t)size;
 }
 
 ssize_t
 lc__h2_wire_write(struct lc_h2_wire *self, const void *data, size_t size)
 {
-    if (self->stream == NULL) {
+    if (self->errnum != 0 || (self->stream == NULL && !self->is_refused)) {
         return -(self->errnum == 0 ? EPIPE : self->errnum);
     }
     if (!self->is_head_written) {
@@ -278,11 +371,19 @@ lc__h2_wire_write(struct lc_h2_wire *self, const void *data, size_t size)
         return -EAGAIN;
     }
     size = size < OUT_MAX ? size : OUT_MAX;
-    lc_buffer_consume(&self->out, self->out_taken);
-    self->out_taken = 0;
+    if (self->is_kept && self->out_taken > 0 && self->out.len + size > OUT_MAX) {
+        let_go_of_request(self);
+    }
+    if (!self->is_kept) {
+        lc_buffer_consume(&self->out, self->out_taken);
+        self->out_taken = 0;
+    }
     int err = take_body(self, (struct lc_str){data, size});
     if (err < 0) {
         return err;
+    }
+    if (self->stream == NULL) {
+        return (ssize_t)size;
     }
     if (self->is_asleep) {
         self->is_asleep = false;
@@ -294,16 +395,6 @@ lc__h2_wire_write(struct lc_h2_wire *self, const void *data, size_t size)
 }
 
 /* ---- the response ---- */
-
-/* We want no more of it. */
-static void
-give_up(struct lc_h2_wire *self, int errnum)
-{
-    if (self->errnum == 0) {
-        self->errnum = errnum;
-        lc__h2_reset_stream(self->stream);
-    }
-}
 
 static void
 note_arrival(struct lc_h2_wire *self)
@@ -364,6 +455,7 @@ lc__h2_wire_end_head(struct lc_h2_stream *stream)
     }
     note_arrival(self);
     self->is_head_in = true;
+    let_go_of_request(self);
     if (lc_buffer_append_str(&self->in, LCORE_STR("\r\n")) < 0) {
         give_up(self, ENOMEM);
     }

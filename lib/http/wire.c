@@ -30,7 +30,26 @@ on_opened(struct lc_exchange *exchange, struct lc_response *response, void *arg)
     }
     wire->fail_text[len] = '\0';
     lc_response_free(response);
-    wire->fn(wire, wire->arg);
+    if (wire->h2 != NULL && wire->conn != NULL) {
+        /* The server of a request that goes again speaks HTTP/1.1 meanwhile. */
+        struct lc_conn *conn = wire->conn;
+        wire->conn = NULL;
+        conn->wire = NULL;
+        lc__conn_close(conn);
+    }
+    if (wire->h2 == NULL || !lc__h2_wire_go_on(wire->h2)) {
+        wire->fn(wire, wire->arg);
+    }
+}
+
+static int
+start(struct lc_wire *wire, const struct lc_request *request, int64_t start_ns, struct lc_error *error)
+{
+    struct lc_request opening = *request;
+    opening.method = LCORE_STR("GET");
+    opening.flags = LCORE_REQUEST_NO_REDIRECT | LCORE_REQUEST_NO_COOKIES | LCORE_REQUEST_NO_SESSION_HEADERS;
+    opening.wire = wire;
+    return lc_session_start(wire->session, &opening, start_ns, on_opened, wire, &wire->exchange, error);
 }
 
 int
@@ -44,12 +63,9 @@ lc_wire_open(struct lc_session *session, const struct lc_request *request, lc_wi
     wire->session = session;
     wire->fn = fn;
     wire->arg = arg;
+    wire->connect_timeout_ns = request->connect_timeout_ns;
     lc_list_append(&session->wires, &wire->link);
-    struct lc_request opening = *request;
-    opening.method = LCORE_STR("GET");
-    opening.flags = LCORE_REQUEST_NO_REDIRECT | LCORE_REQUEST_NO_COOKIES | LCORE_REQUEST_NO_SESSION_HEADERS;
-    opening.wire = wire;
-    int err = lc_session_start(session, &opening, 0, on_opened, wire, &wire->exchange, error);
+    int err = start(wire, request, 0, error);
     if (err < 0) {
         lc_list_remove(&wire->link);
         lc__free(wire);
@@ -57,6 +73,25 @@ lc_wire_open(struct lc_session *session, const struct lc_request *request, lc_wi
     }
     *out = wire;
     return 0;
+}
+
+int
+lc__wire_open_again(struct lc_wire *wire, const struct lc_origin *origin)
+{
+    struct lc_buffer url = {0};
+    bool is_ipv6 = memchr(origin->key.data, ':', origin->key.len) != NULL;
+    int err = lc_buffer_append_format(&url, is_ipv6 ? "%s://[%.*s]:%u/" : "%s://%.*s:%u/",
+                                      origin->is_https ? "https" : "http", (int)origin->key.len, origin->key.data,
+                                      (unsigned)origin->port);
+    if (err == 0) {
+        struct lc_request request = {.url = {url.data, url.len},
+                                     .tls = origin->tls,
+                                     .proxy = origin->proxy == NULL ? "" : origin->proxy,
+                                     .connect_timeout_ns = wire->connect_timeout_ns};
+        err = start(wire, &request, wire->timings.start_ns, NULL);
+    }
+    lc_buffer_fini(&url);
+    return err;
 }
 
 struct lc_wire *

@@ -15,6 +15,7 @@
 
 struct lc_conn;
 struct lc_h2_wire;
+struct lc_origin;
 struct lc_place;
 struct lc_wire;
 
@@ -33,9 +34,10 @@ struct lc_wire {
     enum lc_fail fail; /* why it could not be opened */
     int fail_errno;
     char fail_text[256];
-    struct lc_timings timings; /* start, dns, connected, tls; the last two are set when they happen first */
-    int64_t stamp_ns;          /* arrival of the last bytes, by the kernel's receive time stamp */
-    bool is_reused;            /* it had served before */
+    int64_t connect_timeout_ns; /* as it was asked for */
+    struct lc_timings timings;  /* start, dns, connected, tls; the last two are set when they happen first */
+    int64_t stamp_ns;           /* arrival of the last bytes, by the kernel's receive time stamp */
+    bool is_reused;             /* it had served before */
 };
 
 /* Opens one to the host of `request->url`; of the rest of the request tls, proxy and connect_timeout_ns count. An idle
@@ -56,6 +58,8 @@ void lc_wire_close(struct lc_wire *wire, bool is_clean);
 /* Lends out the connection that serves an exchange, which then has none. NULL: out of memory, it keeps it. */
 struct lc_wire *lc__wire_lend(struct lc_exchange *exchange, lc_wire_fn *fn, void *arg);
 
+/* An open one that lost its stream before the server looked at it gets another one, of the same origin. */
+int lc__wire_open_again(struct lc_wire *wire, const struct lc_origin *origin);
 /* The exchange that opens it has its connection, which leaves the exchange. */
 void lc__wire_take(struct lc_wire *wire, struct lc_conn *conn);
 void lc__wire_readable(struct lc_wire *wire);

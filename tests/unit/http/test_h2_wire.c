@@ -29,10 +29,10 @@ count_upload(struct h2_peer *h2)
     uint32_t stream = h2->stream;
     char said[64], fields[32] = "";
     snprintf(fields, sizeof(fields), "x-length: %d\n", strstr(h2->fields, "content-length: ") != NULL);
-    while ((h2->flags & H2_END_STREAM) == 0 && h2_wait(h2, H2_DATA)) {
-        size += h2->len;
+    while ((h2->stream != stream || (h2->flags & H2_END_STREAM) == 0) && h2_wait(h2, H2_DATA)) {
+        size += h2->stream == stream ? h2->len : 0;
         if (h2->len > 0) {
-            grant(h2, stream, h2->len);
+            grant(h2, h2->stream, h2->len);
         }
     }
     snprintf(said, sizeof(said), "%zu", size);
@@ -111,6 +111,49 @@ serve(struct peer *peer, void *arg)
             h2_headers(&h2, h2.stream, 200, h2.fields, H2_END_STREAM);
         } else if (strcmp(h2.path, "/hang") != 0) {
             h2_answer(&h2, h2.stream, "hello");
+        }
+    }
+    h2_end(&h2);
+}
+
+/* What a server does that is about to restart, or has too much to do. */
+struct refusal {
+    bool is_goaway, is_closing;
+    int most;     /* refusals; then it answers */
+    size_t after; /* bytes of the request's body */
+    atomic_int count;
+};
+
+static void
+serve_refusing(struct peer *peer, void *arg)
+{
+    struct refusal *refusal = arg;
+    struct h2_peer h2;
+    bool is_gone = false;
+    bool is_h2 = h2_begin(&h2, peer, NULL, 0);
+    while (is_h2 && !is_gone && h2_read(&h2)) {
+        if (h2.type == H2_DATA && h2.len > 0) {
+            grant(&h2, h2.stream, h2.len); /* was under way when it was refused */
+        }
+        if (h2.type != H2_HEADERS) {
+            continue;
+        }
+        uint32_t stream = h2.stream;
+        if (strcmp(h2.path, "/") != 0 && refusal->count < refusal->most) {
+            refusal->count++;
+            for (size_t got = 0; got < refusal->after && h2_wait(&h2, H2_DATA); got += h2.len) {
+                grant(&h2, stream, h2.len == 0 ? 1 : h2.len);
+            }
+            if (refusal->is_goaway) {
+                h2_goaway(&h2, stream > 1 ? stream - 2 : 0, 0, "restart");
+                is_gone = refusal->is_closing;
+            } else {
+                h2_reset(&h2, stream, 7);
+            }
+        } else if (strcmp(h2.path, "/up") == 0) {
+            count_upload(&h2);
+        } else {
+            h2_answer(&h2, stream, "hello");
         }
     }
     h2_end(&h2);
@@ -359,6 +402,132 @@ test_early_ends(void **state)
     server_stop(&server);
 }
 
+static const char large[] = "POST /up HTTP/1.1\r\nContent-Length: 400000\r\n\r\n";
+
+static void
+upload(struct borrower *self, size_t size)
+{
+    char head[128];
+    char *data = calloc(1, size);
+    assert_non_null(data);
+    snprintf(head, sizeof(head), "POST /up HTTP/1.1\r\nHost: here\r\nContent-Length: %zu\r\n\r\n", size);
+    write_all(self, head, strlen(head));
+    write_all(self, data, size);
+    free(data);
+}
+
+/* What the server did not look at goes again: on the connection, or on another one if that is ending. */
+static void
+test_refusals(void **state)
+{
+    static const struct {
+        struct refusal refusal;
+        bool is_served_before; /* by a call that was not lent */
+        size_t size;           /* of what is sent */
+        int errnum, accepted;
+    } cases[] = {
+        {{.most = 1}, false, 0, 0, 1},
+        {{.most = 5}, true, 0, 0, 1},
+        {{.most = 99}, true, 0, ECONNRESET, 1},
+        {{.most = 1, .is_goaway = true}, true, 0, 0, 2},
+        {{.most = 2, .is_goaway = true, .is_closing = true}, true, 0, 0, 3},
+        {{.most = 1}, true, 200000, 0, 1},
+        {{.most = 1, .after = 100000}, true, 200000, 0, 1},
+        {{.most = 2, .after = 100000, .is_goaway = true}, true, 200000, 0, 3},
+        /* No longer all here. */
+        {{.most = 1, .after = 300000}, true, 400000, ECONNRESET, 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct server server;
+        struct refusal refusal = cases[i].refusal;
+        struct borrower self = {0};
+        char text[256], said[32];
+        server_start(&server, NULL, serve_refusing, &refusal);
+        open_client(&self, &server);
+        if (cases[i].is_served_before) {
+            client_expect(&self.client, "GET", "/", LCORE_FAIL_NONE);
+        }
+        borrow(&self);
+        if (cases[i].size == 0) {
+            ask(&self, "/pieces");
+        } else if (cases[i].errnum == 0) {
+            upload(&self, cases[i].size);
+        } else {
+            char *data = calloc(1, cases[i].size);
+            assert_non_null(data);
+            write_all(&self, large, strlen(large));
+            write_all(&self, data, cases[i].size / 2);
+            client_run_ms(&self.client, 100);
+            write_all(&self, data, cases[i].size / 2);
+            free(data);
+        }
+        int64_t start_ns = self.wire->timings.start_ns;
+        ssize_t got = read_all(&self, text, sizeof(text));
+        if (cases[i].errnum != 0) {
+            assert_int_equal(got, -cases[i].errnum);
+        } else {
+            snprintf(said, sizeof(said), "\r\n\r\n%zu", cases[i].size);
+            assert_non_null(strstr(text, cases[i].size == 0 ? "\r\n\r\nhello" : said));
+            assert_int_equal(self.wire->timings.start_ns, start_ns);
+            assert_true(self.wire->timings.first_byte_ns >= self.wire->timings.sent_ns);
+        }
+        assert_true(cases[i].errnum != 0 || refusal.count == cases[i].refusal.most);
+        give_back(&self);
+        client_expect(&self.client, "GET", "/", LCORE_FAIL_NONE);
+        assert_int_equal(server.accepted, cases[i].accepted);
+        client_close(&self.client);
+        server_stop(&server);
+    }
+}
+
+/* Whoever waits for the answer goes away, at each moment of a request that goes again. */
+static void
+test_refusals_that_nobody_waits_for(void **state)
+{
+    for (int wait_ms = 0; wait_ms < 24; wait_ms += 2) {
+        struct server server;
+        struct refusal refusal = {.most = 4, .is_goaway = wait_ms % 4 == 0};
+        struct borrower self = {0};
+        char byte;
+        server_start(&server, NULL, serve_refusing, &refusal);
+        open_client(&self, &server);
+        borrow(&self);
+        ask(&self, "/pieces");
+        if (lc_wire_read(self.wire, &byte, 1) == -EAGAIN) {
+            client_run_ms(&self.client, wait_ms);
+        }
+        give_back(&self);
+        client_run_ms(&self.client, 5);
+        client_expect(&self.client, "GET", "/", LCORE_FAIL_NONE);
+        client_close(&self.client);
+        server_stop(&server);
+    }
+}
+
+/* The connection goes before the request was begun: nothing was lost. */
+static void
+test_connection_that_goes_first(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        struct server server;
+        struct borrower self = {0};
+        char text[256];
+        server_start(&server, NULL, serve, NULL);
+        open_client(&self, &server);
+        client_expect(&self.client, "GET", "/", LCORE_FAIL_NONE);
+        borrow(&self);
+        client_expect(&self.client, "GET", i == 0 ? "/goodbye" : "/cut",
+                      i == 0 ? LCORE_FAIL_STREAM : LCORE_FAIL_INCOMPLETE);
+        client_run_ms(&self.client, 30);
+        ask(&self, "/");
+        assert_true(read_all(&self, text, sizeof(text)) > 0);
+        assert_string_equal(text, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+        give_back(&self);
+        client_close(&self.client);
+        server_stop(&server);
+    }
+}
+
 static void
 test_server_without_h2(void **state)
 {
@@ -424,9 +593,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request_and_response), cmocka_unit_test(test_uploads),
-        cmocka_unit_test(test_slow_reader),          cmocka_unit_test(test_early_ends),
-        cmocka_unit_test(test_server_without_h2),    cmocka_unit_test(test_streamed_bodies),
+        cmocka_unit_test(test_request_and_response),
+        cmocka_unit_test(test_uploads),
+        cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_early_ends),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refusals_that_nobody_waits_for),
+        cmocka_unit_test(test_connection_that_goes_first),
+        cmocka_unit_test(test_server_without_h2),
+        cmocka_unit_test(test_streamed_bodies),
     };
     return run_both(tests);
 }

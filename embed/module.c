@@ -118,7 +118,7 @@ module_exec(PyObject *module)
         cload__hub_add,          cload__stats_add_types,    cload__dispatch_add_types,
         cload__report_add_types, cload__response_add_types, cload__session_add_types,
         cload__user_add_types,   cload__taskset_add_types,  cload__user_greenlet_add_types,
-        cload__rpc_add_types,    cload__meter_add_types,
+        cload__rpc_add_types,    cload__meter_add_types,    cload__prometheus_add,
     };
     for (size_t i = 0; i < sizeof(adders) / sizeof(adders[0]); i++) {
         if (adders[i](module) < 0) {

@@ -168,6 +168,7 @@ PyObject *cload_raise(int code, const struct lc_error *error);
 int cload__hub_add(PyObject *module);
 int cload__report_add_types(PyObject *module);
 int cload__rpc_add_types(PyObject *module);
+int cload__prometheus_add(PyObject *module);
 int cload__session_add_types(PyObject *module);
 int cload__response_add_types(PyObject *module);
 int cload__user_add_types(PyObject *module);

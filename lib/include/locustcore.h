@@ -10,6 +10,7 @@
 #include "locustcore/stats.h"
 #include "locustcore/meter.h"
 #include "locustcore/report.h"
+#include "locustcore/prometheus.h"
 #include "locustcore/run.h"
 #include "locustcore/rpc.h"
 

@@ -1,6 +1,7 @@
 #include "report/console.h"
 #include "report/json.h"
 #include "report/own.h"
+#include "report/prometheus.h"
 
 static int
 put(FILE *out, struct lc_buffer *text, int err)
@@ -87,5 +88,16 @@ lc_report_print_json(FILE *out, struct lc_stats *stats)
     if (err == 0) {
         err = lc_buffer_append(&text, "\n", 1);
     }
+    return put(out, &text, err);
+}
+
+int
+lc_report_print_prometheus(FILE *out, struct lc_stats *stats, const struct lc_prometheus_options *options)
+{
+    if (options->size != sizeof(*options)) {
+        return LCE_INVALID;
+    }
+    struct lc_buffer text = {0};
+    int err = lc__prometheus(&text, stats, options);
     return put(out, &text, err);
 }

@@ -38,6 +38,21 @@ def unpack_message(frame: Buffer, late: str = "", /) -> tuple[str, Any, str]: ..
 def merge_report(stats: Stats, frame: Buffer, /) -> Any: ...
 def write_report(stats: Stats, /) -> bytes: ...
 def report_number(frame: Buffer, /) -> int: ...
+
+# What Prometheus reads. Users are (class, count), workers (id, state, users), None where this is no master; the
+# generator is CPU in cores, share of time starved, delay in s, is it lagging, seconds of the test, those lagging.
+def prometheus(
+    stats: Stats,
+    is_openmetrics: object,
+    name_limit: int,
+    state: str,
+    user_count: int,
+    users: list[tuple[str, int]],
+    workers: list[tuple[str, str, int]] | None,
+    exception_count: int,
+    generator: tuple[float, float, float, object, int, int],
+    /,
+) -> bytes: ...
 def end_rpc() -> None: ...
 
 # --- HTTP ---

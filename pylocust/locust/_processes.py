@@ -24,6 +24,7 @@ _PARENTS_OPTIONS = {
     "stats_history_enabled": False,
     "html_file": None,
     "print_stats": None,
+    "prometheus_port": None,
 }
 _DEFAULT_PORT = 5557
 # Seconds that children may take to end after their master has told them to.
@@ -119,6 +120,8 @@ def fork_workers(options: argparse.Namespace) -> None:
         children.running.append(pid)
     options.processes = count
     if options.worker:
+        if options.prometheus_port is not None:
+            logger.warning("--prometheus-port is for one process: with --worker --processes nothing is served there")
         _wait_for(children)
     options.master = True
     options.expect_workers = count

@@ -675,6 +675,14 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
         help="On a worker: run no code that a master sends, so no '-f -'",
         **flag,
     )
+    option(
+        "--prometheus-port",
+        type=int,
+        metavar="<port>",
+        env_var="LOCUST_PROMETHEUS_PORT",
+        help="Serve metrics for Prometheus on this port (0: any that is free), as http://host:port/metrics, without a"
+        " login. The web UI has them at /metrics anyway",
+    )
 
     group = parser.add_argument_group("User classes")
     option(

@@ -229,6 +229,7 @@ class TestRun:
         self.runner: Any = _make_runner(environment, options)
         self.csv_writer = self._make_csv_writer()
         self.web_url = None if options.headless or options.worker else self._make_web_ui()
+        self._metrics = None if options.prometheus_port is None else self._serve_metrics()
         self.helpers: list[gevent.Greenlet[..., Any]] = []
         self.screen: Any = None
         self.keys: KeyListener | None = None
@@ -269,6 +270,21 @@ class TestRun:
             return str(options.web_host_display_name)
         scheme = "https" if options.tls_cert and options.tls_key else "http"
         return f"{scheme}://{host or '0.0.0.0'}:{options.web_port}{options.web_base_path}"
+
+    def _serve_metrics(self) -> Any:
+        from ._prometheus import MetricsServer
+
+        options = self.options
+        host = "" if options.web_host == "*" else options.web_host
+        try:
+            server = MetricsServer(self.environment, host, options.prometheus_port)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            _stop_with_error(
+                f"Metrics cannot be served on {host or '*'}:{options.prometheus_port}: {reason}: see --prometheus-port"
+            )
+        logger.info("Serving metrics for Prometheus at http://%s:%d/metrics", host or "0.0.0.0", server.port)
+        return server
 
     def _spawn(self, function: Callable[..., Any], *args: Any) -> gevent.Greenlet[..., Any]:
         greenlet = gevent.spawn(function, *args)

@@ -41,6 +41,7 @@ from werkzeug.exceptions import HTTPException
 
 from . import __version__ as version
 from . import argument_parser, log, stats
+from ._prometheus import exposition
 from ._timeline import Timeline
 from .html import (
     DEFAULT_BUILD_PATH,
@@ -246,6 +247,8 @@ class WebUI:
             ("/worker-count", "get_worker_count", self._worker_count, "GET"),
         ):
             blueprint.add_url_rule(path, name, self.auth_required_if_enabled(view), methods=[method])
+        # A script's own is its own business, with a login or without.
+        blueprint.add_url_rule("/metrics", "metrics", self._metrics, methods=["GET"])
         return blueprint
 
     # Serving
@@ -664,6 +667,26 @@ class WebUI:
                 for node in clients.values()
             }
         return jsonify(report)
+
+    def _metrics(self) -> Any:
+        own = request.url_rule
+        for rule in self.app.url_map.iter_rules():
+            if own is not None and rule is not own and rule.rule == own.rule and "GET" in (rule.methods or ()):
+                # Scripts that have long served their own go on doing so.
+                request.url_rule = rule
+                return self.app.ensure_sync(self.app.view_functions[rule.endpoint])(**(request.view_args or {}))
+        response = self.auth_required_if_enabled(self._own_metrics)()
+        if response.status_code == 302:
+            # What scrapes would take the login page for metrics.
+            return make_response("A login is needed, or the port of --prometheus-port\n", 401)
+        return response
+
+    def _own_metrics(self) -> Response:
+        runner = self.environment.runner
+        if runner is None:
+            return make_response("There is no runner", 503)
+        text, content_type = exposition(runner, request.headers.get("Accept", ""), request.args.get("names"))
+        return Response(text, content_type=content_type)
 
     def _count_workers(self) -> int:
         runner = self.environment.runner

@@ -80,7 +80,7 @@ OWN_FILES = ("_phases.csv", "_generator.csv")
 OWN_GROUP = "cload options"
 OWN_OPTIONS = (
     *("http2", "http3", "phases", "percentiles", "exclude_lagging"),
-    *("master_secret", "master_state", "refuse_code"),
+    *("master_secret", "master_state", "refuse_code", "prometheus_port"),
 )
 # Keys of the rows of the JSON that come after all of Locust's.
 OWN_KEYS = ("phases", "generator")

@@ -252,6 +252,15 @@ channel_has_caught_up(struct channel_object *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+get_unconnected(struct channel_object *self, void *Py_UNUSED(closure))
+{
+    if (!is_open(self)) {
+        return NULL;
+    }
+    return PyFloat_FromDouble((double)lc_channel_unconnected_ns(self->core) / (double)LCORE_NS_PER_S);
+}
+
+static PyObject *
 get_port(struct channel_object *self, void *Py_UNUSED(closure))
 {
     return is_open(self) ? PyLong_FromLong(lc_channel_port(self->core)) : NULL;
@@ -272,6 +281,8 @@ static PyMethodDef channel_methods[] = {
 
 static PyGetSetDef channel_getset[] = {
     {"port", (getter)get_port, NULL, PyDoc_STR("The port of a listening channel, else 0."), NULL},
+    {"unconnected", (getter)get_unconnected, NULL,
+     PyDoc_STR("For how many seconds a channel that connects has had no connection; 0: it has one."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -33,7 +33,8 @@ struct lc_channel {
     struct lc_rpc *rpc;
     void *socket;
     bool is_listening, is_secret;
-    bool is_dirty; /* a timer is set, because the descriptor may have been read empty */
+    int64_t lost_ns; /* a channel that connects: since when it has no connection; 0: it has one */
+    bool is_dirty;   /* a timer is set, because the descriptor may have been read empty */
     int port;
     lc_channel_fn fn;
     void *arg;
@@ -151,6 +152,13 @@ read_monitor(struct lc_channel *channel)
         uint32_t reason;
         memcpy(&event, head, sizeof(event));
         memcpy(&reason, head + sizeof(event), sizeof(reason));
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED || event == ZMQ_EVENT_DISCONNECTED) {
+            /* Attempts that fail are disconnections, too. */
+            channel->lost_ns = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED ? 0
+                               : channel->lost_ns != 0                ? channel->lost_ns
+                                                                      : lc_clock_monotonic_ns();
+            continue;
+        }
         const char *text = refusal_text(channel, event, reason);
         int64_t now_ns = lc_clock_monotonic_ns();
         bool is_due =
@@ -186,6 +194,16 @@ static void
 call_soon(struct lc_channel *channel)
 {
     channel->is_dirty = lc_timer_start(channel->rpc->loop, &channel->timer, 0, on_timer) == 0;
+}
+
+int64_t
+lc_channel_unconnected_ns(struct lc_channel *channel)
+{
+    /* The loop may not have come to it yet. */
+    if (read_monitor(channel) && !channel->is_dirty) {
+        call_soon(channel);
+    }
+    return channel->lost_ns == 0 ? 0 : lc_clock_monotonic_ns() - channel->lost_ns;
 }
 
 static int
@@ -243,7 +261,7 @@ channel_drop(struct lc_channel *channel)
     lc__free(channel);
 }
 
-/* Whether connections that fail are told of; without, there is only no word of why. */
+/* Has ZeroMQ tell of connections that fail, and on a channel that connects of the one it has. */
 static int
 watch_refusals(struct lc_channel *channel)
 {
@@ -251,6 +269,7 @@ watch_refusals(struct lc_channel *channel)
     snprintf(address, sizeof(address), "inproc://refusals-%lu", channel->rpc->monitors++);
     int events =
         ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+    events |= channel->is_listening ? 0 : ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
     if (zmq_socket_monitor(channel->socket, address, events) < 0) {
         return -1;
     }
@@ -274,6 +293,7 @@ channel_open(struct lc_rpc *rpc, int type, const struct lc_channel_options *opti
     channel->fn = options->fn;
     channel->arg = options->arg;
     channel->is_listening = type == ZMQ_ROUTER;
+    channel->lost_ns = channel->is_listening ? 0 : lc_clock_monotonic_ns();
     channel->is_secret = options->secret != NULL && options->secret[0] != '\0';
     zmq_msg_init(&channel->from);
     zmq_msg_init(&channel->body);

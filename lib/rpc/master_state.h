@@ -31,6 +31,7 @@ struct lc_master_node {
     struct lc_taken taken;
     int64_t reported_ns;
     uint64_t pending_count; /* requests since then, as its last heartbeat said */
+    uint64_t name_count;    /* of its statistics, as it said then */
     char id[];
 };
 

@@ -88,6 +88,7 @@ take_heartbeat(struct lc_master *master, struct lc_master_node *node, struct lc_
     lc__node_find_number(data, "current_cpu_usage", &node->cpu_percent);
     lc__node_find_count(data, "current_memory_usage", &node->memory_bytes);
     lc__node_find_count(data, LCORE_PENDING_KEY, &node->pending_count);
+    lc__node_find_count(data, LCORE_NAMES_KEY, &node->name_count);
     struct lc_buffer answer = {0};
     if (is_own && node->taken.last > 0) {
         int err = lc_pack_map(&answer, 1);

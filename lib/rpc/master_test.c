@@ -61,14 +61,19 @@ end_test(struct lc_master *master, const char *type, int64_t wait_s)
     lc_dispatcher_free(master->dispatcher);
     master->dispatcher = NULL;
     master->is_complete_due = false;
+    double transit_s = 0;
     LCORE_EACH_NODE(master, node)
     {
         if (lc__master_is_present(node)) {
             node->is_awaited = true;
+            /* The last report, and one that is on its way already. */
+            transit_s = fmax(transit_s, 2.0 * LCORE_NAME_BYTES * (double)node->name_count / LCORE_SLOWEST_LINK);
             lc__master_send_to(master, lc__master_id_of(node), type, NULL);
         }
     }
-    int64_t deadline_ns = lc_clock_monotonic_ns() + master->options.stop_timeout_ns + wait_s * LCORE_NS_PER_S;
+    transit_s = fmin(transit_s, LCORE_MOST_TRANSIT_S);
+    int64_t wait_ns = wait_s * LCORE_NS_PER_S + (int64_t)(transit_s * (double)LCORE_NS_PER_S);
+    int64_t deadline_ns = lc_clock_monotonic_ns() + master->options.stop_timeout_ns + wait_ns;
     lc__master_set_state(master, LCORE_RUNNER_STOPPING);
     if (lc_timer_start(master->loop, &master->end_timer, deadline_ns, finish_late) < 0) {
         finish_late(&master->end_timer);

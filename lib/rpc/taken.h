@@ -16,6 +16,11 @@
 #define LCORE_REPORT_NUMBER_KEY "cload_report"
 /* In a worker's heartbeat: requests since its last report, for a master that has to say what goes with it. */
 #define LCORE_PENDING_KEY "cload_pending"
+/* And the names of its statistics: how large its last report may be, and so how long it may take over a slow link. */
+#define LCORE_NAMES_KEY "cload_names"
+#define LCORE_NAME_BYTES 300
+#define LCORE_SLOWEST_LINK 50000 /* bytes per second that a link is thought to carry at least */
+#define LCORE_MOST_TRANSIT_S 60
 /* A master asks a worker of ours that it does not know to announce itself. */
 #define LCORE_REGISTER_TYPE "cload_register"
 

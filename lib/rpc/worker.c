@@ -18,6 +18,11 @@
 #define SILENCE_S 10
 /* Seconds that a report may be on its way before it is sent again. */
 #define RESEND_S 3
+/* Seconds that a worker which ends waits until its master has what it sent: one of ours stays for that, others may be
+ * gone by then. Both and the time that the reports take on a slow link, unless the connection is lost for so long. */
+#define FAREWELL_S 5
+#define FAREWELL_OF_OTHERS_S 2
+#define LOST_S 2
 
 static void on_tick(struct lc_timer *timer);
 static int open_channel(struct lc_worker *worker, struct lc_error *error);
@@ -60,6 +65,56 @@ tell_end(struct lc_timer *timer)
     }
 }
 
+static void
+leave(struct lc_timer *timer)
+{
+    struct lc_worker *worker = LCORE_CONTAINER(timer, struct lc_worker, end);
+    lc__worker_send_data(worker, "quit", NULL);
+    worker->phase = LCORE_WORKER_ENDED;
+    lc_timer_stop(worker->loop, &worker->tick);
+    if (lc_timer_start(worker->loop, &worker->end, lc_loop_now_ns(worker->loop), tell_end) < 0) {
+        tell_end(&worker->end);
+    }
+}
+
+/* The master has the last reports, or there is none that could. */
+static bool
+may_leave(struct lc_worker *worker)
+{
+    return lc_channel_unconnected_ns(worker->channel) > LOST_S * LCORE_NS_PER_S ||
+           (worker->is_own_master ? lc_list_is_empty(&worker->reports) : worker->unanswered_heartbeats == 0);
+}
+
+static void
+check_leave(struct lc_worker *worker)
+{
+    if (worker->phase == LCORE_WORKER_LEAVING && may_leave(worker)) {
+        lc_timer_stop(worker->loop, &worker->end);
+        leave(&worker->end);
+    }
+}
+
+/* A connection that is closed while bytes are on their way loses them as soon as the other side sends something: the
+ * kernel answers that with a reset. So the master has to say that it has the reports; a heartbeat is answered after
+ * what came before it was taken. */
+static void
+begin_leave(struct lc_worker *worker)
+{
+    worker->phase = LCORE_WORKER_LEAVING;
+    size_t bytes = 0;
+    for (struct lc_list *node = worker->reports.next; node != &worker->reports; node = node->next) {
+        bytes += LCORE_CONTAINER(node, struct lc_worker_report, node)->frame.len;
+    }
+    lc__worker_send_heartbeat(worker);
+    double transit_s = (double)bytes / LCORE_SLOWEST_LINK;
+    transit_s = transit_s > LCORE_MOST_TRANSIT_S ? LCORE_MOST_TRANSIT_S : transit_s;
+    transit_s += worker->is_own_master ? FAREWELL_S : FAREWELL_OF_OTHERS_S;
+    int64_t until_ns = lc_clock_monotonic_ns() + (int64_t)(transit_s * (double)LCORE_NS_PER_S);
+    if (may_leave(worker) || lc_timer_start(worker->loop, &worker->end, until_ns, leave) < 0) {
+        leave(&worker->end);
+    }
+}
+
 /* The users are gone. */
 static void
 stopped(struct lc_worker *worker)
@@ -70,12 +125,7 @@ stopped(struct lc_worker *worker)
         if (worker->line_count != worker->lines_sent) {
             lc__worker_report_logs(worker);
         }
-        lc__worker_send_data(worker, "quit", NULL);
-        worker->phase = LCORE_WORKER_ENDED;
-        lc_timer_stop(worker->loop, &worker->tick);
-        if (lc_timer_start(worker->loop, &worker->end, lc_loop_now_ns(worker->loop), tell_end) < 0) {
-            tell_end(&worker->end);
-        }
+        begin_leave(worker);
         return;
     }
     lc__worker_report_stats(worker);
@@ -114,8 +164,7 @@ on_state(struct lc_runner *runner, enum lc_runner_state state, void *arg)
 static void
 begin_stop(struct lc_worker *worker, bool is_announcing)
 {
-    if (worker->phase == LCORE_WORKER_STOPPING || worker->phase == LCORE_WORKER_QUITTING ||
-        worker->phase == LCORE_WORKER_ENDED) {
+    if (worker->phase >= LCORE_WORKER_STOPPING) {
         return;
     }
     worker->phase = LCORE_WORKER_STOPPING;
@@ -131,7 +180,7 @@ begin_stop(struct lc_worker *worker, bool is_announcing)
 static void
 begin_quit(struct lc_worker *worker, int result)
 {
-    if (worker->phase == LCORE_WORKER_QUITTING || worker->phase == LCORE_WORKER_ENDED) {
+    if (worker->phase >= LCORE_WORKER_QUITTING) {
         /* Once more means at once. */
         lc_runner_stop(worker->runner);
         return;
@@ -160,6 +209,7 @@ take_ack(struct lc_worker *worker, struct lc_str data)
     worker->is_own_master = lc__node_find(data, LCORE_OWN_KEY, &value);
     worker->is_acknowledged = true;
     worker->tries = 0;
+    worker->unanswered_heartbeats = 0;
     worker->heard_ns = lc_clock_monotonic_ns();
     /* The clock of a new master may be behind the one before. */
     worker->job_unix_s = 0;
@@ -221,7 +271,7 @@ take_spawn(struct lc_worker *worker, struct lc_str data)
     memcpy(worker->counts, worker->scratch, class_count * sizeof(*worker->counts));
     if (worker->phase == LCORE_WORKER_STOPPING) {
         worker->has_job = true;
-    } else if (worker->phase != LCORE_WORKER_QUITTING && worker->phase != LCORE_WORKER_ENDED) {
+    } else if (worker->phase < LCORE_WORKER_STOPPING) {
         obey_job(worker);
     }
 }
@@ -231,6 +281,7 @@ take_heartbeat(struct lc_worker *worker, struct lc_str data)
 {
     int64_t now_ns = lc_clock_monotonic_ns();
     worker->heard_ns = now_ns;
+    worker->unanswered_heartbeats -= worker->unanswered_heartbeats > 0 ? 1 : 0;
     uint64_t number;
     if (lc__node_find_count(data, LCORE_REPORT_NUMBER_KEY, &number)) {
         lc__worker_forget_reports(worker, number);
@@ -241,6 +292,7 @@ take_heartbeat(struct lc_worker *worker, struct lc_str data)
             }
         }
     }
+    check_leave(worker);
 }
 
 static void
@@ -327,7 +379,8 @@ watch_master(struct lc_worker *worker, int64_t now_ns)
         lc__runner_log(worker->runner, "the master was not heard of for %d seconds, so this worker ends",
                        LCORE_MASTER_SILENCE_S);
         begin_quit(worker, LCE_NOTFOUND);
-    } else if (silence_ns > SILENCE_S * LCORE_NS_PER_S && now_ns - worker->announced_ns > ANNOUNCE_S * LCORE_NS_PER_S) {
+    } else if (worker->phase < LCORE_WORKER_QUITTING && silence_ns > SILENCE_S * LCORE_NS_PER_S &&
+               now_ns - worker->announced_ns > ANNOUNCE_S * LCORE_NS_PER_S) {
         lc__worker_announce(worker);
     }
 }
@@ -343,7 +396,8 @@ on_tick(struct lc_timer *timer)
     } else {
         lc__worker_send_heartbeat(worker);
         lc__worker_report_exceptions(worker);
-        if (now_ns - worker->reported_ns >= LCORE_REPORT_S * LCORE_NS_PER_S - LCORE_NS_PER_S / 2) {
+        if (worker->phase < LCORE_WORKER_LEAVING &&
+            now_ns - worker->reported_ns >= LCORE_REPORT_S * LCORE_NS_PER_S - LCORE_NS_PER_S / 2) {
             lc__worker_report_stats(worker);
         }
         if (worker->line_count != worker->lines_sent && now_ns - worker->logged_ns >= LCORE_LOGS_S * LCORE_NS_PER_S) {
@@ -351,6 +405,7 @@ on_tick(struct lc_timer *timer)
         }
         watch_master(worker, now_ns);
     }
+    check_leave(worker);
     if (worker->phase != LCORE_WORKER_ENDED) {
         int64_t due_ns = timer->deadline_ns + LCORE_HEARTBEAT_S * LCORE_NS_PER_S;
         /* The timer was just in the heap, so there is room. */

@@ -17,6 +17,7 @@ enum lc_worker_phase {
     LCORE_WORKER_RUNNING,
     LCORE_WORKER_STOPPING, /* users are ending; the master hears "running" until they have */
     LCORE_WORKER_QUITTING,
+    LCORE_WORKER_LEAVING, /* the last report is on its way */
     LCORE_WORKER_ENDED,
 };
 
@@ -47,6 +48,7 @@ struct lc_worker {
     int64_t stop_timeout_ns;
     double job_unix_s;
     int tries;
+    unsigned unanswered_heartbeats;
     int64_t start_ns, announced_ns, heard_ns, reported_ns, logged_ns;
     int64_t cpu_ns, cpu_at_ns;
     double cpu_percent;

@@ -95,7 +95,7 @@ lc__worker_send_heartbeat(struct lc_worker *worker)
     struct lc_buffer data = {0};
     struct lc_stats_numbers total;
     lc_stats_entry_numbers(lc_stats_total(lc_runner_stats(worker->runner)), &total);
-    int err = lc_pack_map(&data, 5);
+    int err = lc_pack_map(&data, 6);
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("state"));
     err = err < 0 ? err : lc_pack_str(&data, lc_str_from(state_text(worker)));
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("current_cpu_usage"));
@@ -106,7 +106,10 @@ lc__worker_send_heartbeat(struct lc_worker *worker)
     err = err < 0 ? err : lc_pack_int(&data, 1);
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_PENDING_KEY));
     err = err < 0 ? err : lc_pack_uint(&data, total.request_count);
+    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_NAMES_KEY));
+    err = err < 0 ? err : lc_pack_uint(&data, lc_stats_count(lc_runner_stats(worker->runner)));
     if (err == 0) {
+        worker->unanswered_heartbeats++;
         lc__worker_send_data(worker, "heartbeat", &data);
     }
     lc_buffer_fini(&data);

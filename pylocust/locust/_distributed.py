@@ -30,14 +30,25 @@ KEEP_KEY = "cload_keep"
 NUMBER_KEY = "cload_report"
 # In a worker's heartbeats: requests since its last report, so that a master knows what goes with a worker that dies.
 PENDING_KEY = "cload_pending"
+# And the names of its statistics, so that it knows how large the last report may be.
+NAMES_KEY = "cload_names"
+NAME_BYTES = 300
 # Reports that may be missing among later ones before they are given up.
 _MOST_EARLY = 32
+# Bytes per second that a link is thought to carry at least, and how long reports are waited for at most.
+_SLOWEST_LINK = 50_000
+_MOST_TRANSIT = 60.0
 
 
 def secret_of(environment: Environment) -> str | None:
     """What a master and its workers have to know of each other; None: nothing, as with Locust."""
     secret = getattr(environment.parsed_options, "master_secret", None) or os.getenv("LOCUST_MASTER_SECRET")
     return secret or None
+
+
+def transit_of(size: int) -> float:
+    """Seconds that so many bytes may be on their way."""
+    return min(size / _SLOWEST_LINK, _MOST_TRANSIT)
 
 
 class Taken:

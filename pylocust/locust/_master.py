@@ -14,7 +14,19 @@ import _cload
 import gevent
 
 from . import __version__, runners
-from ._distributed import KEEP_KEY, NUMBER_KEY, OWN_KEY, PENDING_KEY, REGISTER, DistributedRunner, Taken, secret_of
+from ._distributed import (
+    KEEP_KEY,
+    NAME_BYTES,
+    NAMES_KEY,
+    NUMBER_KEY,
+    OWN_KEY,
+    PENDING_KEY,
+    REGISTER,
+    DistributedRunner,
+    Taken,
+    secret_of,
+    transit_of,
+)
 from ._generator import WIRE_KEY
 from ._losses import Losses
 from ._resume import KeptRun
@@ -89,7 +101,9 @@ class MasterRunner(DistributedRunner):
         self._indexes: dict[str, int] = {}
         self._asked_to_register: dict[str, float] = {}
         self._taken: dict[str, Taken] = {}
+        self._names: dict[str, int] = {}
         self.losses = Losses()
+        self._is_quitting = False
         self._seconds_behind = 0
         self._strange_messages = 0
         self._strangers_due = 0.0
@@ -371,7 +385,9 @@ class MasterRunner(DistributedRunner):
     def check_stopped(self) -> None:
         """Ends the stopping once all workers have, or are lost."""
         ended = (STATE_INIT, STATE_MISSING)
-        has_ended = self.state == STATE_STOPPING and all(node.state in ended for node in self.clients.all)
+        # Who quits does not wait for that: the state is what listeners to quitting see.
+        is_stopping = self.state == STATE_STOPPING and not self._is_quitting
+        has_ended = is_stopping and all(node.state in ended for node in self.clients.all)
         # Nor is it ready for a test once the workers that were there have left.
         is_left = self.state == STATE_INIT and not self._present()
         if has_ended or is_left:
@@ -379,6 +395,7 @@ class MasterRunner(DistributedRunner):
 
     def quit(self) -> None:
         """Ends the test and all workers."""
+        self._is_quitting = True
         self.stop(send_stop_to_client=False)
         logger.debug("Quitting...")
         waiting = self._present()
@@ -406,7 +423,10 @@ class MasterRunner(DistributedRunner):
         not. Of those that are not ours (boomer) some close their connection without a word, and need not be waited
         for."""
         now = time.monotonic()
-        deadline = now + (self.environment.stop_timeout or 0.0) + _LAST_REPORT_WAIT
+        # The last report, and one that is on its way already.
+        names = max((self._names.get(node.id, 0) for node in waiting), default=0)
+        transit = transit_of(2 * names * NAME_BYTES)
+        deadline = now + (self.environment.stop_timeout or 0.0) + _LAST_REPORT_WAIT + transit
         look = now + _FAREWELL
         silent: list[WorkerNode] = []
         while waiting and now < deadline:
@@ -511,6 +531,7 @@ class MasterRunner(DistributedRunner):
         state, cpu_usage, memory_usage = data["state"], data["current_cpu_usage"], data.get("current_memory_usage", 0)
         node.heartbeat = runners.HEARTBEAT_LIVENESS
         self.losses.hear(node.id, data.get(PENDING_KEY))
+        self._names[node.id] = data.get(NAMES_KEY, 0)
         was_missing = node.state == STATE_MISSING
         node.state = state
         node.cpu_usage = cpu_usage
@@ -607,6 +628,8 @@ class MasterRunner(DistributedRunner):
         if node is None:
             return
         self._hear_generator(message)
+        # Its last report came before this.
+        self.losses.is_back(node.id)
         index = self.get_worker_index(node.id)
         logger.info("Worker %r (index %d) quit. %d workers ready.", node.id, index, len(self.clients.ready))
         self._remove_from_dispatch(node)
@@ -652,7 +675,8 @@ class MasterRunner(DistributedRunner):
                 continue
             if self._kept is not None:
                 self._kept.tick()
-            if self._is_behind():
+            if self._is_quitting or self._is_behind():
+                # A last report may keep heartbeats waiting behind it.
                 continue
             for node in list(self.clients.all):
                 if node.heartbeat < runners.HEARTBEAT_DEAD_INTERNAL:

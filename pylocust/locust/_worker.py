@@ -16,7 +16,16 @@ import gevent
 from gevent.event import Event
 
 from . import __version__, log, runners
-from ._distributed import KEEP_KEY, NUMBER_KEY, OWN_KEY, PENDING_KEY, DistributedRunner, secret_of
+from ._distributed import (
+    KEEP_KEY,
+    NAMES_KEY,
+    NUMBER_KEY,
+    OWN_KEY,
+    PENDING_KEY,
+    DistributedRunner,
+    secret_of,
+    transit_of,
+)
 from ._generator import WIRE_KEY
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
@@ -37,6 +46,11 @@ _TAKEN_OPTIONS = ("expect_workers", "tags", "exclude_tags", "exclude_lagging")
 _SILENCE = 10.0
 # Seconds of waiting for the first answer before the log says so at level INFO.
 _PATIENCE = 30.0
+# Seconds that a worker which ends waits until its master has what it sent: a cload master stays for that, others may be
+# gone by then. Both and the time that the reports take on a slow link.
+_FAREWELL, _FAREWELL_OF_OTHERS = 5.0, 2.0
+# It does not wait any more once the connection is lost for so long, which is looked at so often.
+_LOST, _FAREWELL_LOOK = 2.0, 0.5
 
 
 @functools.cache
@@ -69,13 +83,17 @@ class WorkerRunner(DistributedRunner):
         self._has_begun = Event()
         self._has_begun.set()
         self._has_quit = False
+        self._leaving: gevent.Greenlet[..., Any] | None = None
         self._is_refused = False
         # Whether the master confirms reports, and those that it has not: by their number, when they were sent and what.
         self._is_own_master = False
         self._last_number = 0
         self._unconfirmed: dict[int, tuple[float, Message]] = {}
+        self._unanswered_heartbeats = 0
+        # Set by each heartbeat of the master.
+        self._was_heard = Event()
         self.client = self._connect()
-        self._spawn_own(self.worker)
+        self._receiver = self._spawn_own(self.worker)
         self.connect_to_master()
         self._spawn_own(self.heartbeat)
         self._spawn_own(self.heartbeat_timeout_checker)
@@ -180,6 +198,7 @@ class WorkerRunner(DistributedRunner):
         # The clock of a new master may be behind the one before.
         self.last_received_spawn_timestamp = 0.0
         self.last_heartbeat_timestamp = time.time()
+        self._unanswered_heartbeats = 0
         is_listed_anew = self.connected and not self._acknowledged.is_set() and KEEP_KEY not in data
         if is_listed_anew and self.worker_state != STATE_INIT:
             logger.info("The master lists this worker anew, so its users stop")
@@ -212,6 +231,8 @@ class WorkerRunner(DistributedRunner):
         if self.spawning_greenlet is not None:
             self.spawning_greenlet.kill(block=True)
         self.spawning_greenlet = self._spawn_own(self.start_worker, counts)
+        # Listeners of test_start hear of it before those of messages that came right behind this one.
+        gevent.sleep(0)
 
     def _take_options(self, options: dict[str, Any]) -> None:
         if not options:
@@ -260,7 +281,15 @@ class WorkerRunner(DistributedRunner):
         self.update_state(STATE_RUNNING)
 
     def _on_spawning_complete_message(self, message: Message) -> None:
-        self.environment.events.spawning_complete.fire(user_count=message.data["user_count"])
+        user_count = message.data["user_count"]
+        if self._has_begun.is_set():
+            self._tell_complete(user_count)
+        else:
+            self._spawn_aside(self._tell_complete, user_count)
+
+    def _tell_complete(self, user_count: int) -> None:
+        self._has_begun.wait()
+        self.environment.events.spawning_complete.fire(user_count=user_count)
 
     def _on_stop_message(self, message: Message) -> None:
         self._begin_stop()
@@ -294,12 +323,39 @@ class WorkerRunner(DistributedRunner):
         if self._stopping is not None:
             self._stopping.join()
         self.stop()
-        if not self._has_quit:
-            self._has_quit = True
-            self._send_stats()
-            self._send("quit", self._own_keys() or None)
+        self._has_quit = True
+        if self._leaving is None:
+            # Aside, for the caller may be a user, which ends now.
+            self._leaving = self._spawn_aside(self._take_leave)
+        if gevent.getcurrent() is self._receiver:
+            # A listener to a message called this, and the master still has something to say.
+            self._receiver = self._spawn_own(self.worker)
+        self._leaving.join()
+
+    def _take_leave(self) -> None:
+        report = self._send_stats()
+        self._await_master(report)
+        self._send("quit", self._own_keys() or None)
         self.generator.close()
         self.greenlet.kill(block=True)
+
+    def _await_master(self, report: Message) -> None:
+        """Until the master has the last reports. A connection that is closed while bytes are on their way loses them as
+        soon as the other side sends something: the kernel answers that with a reset."""
+        if not self.connected:
+            return
+        # It is answered after the report was taken.
+        self._send_heartbeat()
+        reports = [one for _, one in self._unconfirmed.values()] or [report]
+        patience = _FAREWELL if self._is_own_master else _FAREWELL_OF_OTHERS
+        deadline = time.monotonic() + patience + transit_of(sum(len(one.serialize()) for one in reports))
+        while self._unconfirmed if self._is_own_master else self._unanswered_heartbeats:
+            # Clients that programs and tests bring know of no connection.
+            if time.monotonic() > deadline or getattr(self.client, "unconnected", 0) > _LOST:
+                logger.warning("The master has not said that it has the last report of this worker")
+                return
+            self._was_heard.clear()
+            self._was_heard.wait(_FAREWELL_LOOK)
 
     def _on_quitting(self, environment: Environment, **_kwargs: Any) -> None:
         self.quit()
@@ -329,6 +385,7 @@ class WorkerRunner(DistributedRunner):
             gevent.sleep(runners.HEARTBEAT_INTERVAL)
 
     def _send_heartbeat(self) -> None:
+        self._unanswered_heartbeats += 1
         self._send(
             "heartbeat",
             {
@@ -343,12 +400,20 @@ class WorkerRunner(DistributedRunner):
         """What only cload's masters are told."""
         if not self._is_own_master:
             return {}
-        return {OWN_KEY: 1, PENDING_KEY: self.stats.total.num_requests, WIRE_KEY: self.generator.wire_report()}
+        stats = self.stats
+        return {
+            OWN_KEY: 1,
+            PENDING_KEY: stats.total.num_requests,
+            NAMES_KEY: stats._count(),
+            WIRE_KEY: self.generator.wire_report(),
+        }
 
     def _on_heartbeat_message(self, message: Message) -> None:
         self.last_heartbeat_timestamp = time.time()
+        self._unanswered_heartbeats = max(0, self._unanswered_heartbeats - 1)
         if message.data:
             self._confirm(message.data[NUMBER_KEY])
+        self._was_heard.set()
         self.environment.events.heartbeat_received.fire(
             client_id=message.node_id, timestamp=self.last_heartbeat_timestamp
         )
@@ -376,19 +441,19 @@ class WorkerRunner(DistributedRunner):
                 logger.error("Didn't get heartbeat from master in over %ss", runners.MASTER_HEARTBEAT_TIMEOUT)
                 self._spawn_aside(self.quit)
                 return
-            elif now - heard_at > _SILENCE and now - announced > runners.CONNECT_TIMEOUT:
+            elif not self._has_quit and now - heard_at > _SILENCE and now - announced > runners.CONNECT_TIMEOUT:
                 announced = now
                 self._announce()
 
     # Reports
 
-    def stats_reporter(self) -> NoReturn:
+    def stats_reporter(self) -> None:
         """Reports every WORKER_REPORT_INTERVAL seconds."""
-        while True:
+        while self._leaving is None:
             self._send_stats()
             gevent.sleep(runners.WORKER_REPORT_INTERVAL)
 
-    def _send_stats(self) -> None:
+    def _send_stats(self) -> Message:
         data: dict[str, Any] = {}
         report = Message("stats", data, self.client_id)
         if self._is_own_master:
@@ -397,15 +462,15 @@ class WorkerRunner(DistributedRunner):
             self._unconfirmed[self._last_number] = (time.monotonic(), report)
         self.environment.events.report_to_master.fire(client_id=self.client_id, data=data)
         self._send_message(report)
+        return report
 
     def _on_report_to_master(self, client_id: str, data: dict[str, Any]) -> None:
         data["user_classes_count"] = self.user_classes_count
         data["user_count"] = self.user_count
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, tb: Any, **_kwargs: Any) -> None:
-        text = "".join(traceback.format_tb(tb))
-        self.log_exception(self.client_id, str(exception), text)
-        self._send("exception", {"msg": str(exception), "traceback": text})
+        # The master's business alone: it decides the exit status of the test, and a worker that did its work ends well.
+        self._send("exception", {"msg": str(exception), "traceback": "".join(traceback.format_tb(tb))})
 
     def logs_reporter(self) -> None:
         """Sends the log while it grows slowly."""

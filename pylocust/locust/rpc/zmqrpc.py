@@ -100,6 +100,11 @@ class Client(BaseSocket):
         """Sends to the master, now or when it comes up."""
         self._send(msg, None)
 
+    @property
+    def unconnected(self) -> float:
+        """For how many seconds there has been no connection to the master; 0: there is one."""
+        return self._channel.unconnected
+
     def recv(self) -> Message:
         """Waits for the next message."""
         return self._receive()[1]

@@ -2,38 +2,17 @@
 
 #include "base/buffer.h"
 #include "helpers.h"
+#include "http/form.h"
 
 enum outcome { DONE, UNKNOWN, FAILED };
-
-static bool
-is_safe(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-           c == '-' || c == '~';
-}
 
 static enum outcome
 append_quoted(struct lc_buffer *out, struct lc_str text)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    if (lc_buffer_reserve(out, 3 * text.len) < 0) {
+    if (lc__form_quote(out, text) < 0) {
         PyErr_NoMemory();
         return FAILED;
     }
-    char *place = out->data + out->len;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (is_safe(c)) {
-            *place++ = (char)c;
-        } else if (c == ' ') {
-            *place++ = '+';
-        } else {
-            *place++ = '%';
-            *place++ = digits[c >> 4];
-            *place++ = digits[c & 15];
-        }
-    }
-    out->len = (size_t)(place - out->data);
     return DONE;
 }
 

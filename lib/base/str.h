@@ -8,12 +8,6 @@
 #include <string.h>
 #include "locustcore/str.h"
 
-static inline struct lc_str
-lc_str_from(const char *text)
-{
-    return (struct lc_str){text, text == NULL ? 0 : strlen(text)};
-}
-
 static inline bool
 lc_str_equal(struct lc_str a, struct lc_str b)
 {

@@ -208,6 +208,12 @@ lc__fiber_wake(struct lc_fiber *fiber, int value)
     resume(fiber);
 }
 
+struct lc_loop *
+lc__fiber_loop(void)
+{
+    return thread.running->fibers->loop;
+}
+
 unsigned
 lc__fiber_park_count(void)
 {

@@ -11,6 +11,8 @@ int lc__fiber_check(void);
 LCORE_YIELDS int lc__fiber_park(void);
 /* Goes on in a parked fiber until its next wait or end. */
 LCORE_YIELDS void lc__fiber_wake(struct lc_fiber *fiber, int value);
+/* That of the running fiber, of which there must be one. */
+struct lc_loop *lc__fiber_loop(void);
 /* How often the running fiber was parked, wrapping around; 0 outside of any. */
 unsigned lc__fiber_park_count(void);
 /* The running fiber's waits work again. */

@@ -83,14 +83,15 @@ put_behind(char *place, struct lc_str text, struct lc_str *copy)
 struct lc_session *
 lc_session_new(struct lc_http *http, const struct lc_session_options *given, struct lc_error *error)
 {
+    struct lc_session_options full;
+    lc_session_options_init(&full);
+    given = given == NULL ? &full : given;
     if (given->size == 0) {
         lc_error_set(error, LCE_INVALID, "session options that lc_session_options_init() has not seen");
         return NULL;
     }
     /* A caller built against an older header knows fewer options. */
-    struct lc_session_options full;
-    lc_session_options_init(&full);
-    memcpy(&full, given, given->size < sizeof(full) ? given->size : sizeof(full));
+    memmove(&full, given, given->size < sizeof(full) ? given->size : sizeof(full));
     const struct lc_session_options *options = &full;
     struct lc_buffer base = {0}, auth = {0}, headers = {0};
     struct lc_session *session = NULL;

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "http/conn.h"
@@ -102,13 +104,31 @@ refuse_password(char *data, int size, int is_writing, void *arg)
 }
 
 static int
-set_error(struct lc_error *error, const char *what, const char *path)
+set_error(struct lc_error *error, const char *what)
 {
     unsigned long code = ERR_peek_error();
     const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
     ERR_clear_error();
-    return lc_error_set(error, LCE_TLS, "%s%s%s%s: %s", what, path == NULL ? "" : " '", path == NULL ? "" : path,
-                        path == NULL ? "" : "'", reason == NULL ? "unknown reason" : reason);
+    return lc_error_set(error, LCE_TLS, "%s: %s", what, reason == NULL ? "unknown reason" : reason);
+}
+
+static int
+set_file_error(struct lc_error *error, const char *what, const char *path)
+{
+    unsigned long code = ERR_peek_error();
+    const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
+    ERR_clear_error();
+    if (access(path, R_OK) < 0) {
+        return lc_error_set_errno(error, LCE_TLS, errno, "%s '%s'", what, path);
+    }
+    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ) {
+        return lc_error_set(error, LCE_TLS, "%s '%s' needs a password; take one that is not encrypted", what, path);
+    }
+    /* OpenSSL has no words for a file without anything in it. */
+    if (reason == NULL || (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE)) {
+        reason = "there is none in it in PEM form";
+    }
+    return lc_error_set(error, LCE_TLS, "%s '%s': %s", what, path, reason);
 }
 
 static int
@@ -128,23 +148,24 @@ configure(SSL_CTX *context, const struct lc_tls_options *options, struct lc_erro
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, on_new_ticket);
     if (SSL_CTX_set_alpn_protos(context, alpn, sizeof(alpn) - 1) != 0) {
-        return set_error(error, "ALPN", NULL);
+        return set_error(error, "ALPN");
     }
     if (!options->is_insecure) {
         if (options->ca_file == NULL && options->ca_dir == NULL) {
             SSL_CTX_set_default_verify_paths(context);
         } else if (SSL_CTX_load_verify_locations(context, options->ca_file, options->ca_dir) != 1) {
-            return set_error(error, "CA certificates", options->ca_file == NULL ? options->ca_dir : options->ca_file);
+            return set_file_error(error, "CA certificates",
+                                  options->ca_file == NULL ? options->ca_dir : options->ca_file);
         }
     }
     if (options->cert_file != NULL) {
         const char *key_file = options->key_file == NULL ? options->cert_file : options->key_file;
         if (SSL_CTX_use_certificate_chain_file(context, options->cert_file) != 1) {
-            return set_error(error, "client certificate", options->cert_file);
+            return set_file_error(error, "client certificate", options->cert_file);
         }
         if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1 ||
             SSL_CTX_check_private_key(context) != 1) {
-            return set_error(error, "key of the client certificate", key_file);
+            return set_file_error(error, "key of the client certificate", key_file);
         }
     }
     return 0;
@@ -179,7 +200,7 @@ lc_tls_new(const struct lc_tls_options *given, struct lc_error *error)
     tls->context = SSL_CTX_new(TLS_client_method());
     tls->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | 127, "locustcore connection");
     if (tls->context == NULL || tls->method == NULL) {
-        set_error(error, "OpenSSL", NULL);
+        set_error(error, "OpenSSL");
         goto fail;
     }
     if (!copy_path(options->ca_file, &tls->ca_file) || !copy_path(options->ca_dir, &tls->ca_dir) ||

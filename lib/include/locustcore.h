@@ -2,9 +2,12 @@
 #ifndef LOCUSTCORE_H
 #define LOCUSTCORE_H
 
+#include "locustcore/version.h"
 #include "locustcore/error.h"
+#include "locustcore/str.h"
 #include "locustcore/loop.h"
 #include "locustcore/http.h"
+#include "locustcore/form.h"
 #include "locustcore/fiber.h"
 #include "locustcore/phases.h"
 #include "locustcore/stats.h"

@@ -269,12 +269,12 @@ lc_loop_run(struct lc_loop *loop)
 {
     assert(!loop->is_in_round);
     loop->is_hosted = false;
-    loop->is_stopping = false;
     loop->is_in_round = true;
     while (!loop->is_stopping) {
         run_round(loop, EVRUN_ONCE);
     }
     loop->is_in_round = false;
+    loop->is_stopping = false;
     ev_timer_stop(loop->ev, &loop->timer);
     loop->armed_ns = INT64_MAX;
     return 0;

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"
-#include "loop/signals.h"
 #include "tables.h"
 
 struct headless {
@@ -13,7 +12,7 @@ struct headless {
     struct lc_runner *runner;
     struct lc__tables tables;
     const struct lc_runner_options *options;
-    struct lc_signals signals;
+    struct lc_signals *signals;
 };
 
 static void
@@ -33,7 +32,7 @@ on_log(const char *text, void *arg)
 }
 
 static void
-on_signal(void *arg)
+on_signal(int signal, void *arg)
 {
     struct headless *headless = arg;
     lc_runner_stop(headless->runner);
@@ -65,11 +64,11 @@ print_summary(struct headless *headless)
 static int
 run_test(struct headless *headless, uint64_t users, double spawn_rate, struct lc_error *error)
 {
-    int err = lc_signals_watch(&headless->signals, headless->loop, on_signal, headless, error);
-    if (err < 0) {
-        return err;
+    headless->signals = lc_signals_new(headless->loop, on_signal, headless, error);
+    if (headless->signals == NULL) {
+        return error->code;
     }
-    err = lc_runner_start(headless->runner, users, spawn_rate, error);
+    int err = lc_runner_start(headless->runner, users, spawn_rate, error);
     if (err == 0) {
         err = lc__tables_start(&headless->tables, headless->loop, lc_runner_stats(headless->runner));
         if (err < 0) {
@@ -79,7 +78,7 @@ run_test(struct headless *headless, uint64_t users, double spawn_rate, struct lc
         lc_loop_run(headless->loop);
         lc__tables_stop(&headless->tables);
     }
-    lc_signals_unwatch(&headless->signals);
+    lc_signals_free(headless->signals);
     if (err < 0) {
         return err;
     }

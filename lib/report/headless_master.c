@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "locustcore/report.h"
 #include "locustcore/rpc.h"
-#include "loop/signals.h"
 #include "tables.h"
 
 #define WAIT_INTERVAL_NS (LCORE_NS_PER_S / 10)
@@ -14,7 +13,7 @@
 struct headless {
     struct lc_loop *loop;
     struct lc_master *master;
-    struct lc_signals signals;
+    struct lc_signals *signals;
     struct lc__tables tables;
     struct lc_timer wait_timer, run_timer;
     const struct lc_master_options *options;
@@ -35,7 +34,7 @@ quit(struct headless *headless)
 }
 
 static void
-on_signal(void *arg)
+on_signal(int signal, void *arg)
 {
     quit(arg);
 }
@@ -54,8 +53,9 @@ begin_test(struct headless *headless)
     headless->has_begun = err == 0;
     err = err < 0 ? err : lc__tables_start(&headless->tables, headless->loop, lc_master_stats(headless->master));
     if (err == 0 && headless->options->run_time_ns > 0) {
-        err = lc_timer_start(headless->loop, &headless->run_timer, now_ns + headless->options->run_time_ns,
-                             run_time_over);
+        int64_t run_time_ns = headless->options->run_time_ns;
+        int64_t end_ns = run_time_ns > INT64_MAX - now_ns ? INT64_MAX : now_ns + run_time_ns;
+        err = lc_timer_start(headless->loop, &headless->run_timer, end_ns, run_time_over);
     }
     if (err < 0) {
         headless->result = err;
@@ -167,11 +167,9 @@ lc_master_run(const struct lc_master_options *options, size_t expected_workers, 
     if (headless.loop == NULL) {
         return lc_error_set(error, LCE_NOMEM, "no loop: out of memory or descriptors");
     }
-    int result = lc_signals_watch(&headless.signals, headless.loop, on_signal, &headless, error);
-    if (result == 0) {
-        result = run_test(&headless, error);
-        lc_signals_unwatch(&headless.signals);
-    }
+    headless.signals = lc_signals_new(headless.loop, on_signal, &headless, error);
+    int result = headless.signals == NULL ? error->code : run_test(&headless, error);
+    lc_signals_free(headless.signals);
     lc_master_free(headless.master);
     lc_loop_free(headless.loop);
     return result;

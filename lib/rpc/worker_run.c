@@ -3,19 +3,17 @@
 
 #include <stddef.h>
 
-#include "loop/signals.h"
-
 struct run {
     struct lc_loop *loop;
     struct lc_http *http;
     struct lc_worker *worker;
-    struct lc_signals signals;
+    struct lc_signals *signals;
     const struct lc_worker_options *options;
     int result;
 };
 
 static void
-on_signal(void *arg)
+on_signal(int signal, void *arg)
 {
     struct run *run = arg;
     if (run->worker != NULL) {
@@ -74,11 +72,9 @@ lc_worker_run(const struct lc_runner_options *runner, const struct lc_worker_opt
     if (run.loop == NULL) {
         return lc_error_set(error, LCE_NOMEM, "no loop: out of memory or descriptors");
     }
-    int result = lc_signals_watch(&run.signals, run.loop, on_signal, &run, error);
-    if (result == 0) {
-        result = run_worker(&run, runner, error);
-        lc_signals_unwatch(&run.signals);
-    }
+    run.signals = lc_signals_new(run.loop, on_signal, &run, error);
+    int result = run.signals == NULL ? error->code : run_worker(&run, runner, error);
+    lc_signals_free(run.signals);
     lc_worker_free(run.worker);
     lc_http_free(run.http);
     lc_loop_free(run.loop);

@@ -567,6 +567,24 @@ lc_runner_class_user_count(const struct lc_runner *runner, size_t class_index)
     return runner->classes[class_index].count;
 }
 
+struct lc_loop *
+lc_runner_loop(struct lc_runner *runner)
+{
+    return runner->shared.loop;
+}
+
+struct lc_http *
+lc_runner_http(struct lc_runner *runner)
+{
+    return runner->shared.http;
+}
+
+struct lc_fibers *
+lc_runner_fibers(struct lc_runner *runner)
+{
+    return runner->shared.fibers;
+}
+
 struct lc_stats *
 lc_runner_stats(struct lc_runner *runner)
 {

@@ -71,36 +71,40 @@ record_reset(struct lc_user_record *record)
     *record = (struct lc_user_record){0};
 }
 
-static int
-log_record(struct lc_user *user)
+static const struct lc_response *
+first_hop(const struct lc_response *response)
 {
-    struct lc_user_record *record = &user->record;
-    struct lc_runner_shared *shared = lc__runner_shared(user->runner);
-    const struct lc_response *response = record->response;
-    const struct lc_response *first = response;
-    while (first->previous != NULL) {
-        first = first->previous;
+    while (response->previous != NULL) {
+        response = response->previous;
     }
-    int64_t time_ns = response->timings.end_ns - first->timings.start_ns;
+    return response;
+}
+
+/* failure: the task's own words, or NULL for those of the response. */
+static int
+log_response(struct lc_runner_shared *shared, struct lc_stats_entry *entry, const struct lc_response *response,
+             bool is_failed, const char *failure)
+{
+    int64_t time_ns = response->timings.end_ns - first_hop(response)->timings.start_ns;
     double unix_s = (double)(response->timings.end_ns + shared->unix_offset_ns) / (double)LCORE_NS_PER_S;
-    int err = lc_stats_log_request(shared->stats, record->entry, time_ns < 0 ? 0 : time_ns, response->body.len, unix_s);
+    int err = lc_stats_log_request(shared->stats, entry, time_ns < 0 ? 0 : time_ns, response->body.len, unix_s);
     for (const struct lc_response *hop = response; err == 0 && hop != NULL; hop = hop->previous) {
         struct lc_phases phases;
         lc_timings_phases(&hop->timings, &phases);
-        err = lc_stats_log_phases(shared->stats, record->entry, &phases);
+        err = lc_stats_log_phases(shared->stats, entry, &phases);
     }
-    if (err < 0 || !record->is_failed) {
+    if (err < 0 || !is_failed) {
         return err;
     }
     char status[160];
-    struct lc_str text = lc_str_from(record->failure);
+    struct lc_str text = lc_str_from(failure);
     if (text.data == NULL && response->fail == LCORE_FAIL_NONE) {
         snprintf(status, sizeof(status), "%d %.*s", response->status, (int)response->reason.len, response->reason.data);
         text = lc_str_from(status);
     } else if (text.data == NULL) {
         text = response->fail_text.len > 0 ? response->fail_text : lc_str_from(lc_fail_text(response->fail));
     }
-    return lc_stats_log_failure(shared->stats, record->entry, text, unix_s);
+    return lc_stats_log_failure(shared->stats, entry, text, unix_s);
 }
 
 void
@@ -111,8 +115,9 @@ lc__user_settle(struct lc_user *user)
         return;
     }
     /* Statistics that were cleared meanwhile do not want a call from before. */
-    if (record->is_pending && lc_stats_generation(lc__runner_shared(user->runner)->stats) == record->generation) {
-        int err = log_record(user);
+    struct lc_runner_shared *shared = lc__runner_shared(user->runner);
+    if (record->is_pending && lc_stats_generation(shared->stats) == record->generation) {
+        int err = log_response(shared, record->entry, record->response, record->is_failed, record->failure);
         if (err < 0) {
             lc__runner_log_once(user->runner, "a request could not be counted: %s", lc_error_text(err));
         }
@@ -132,10 +137,7 @@ lc__user_fini(struct lc_user *user)
 static struct lc_str
 default_name(const struct lc_response *response)
 {
-    while (response->previous != NULL) {
-        response = response->previous;
-    }
-    struct lc_str url = response->url;
+    struct lc_str url = first_hop(response)->url;
     size_t begin = 0;
     for (size_t i = 0; i + 2 < url.len; i++) {
         if (memcmp(url.data + i, "://", 3) == 0) {
@@ -151,6 +153,18 @@ default_name(const struct lc_response *response)
         end++;
     }
     return begin == end ? LCORE_STR("/") : (struct lc_str){url.data + begin, end - begin};
+}
+
+static struct lc_stats_entry *
+entry_of(struct lc_runner_shared *shared, const struct lc_response *response, const char *name, struct lc_str method)
+{
+    return lc_stats_entry(shared->stats, name == NULL ? default_name(response) : lc_str_from(name), method);
+}
+
+static bool
+has_failed(const struct lc_response *response)
+{
+    return response->fail != LCORE_FAIL_NONE || response->status >= 400;
 }
 
 int
@@ -172,14 +186,13 @@ lc_user_call(struct lc_user *user, const struct lc_request *request, const char 
         return err;
     }
     record->response = answer;
-    record->entry =
-        lc_stats_entry(shared->stats, name == NULL ? default_name(answer) : lc_str_from(name), request->method);
+    record->entry = entry_of(shared, answer, name, request->method);
     if (record->entry == NULL) {
         record_reset(record);
         return LCE_NOMEM;
     }
     record->generation = lc_stats_generation(shared->stats);
-    record->is_failed = answer->fail != LCORE_FAIL_NONE || answer->status >= 400;
+    record->is_failed = has_failed(answer);
     record->is_pending = true;
     if (response != NULL) {
         *response = answer;
@@ -244,6 +257,14 @@ lc_user_count(struct lc_user *user, const char *type, const char *name, int64_t 
         err = lc_stats_log_failure(shared->stats, entry, lc_str_from(error_text), unix_s);
     }
     return err;
+}
+
+int
+lc_user_count_response(struct lc_user *user, const struct lc_response *response, const char *name)
+{
+    struct lc_runner_shared *shared = lc__runner_shared(user->runner);
+    struct lc_stats_entry *entry = entry_of(shared, response, name, first_hop(response)->method);
+    return entry == NULL ? LCE_NOMEM : log_response(shared, entry, response, has_failed(response), NULL);
 }
 
 int

@@ -42,6 +42,13 @@ LCORE_API LCORE_YIELDS void lc_fiber_cancel(struct lc_fiber *fiber);
 
 /* 0 or less: lets the loop go round once. */
 LCORE_API LCORE_YIELDS int lc_fiber_sleep(int64_t duration_ns);
+/* Waits until a descriptor of the caller's own (a socket, a pipe, an eventfd that another thread writes to, ...) can be
+ * read or written, so that a task may speak any protocol. Make it non-blocking. events: LCORE_FD_*. Returns those that
+ * came, which is all of them where the other side hung up or there is an error for the next call to tell; 0:
+ * timeout_ns is over, which begins now and where negative never is. LCE_INVALID also for a descriptor that is none, and
+ * no or unknown events; LCE_NOMEM. It must not be closed meanwhile, nor be waited for by two fibers at once. */
+enum { LCORE_FD_READ = 1 << 0, LCORE_FD_WRITE = 1 << 1 };
+LCORE_API LCORE_YIELDS int lc_fiber_wait_fd(int fd, unsigned events, int64_t timeout_ns);
 /* Waits for the end of `fiber` and stores what its function returned. When canceled, the fiber can still be joined.
  * LCE_INVALID: somebody else is joining it, or it is the running one. Outside of a fiber only one that has ended can be
  * joined. */

@@ -61,12 +61,14 @@ struct lc_tls_options {
     const char *cert_file; /* client certificate chain, PEM; NULL: none */
     const char *key_file;  /* its key; NULL: in cert_file */
 };
+/* Reads the files now. NULL: LCE_TLS (error says which file, and what is wrong with it), LCE_INVALID, LCE_NOMEM. */
 LCORE_API struct lc_tls *lc_tls_new(const struct lc_tls_options *options, struct lc_error *error);
 LCORE_API struct lc_tls *lc_tls_ref(struct lc_tls *tls);
 LCORE_API void lc_tls_unref(struct lc_tls *tls); /* NULL is fine */
 
 /* What all sessions of a loop share: the connector (names, libcurl for proxies), scratch buffers, pools. */
 struct lc_http;
+/* NULL: LCE_*, with the reason in error. */
 LCORE_API struct lc_http *lc_http_new(struct lc_loop *loop, struct lc_error *error);
 /* Every session must be freed before. Not from inside a callback of its loop. */
 LCORE_API void lc_http_free(struct lc_http *http);
@@ -109,6 +111,8 @@ struct lc_session_options {
     struct lc_conn_pool *pool; /* whose limits count then; referenced; NULL: connections are the session's own */
 };
 LCORE_API void lc_session_options_init(struct lc_session_options *options);
+/* Options are copied; NULL: those that lc_session_options_init() gives. NULL: LCE_INVALID, LCE_FORMAT (the user agent),
+ * LCE_UNSUPPORTED (the version), LCE_NOMEM. What is wrong with a base URL or a proxy is told by the calls. */
 LCORE_API struct lc_session *lc_session_new(struct lc_http *http, const struct lc_session_options *options,
                                             struct lc_error *error);
 /* Cancels what is in flight (its callbacks are not called) and closes the connections. */

@@ -21,9 +21,10 @@ LCORE_API struct lc_loop *lc_loop_new(void);
 /* Every timer and session on the loop must be gone. */
 LCORE_API void lc_loop_free(struct lc_loop *loop);
 
-/* Runs until lc_loop_stop(). */
+/* Runs until lc_loop_stop(), also if there is nothing to do. Returns 0. May be called again afterwards. */
 LCORE_API int lc_loop_run(struct lc_loop *loop);
-/* Ends lc_loop_run() after the current round; callable from callbacks. */
+/* Ends lc_loop_run() after the current round; callable from callbacks and fibers. Where the loop does not run, the next
+ * lc_loop_run() returns at once: a fiber may be over before the loop was begun. */
 LCORE_API void lc_loop_stop(struct lc_loop *loop);
 
 /* Handles some of what is ready now (sockets and due deadlines) without waiting; returns the number of callbacks made.
@@ -44,6 +45,16 @@ LCORE_API int lc_timer_start(struct lc_loop *loop, struct lc_timer *timer, int64
                              void (*fn)(struct lc_timer *timer));
 /* Fine on a timer that is not started. */
 LCORE_API void lc_timer_stop(struct lc_loop *loop, struct lc_timer *timer);
+
+/* SIGINT and SIGTERM as events of a loop. They are blocked in the calling thread until lc_signals_free(), and threads
+ * that are started meanwhile inherit that; so make it before there are others, for they would be killed by the signals:
+ * lc_http starts some when it looks names up. fn is called on the loop, once for each signal that came. LCE_SYSTEM,
+ * LCE_NOMEM. */
+struct lc_signals;
+LCORE_API struct lc_signals *lc_signals_new(struct lc_loop *loop, void (*fn)(int signal, void *arg), void *arg,
+                                            struct lc_error *error);
+/* The thread's signals are what they were before. One that came too late to be told is dropped. NULL is fine. */
+LCORE_API void lc_signals_free(struct lc_signals *signals);
 
 #ifdef __cplusplus
 }

@@ -139,6 +139,9 @@ LCORE_API void lc_user_pass(struct lc_user *user);
  * NULL: success. LCE_NOMEM. */
 LCORE_API int lc_user_count(struct lc_user *user, const char *type, const char *name, int64_t response_time_ns,
                             uint64_t content_bytes, const char *error_text);
+/* Counts a call that lc_session_call() made, in another fiber perhaps, by the rules of lc_user_call(); `name` NULL too.
+ * The response stays the caller's. LCE_NOMEM. */
+LCORE_API int lc_user_count_response(struct lc_user *user, const struct lc_response *response, const char *name);
 LCORE_API LCORE_YIELDS int lc_user_sleep(struct lc_user *user, int64_t duration_ns);
 
 /* ---- The runner ---- */
@@ -201,6 +204,11 @@ LCORE_API enum lc_runner_state lc_runner_state(const struct lc_runner *runner);
 /* Users that are there, of all classes or of one (by its place in the options). */
 LCORE_API uint64_t lc_runner_user_count(const struct lc_runner *runner);
 LCORE_API uint64_t lc_runner_class_user_count(const struct lc_runner *runner, size_t class_index);
+/* What it stands on, for tasks that do more than call: sessions of their own, fibers beside their own, timers. What a
+ * task makes with them it must end before it returns. */
+LCORE_API struct lc_loop *lc_runner_loop(struct lc_runner *runner);
+LCORE_API struct lc_http *lc_runner_http(struct lc_runner *runner);
+LCORE_API struct lc_fibers *lc_runner_fibers(struct lc_runner *runner);
 /* Forgotten at the start of a test. */
 LCORE_API struct lc_stats *lc_runner_stats(struct lc_runner *runner);
 /* How the process copes. */

@@ -1,0 +1,2 @@
+#include <locustcore.h>
+int main(void){return 0;}

@@ -77,7 +77,7 @@ cload__session_open_wire(PyObject *object, PyObject *args)
         return cload_raise(err, &error);
     }
     cload__lent_hold(&self->lent, session, wire, give_back);
-    if (cload__lent_wait(&self->lent, 0) < 0) {
+    if (!lc_wire_is_open(wire) && cload__lent_wait(&self->lent, 0) < 0) {
         Py_DECREF(self);
         return NULL;
     }

@@ -383,7 +383,7 @@ h2_start(struct lc_exchange *exchange)
     if (h2->holds > 0) {
         return; /* service() goes on with it */
     }
-    if (h2->live_count > 1) {
+    if (h2->live_count > 1 && exchange->request.wire == NULL) {
         /* There may be more where this one came from: they go out together. */
         lc__h2_soon(h2);
         return;

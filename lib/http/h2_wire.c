@@ -251,6 +251,15 @@ read_framing(struct lc_str head)
     return framing;
 }
 
+/* What was written goes out: at once where nobody else uses the connection, as in h2.c. */
+static void
+push(struct lc_h2 *h2)
+{
+    if (h2->live_count > 1 || h2->holds > 0 || !lc__h2_flush(h2) || !lc_list_is_empty(&h2->done) || h2->is_draining) {
+        lc__h2_soon(h2);
+    }
+}
+
 /* Hands the request to nghttp2. 0, or -errno. */
 static int
 submit(struct lc_h2_wire *self)
@@ -271,7 +280,7 @@ submit(struct lc_h2_wire *self)
     }
     stream->id = id;
     stream->is_reused = h2->served > 0;
-    lc__h2_soon(h2);
+    push(h2);
     return 0;
 }
 
@@ -390,7 +399,7 @@ lc__h2_wire_write(struct lc_h2_wire *self, const void *data, size_t size)
         /* Only out of memory can it fail, and then the next flush ends the connection. */
         (void)nghttp2_session_resume_data(self->stream->h2->codec, self->stream->id);
     }
-    lc__h2_soon(self->stream->h2);
+    push(self->stream->h2);
     return (ssize_t)size;
 }
 

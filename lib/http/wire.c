@@ -75,6 +75,21 @@ lc_wire_open(struct lc_session *session, const struct lc_request *request, lc_wi
     return 0;
 }
 
+bool
+lc_wire_is_open(struct lc_wire *wire)
+{
+    if (wire->exchange == NULL) {
+        return wire->fail == LCORE_FAIL_NONE;
+    }
+    if (wire->conn == NULL && wire->h2 == NULL) {
+        return false;
+    }
+    wire->timings = wire->exchange->timings;
+    lc_exchange_cancel(wire->exchange);
+    wire->exchange = NULL;
+    return wire->h2 == NULL || !lc__h2_wire_go_on(wire->h2);
+}
+
 int
 lc__wire_open_again(struct lc_wire *wire, const struct lc_origin *origin)
 {

@@ -45,6 +45,9 @@ struct lc_wire {
  * from inside. Negative, as lc_session_start(): nothing was made. */
 int lc_wire_open(struct lc_session *session, const struct lc_request *request, lc_wire_fn *fn, void *arg,
                  struct lc_wire **out, struct lc_error *error);
+/* Whether it is open already, as on an idle connection: then `fn` is not called for it any more. Whoever looks needs
+ * not wait for the loop's next round, behind all that is to be done there. */
+bool lc_wire_is_open(struct lc_wire *wire);
 /* Bytes, 0 at the end, or -errno: EAGAIN; EPROTO where TLS failed; ECONNABORTED where the session is gone. */
 ssize_t lc_wire_read(struct lc_wire *wire, void *data, size_t size);
 /* Bytes taken by the kernel, at least one, or -errno. */

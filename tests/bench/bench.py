@@ -249,6 +249,7 @@ PARTS = {
     "waiting": Part(waiting.waiting),
     "truth": Part(Bench.truth, ("wrk", *BOTH_LOCUSTS)),
     "half": Part(half.half),
+    "ways": Part(half.ways),
     "loop": Part(Bench.loop, ("locust HttpUser",)),
     "start": Part(Bench.start, ("locust HttpUser",)),
     "fleet": Part(fleet.fleet, ("locust HttpUser",)),

@@ -1,7 +1,8 @@
 /* What the requests to a port of this machine took by the clock of the kernel's packets, whatever client and server say
- * of themselves: from the packet of the request to the last one of the answer before the connection's next request.
+ * of themselves: from the first packet of the request to the last one of the answer before the connection's next request.
+ * With `connections`, where each request has one of its own: from its SYN.
  *
- * wire_times PORT SECONDS: prints count, median and 99 % in ms, at SIGTERM or after so long. Needs the right to open
+ * wire_times PORT SECONDS [connections]: prints count, median and 99 % in ms, at SIGTERM or after so long. Needs the right to open
  * packet sockets (root). */
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -11,6 +12,7 @@
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@ static int64_t sent_ns[65536], answered_ns[65536]; /* by the client's port; 0: n
 static int64_t *times_ns;
 static uint32_t answered_to[65536]; /* the highest sequence number of that */
 static size_t count, capacity;
+static bool is_by_connection;
 static volatile sig_atomic_t is_over;
 
 static void
@@ -68,12 +71,19 @@ take(const unsigned char *data, size_t len, int64_t now_ns, uint16_t port)
     memcpy(&ip, data, sizeof(ip));
     memcpy(&tcp, data + ip.ihl * 4u, sizeof(tcp));
     int carried = ntohs(ip.tot_len) - ip.ihl * 4 - tcp.doff * 4;
+    uint16_t source = ntohs(tcp.source);
+    if (is_by_connection && tcp.syn && !tcp.ack) {
+        finish(source);
+        sent_ns[source] = now_ns;
+    }
     if (carried <= 0) {
         return;
     }
     if (ntohs(tcp.dest) == port) {
-        finish(ntohs(tcp.source));
-        sent_ns[ntohs(tcp.source)] = now_ns;
+        if (!is_by_connection && (sent_ns[source] == 0 || answered_ns[source] != 0)) {
+            finish(source);
+            sent_ns[source] = now_ns;
+        }
     } else if (sent_ns[ntohs(tcp.dest)] != 0) {
         uint16_t client = ntohs(tcp.dest);
         uint32_t end = ntohl(tcp.seq) + (uint32_t)carried;
@@ -125,8 +135,9 @@ stamp_ns(struct msghdr *message)
 int
 main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: wire_times PORT SECONDS\n");
+    is_by_connection = argc == 4 && strcmp(argv[3], "connections") == 0;
+    if (argc != 3 && !is_by_connection) {
+        fprintf(stderr, "usage: wire_times PORT SECONDS [connections]\n");
         return 2;
     }
     uint16_t port = (uint16_t)atoi(argv[1]);

@@ -45,7 +45,15 @@ open_wire(struct client *client, int *events)
     struct lc_wire *wire = NULL;
     assert_int_equal(lc_wire_open(client->session, &request, count_event, events, &wire, NULL), 0);
     assert_int_equal(*events, 0);
-    wait_event(client, events);
+    if (lc_wire_is_open(wire)) {
+        assert_true(wire->is_reused);
+        client_run_ms(client, 5);
+        assert_int_equal(*events, 0);
+    } else {
+        wait_event(client, events);
+        assert_false(wire->is_reused);
+        assert_true(lc_wire_is_open(wire));
+    }
     return wire;
 }
 

@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 import _cload
 import gevent
 
+from .util.cores import usable_cores
+
 logger = logging.getLogger("locust.main")
 
 # What the parent does, and children need not do again.
@@ -107,7 +109,7 @@ def fork_workers(options: argparse.Namespace) -> None:
     if sys.platform == "win32":
         _fail("--processes needs fork(), which this system does not have")
     if count == -1:
-        count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        count = usable_cores()
     children = _Children()
     parent = os.getpid()
     for _ in range(count):

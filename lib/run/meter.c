@@ -107,16 +107,18 @@ add_mark(struct lc_meter *meter, const struct lc_meter_second *second)
 static void
 add_to_sums(struct lc_meter_numbers *sums, const struct lc_meter_second *second)
 {
-    sums->seconds++;
-    sums->lagging_seconds += second->lag != 0;
-    sums->delay_seconds += (second->lag & LCORE_LAG_DELAY) != 0;
-    sums->busy_seconds += (second->lag & LCORE_LAG_BUSY) != 0;
-    sums->starved_seconds += (second->lag & LCORE_LAG_STARVED) != 0;
-    sums->cpu_average += second->cpu;
+    /* A loop that was held up for a minute lagged for all of it. */
+    uint64_t span = (uint64_t)(second->last_unix_s - second->first_unix_s) + 1;
+    sums->seconds += span;
+    sums->lagging_seconds += second->lag != 0 ? span : 0;
+    sums->delay_seconds += (second->lag & LCORE_LAG_DELAY) != 0 ? span : 0;
+    sums->busy_seconds += (second->lag & LCORE_LAG_BUSY) != 0 ? span : 0;
+    sums->starved_seconds += (second->lag & LCORE_LAG_STARVED) != 0 ? span : 0;
+    sums->cpu_average += second->cpu * (double)span;
     sums->cpu_max = second->cpu > sums->cpu_max ? second->cpu : sums->cpu_max;
-    sums->starved_average += second->starved;
+    sums->starved_average += second->starved * (double)span;
     sums->starved_max = second->starved > sums->starved_max ? second->starved : sums->starved_max;
-    sums->delay_average_ms += second->delay_ms;
+    sums->delay_average_ms += second->delay_ms * (double)span;
     sums->delay_max_ms = second->delay_ms > sums->delay_max_ms ? second->delay_ms : sums->delay_max_ms;
 }
 

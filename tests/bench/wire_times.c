@@ -1,9 +1,9 @@
 /* What the requests to a port of this machine took by the clock of the kernel's packets, whatever client and server say
- * of themselves: from the first packet of the request to the last one of the answer before the connection's next request.
- * With `connections`, where each request has one of its own: from its SYN.
+ * of themselves: from the first packet of the request to the last one of the answer before the connection's next
+ * request. With `connections`, where each request has one of its own: from its SYN.
  *
- * wire_times PORT SECONDS [connections]: prints count, median and 99 % in ms, at SIGTERM or after so long. Needs the right to open
- * packet sockets (root). */
+ * wire_times PORT SECONDS [connections]: prints count, median and 99 % in ms, at SIGTERM or after so long. Needs the
+ * right to open packet sockets (root). */
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>

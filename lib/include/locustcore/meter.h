@@ -44,7 +44,7 @@ struct lc_meter_second {
 
 /* About all seconds since lc_meter_begin(). */
 struct lc_meter_numbers {
-    uint64_t seconds, lagging_seconds;
+    uint64_t seconds, lagging_seconds;                     /* one that a loop was held up in counts as all it covers */
     uint64_t delay_seconds, busy_seconds, starved_seconds; /* marked for that reason, among others perhaps */
     double cpu_average, cpu_max;
     double starved_average, starved_max;

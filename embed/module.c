@@ -41,8 +41,12 @@ check_http_version(PyObject *module, PyObject *version)
 static PyObject *
 set_client_helpers(PyObject *module, PyObject *helpers)
 {
-    cload__helpers_forget(cload_state_of_module(module));
-    Py_XSETREF(cload_state_of_module(module)->client_helpers, Py_NewRef(helpers));
+    struct cload_state *state = cload_state_of_module(module);
+    cload__helpers_forget(state);
+    /* What the former ones found is none of theirs. */
+    Py_CLEAR(state->default_tls);
+    state->session_class_version = 0;
+    Py_XSETREF(state->client_helpers, Py_NewRef(helpers));
     Py_RETURN_NONE;
 }
 

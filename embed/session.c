@@ -13,22 +13,43 @@ struct cload_retired {
     struct lc_session *core;
 };
 
-int
-cload__session_send_pairs(struct lc_session *core, PyObject *pairs)
+/* A list of (name, value), bytes, as default headers; what they borrow belongs to the list. PyMem_Free() them. */
+static struct lc_header *
+read_pairs(PyObject *pairs)
 {
-    lc_session_clear_headers(core);
-    int err = 0;
-    for (Py_ssize_t i = 0; err == 0 && i < PyList_GET_SIZE(pairs); i++) {
+    Py_ssize_t count = PyList_GET_SIZE(pairs);
+    struct lc_header *headers = PyMem_New(struct lc_header, (size_t)count + 1);
+    if (headers == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *pair = PyList_GET_ITEM(pairs, i);
         char *name, *value;
         Py_ssize_t name_len, value_len;
         if (PyBytes_AsStringAndSize(PyTuple_GET_ITEM(pair, 0), &name, &name_len) < 0 ||
             PyBytes_AsStringAndSize(PyTuple_GET_ITEM(pair, 1), &value, &value_len) < 0) {
-            return -1;
+            PyMem_Free(headers);
+            return NULL;
         }
-        err = lc_session_set_header(core, (struct lc_str){name, (size_t)name_len},
-                                    (struct lc_str){value, (size_t)value_len});
+        headers[i] = (struct lc_header){{name, (size_t)name_len}, {value, (size_t)value_len}};
     }
+    return headers;
+}
+
+int
+cload__session_send_pairs(struct lc_session *core, PyObject *pairs)
+{
+    struct lc_header *headers = read_pairs(pairs);
+    if (headers == NULL) {
+        return -1;
+    }
+    lc_session_clear_headers(core);
+    int err = 0;
+    for (Py_ssize_t i = 0; err == 0 && i < PyList_GET_SIZE(pairs); i++) {
+        err = lc_session_set_header(core, headers[i].name, headers[i].value);
+    }
+    PyMem_Free(headers);
     if (err < 0) {
         cload_raise(err, NULL);
     }
@@ -266,9 +287,9 @@ cload__session_has_core(PyObject *object, void *Py_UNUSED(closure))
     return PyBool_FromLong(((struct cload_session *)object)->core != NULL);
 }
 
-/* What requests would use. tls_owner: a new reference that keeps options->tls. */
+/* What requests would use; the options borrow from the state. */
 static int
-default_options(struct cload_session *self, struct lc_session_options *options, PyObject **tls_owner)
+default_options(struct cload_session *self, struct lc_session_options *options)
 {
     PyObject *defaults = cload__helper(self->state, "session_defaults");
     if (defaults == NULL) {
@@ -281,8 +302,12 @@ default_options(struct cload_session *self, struct lc_session_options *options, 
         options->user_agent = PyUnicode_AsUTF8(agent);
         options->is_accepting_br = accepts_br;
         options->is_accepting_zstd = accepts_zstd;
-        *tls_owner = cload__tls_find(self->state, NULL, NULL);
-        err = options->user_agent == NULL || *tls_owner == NULL ? -1 : 0;
+        if (self->state->default_tls == NULL) {
+            self->state->default_tls = cload__tls_find(self->state, NULL, NULL);
+        }
+        options->tls =
+            self->state->default_tls == NULL ? NULL : PyCapsule_GetPointer(self->state->default_tls, "cload.tls");
+        err = options->user_agent == NULL || options->tls == NULL ? -1 : 0;
     }
     Py_DECREF(defaults);
     return err;
@@ -302,27 +327,30 @@ cload__session_make_core(struct cload_session *self, PyObject *base_url)
     if (hub == NULL) {
         return -1;
     }
-    PyObject *tls_owner = NULL, *headers = NULL;
+    PyObject *pairs = NULL;
     struct lc_session *core = NULL;
     struct cload_retired *retired = NULL;
-    if ((self->is_fast ? cload__fast_options(self, &options, &headers) : default_options(self, &options, &tls_owner)) ==
-        0) {
-        options.pool = self->conn_pool == NULL ? NULL : cload__conn_pool_core(self->conn_pool, hub);
+    struct lc_header *headers = NULL;
+    int err = self->is_fast ? cload__fast_options(self, &options, &pairs) : default_options(self, &options);
+    if (err == 0 && pairs != NULL) {
+        options.headers = headers = read_pairs(pairs);
+        options.header_count = (size_t)PyList_GET_SIZE(pairs);
+        err = headers == NULL ? -1 : 0;
+    }
+    if (err == 0 && self->conn_pool != NULL) {
+        options.pool = cload__conn_pool_core(self->conn_pool, hub);
+        err = options.pool == NULL ? -1 : 0;
+    }
+    if (err == 0) {
         options.version = (enum lc_http_version)(self->http_version - 1);
-        options.tls = tls_owner == NULL ? options.tls : PyCapsule_GetPointer(tls_owner, "cload.tls");
         struct lc_error error = {0};
-        bool is_failed = self->conn_pool != NULL && options.pool == NULL;
-        core = is_failed ? NULL : lc_session_new(hub->http, &options, &error);
-        if (core == NULL && !is_failed) {
+        core = lc_session_new(hub->http, &options, &error);
+        if (core == NULL) {
             cload_raise(error.code, &error);
         }
     }
-    Py_XDECREF(tls_owner);
+    PyMem_Free(headers);
     if (core == NULL) {
-        return -1;
-    }
-    if (headers != NULL && cload__session_send_pairs(core, headers) < 0) {
-        lc_session_free(core);
         return -1;
     }
     if (self->hub != NULL && self->hub->is_left) {

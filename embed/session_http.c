@@ -90,7 +90,20 @@ session_init(PyObject *object, PyObject *args, PyObject *kwargs)
     Py_XSETREF(self->request_event, Py_NewRef(request_event));
     Py_XSETREF(self->user, Py_NewRef(user));
     Py_XSETREF(self->pool_manager, Py_NewRef(pool_manager));
-    PyObject *setup = cload__call_helper(self->state, "session_setup", object, base_url, NULL);
+    struct cload_state *state = self->state;
+    PyTypeObject *type = Py_TYPE(self);
+    /* What Python code found for this class the last time, unless there is more to the URL than a place. */
+    if (type->tp_version_tag != 0 && type->tp_version_tag == state->session_class_version && pool_manager == Py_None &&
+        PyUnicode_CheckExact(base_url) &&
+        PyUnicode_FindChar(base_url, '@', 0, PyUnicode_GET_LENGTH(base_url), 1) == -1) {
+        Py_XSETREF(self->conn_pool, NULL);
+        if (cload__session_make_core(self, base_url) < 0) {
+            return -1;
+        }
+        Py_XSETREF(self->response_class, (PyTypeObject *)Py_NewRef(state->session_response_class));
+        return 0;
+    }
+    PyObject *setup = cload__call_helper(state, "session_setup", object, base_url, NULL);
     if (setup == NULL) {
         return -1;
     }
@@ -103,6 +116,8 @@ session_init(PyObject *object, PyObject *args, PyObject *kwargs)
     }
     if (err == 0) {
         Py_XSETREF(self->response_class, (PyTypeObject *)Py_NewRef(response_class));
+        Py_XSETREF(state->session_response_class, Py_NewRef(response_class));
+        state->session_class_version = type->tp_version_tag;
         err = auth == Py_None ? 0 : cload__session_set_slot(object, auth, (void *)(intptr_t)CLOAD_SESSION_auth);
     }
     Py_DECREF(setup);

@@ -103,6 +103,8 @@
 #define CLOAD_OBJECT_LIST(X)                                                                                           \
     X(client_helpers)                                                                                                  \
     X(http_connection)                                                                                                 \
+    X(default_tls)                                                                                                     \
+    X(session_response_class)                                                                                          \
     X(rpc_helpers)                                                                                                     \
     X(task_helpers)                                                                                                    \
     X(exc_interrupt)                                                                                                   \
@@ -133,6 +135,7 @@ struct cload_state {
 #undef CLOAD_OBJECT_FIELD
 
     struct cload_entry_cache *entry_cache;
+    unsigned session_class_version; /* of the class of sessions that session_response_class was found for; 0: none */
 
     /* Functions of client_helpers that were looked up, by where the name is, which is a literal; see helpers.c. */
     struct cload_known_helper {

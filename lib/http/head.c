@@ -182,7 +182,7 @@ lc__head_render(struct lc_exchange *exchange, struct lc_error *error)
         return err;
     }
     const struct lc_block *block = is_bare ? &empty : session->headers;
-    bool has_auth = !is_bare && (session->auth.len > 0 || exchange->url.user.data != NULL);
+    bool has_auth = !is_bare && (session->site->auth.len > 0 || exchange->url.user.data != NULL);
     unsigned hidden = LCORE_KNOWN_CONTENT_LENGTH | (has_auth ? LCORE_KNOWN_AUTHORIZATION : 0);
     unsigned known = 0;
     out->len = 0;
@@ -211,9 +211,9 @@ lc__head_render(struct lc_exchange *exchange, struct lc_error *error)
         err = err < 0 ? err : append_line(out, LCORE_STR("Content-Type"), request->content_type);
     }
     if (has_auth) {
-        err = err < 0                 ? err
-              : session->auth.len > 0 ? append_line(out, LCORE_STR("Authorization"), session->auth)
-                                      : append_url_auth(&exchange->url, out);
+        err = err < 0                       ? err
+              : session->site->auth.len > 0 ? append_line(out, LCORE_STR("Authorization"), session->site->auth)
+                                            : append_url_auth(&exchange->url, out);
     }
     if ((known & LCORE_KNOWN_PROXY_AUTHORIZATION) == 0) {
         err = err < 0 ? err : lc_buffer_append_str(out, exchange->origin->proxy_auth_line);

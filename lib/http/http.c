@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "http/exchange.h"
 #include "http/seen_head.h"
+#include "http/site.h"
 #include "loop/loop.h"
 
 /* So many are worth a look at the whole heap. */
@@ -60,6 +61,7 @@ lc_http_free(struct lc_http *http)
     }
     lc_timer_stop(http->loop, &http->quiet);
     lc_tls_unref(http->default_tls);
+    lc__site_unref(http->last_site);
     lc_connector_free(http->connector);
     lc_buffer_fini(&http->body);
     lc_buffer_fini(&http->scratch);

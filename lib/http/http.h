@@ -16,6 +16,7 @@ struct lc_exchange;
 struct lc_origin;
 struct lc_block;
 struct lc_seen_heads;
+struct lc_site;
 
 /* See h2_memory.h. */
 struct lc_lent_frame {
@@ -41,6 +42,7 @@ struct lc_http {
     struct lc_decoder *idle_decoders[LCORE_IDLE_DECODERS];
     int idle_decoder_count;
     struct lc_origin *origins;
+    struct lc_site *last_site; /* of the session made last; referenced, or NULL */
     struct lc_block *blocks[LCORE_BLOCK_BUCKETS];
     int64_t realtime_offset_ns; /* monotonic minus real time */
     int64_t offset_taken_ns;

@@ -31,53 +31,45 @@ lc_session_options_init(struct lc_session_options *options)
 }
 
 static int
-render_default_headers(const struct lc_session_options *options, struct lc_buffer *out)
+append_header(struct lc_buffer *out, struct lc_str name, struct lc_str value)
 {
-    const char *agent = options->user_agent == NULL ? "locustcore/" LCORE_VERSION : options->user_agent;
-    return lc_buffer_append_format(
-        out, "User-Agent: %s\r\nAccept-Encoding: gzip, deflate%s%s\r\nAccept: */*\r\nConnection: keep-alive\r\n", agent,
-        options->is_accepting_br ? ", br" : "", options->is_accepting_zstd ? ", zstd" : "");
+    int err = lc_buffer_append_str(out, name);
+    err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR(": "));
+    err = err < 0 ? err : lc_buffer_append_str(out, value);
+    return err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("\r\n"));
 }
 
-/* `base` without credentials, and these as a value for Authorization: requests takes both or none. */
+/* The lines that go along with each request, in the scratch buffer of all. */
 static int
-split_base(struct lc_str base, struct lc_buffer *url, struct lc_buffer *auth)
+render_headers(const struct lc_session_options *options, struct lc_buffer *out, struct lc_error *error)
 {
-    struct lc_url parts;
-    if (lc_url_parse(base, &parts, NULL) < 0 || parts.user.len == 0 || parts.password.len == 0) {
-        return lc_buffer_append_str(url, base);
+    out->len = 0;
+    int err = 0;
+    if (options->headers != NULL) {
+        for (size_t i = 0; err == 0 && i < options->header_count; i++) {
+            const struct lc_header *header = &options->headers[i];
+            if (!lc_header_is_name(header->name) || !lc_header_is_value(header->value)) {
+                return lc_error_set(error, LCE_FORMAT, "a header has a line break, NUL or leading blank");
+            }
+            err = append_header(out, header->name, header->value);
+        }
+        return err;
     }
-    const char *credentials_end = parts.password.data + parts.password.len + 1;
-    int err = lc_buffer_append(url, base.data, (size_t)(parts.user.data - base.data));
-    err = err < 0 ? err : lc_buffer_append(url, credentials_end, base.len - (size_t)(credentials_end - base.data));
-    return err < 0 ? err : lc__append_basic_auth(parts.user, parts.password, auth);
-}
-
-/* Whether URLs are made by just appending to `base`: see is_base_prepared. */
-static bool
-prepare_base(struct lc_str base, struct lc_buffer *scratch, struct lc_url *out)
-{
-    struct lc_url prepared;
-    if (base.len == 0 || lc_url_parse(base, out, NULL) < 0 || out->fragment.data != NULL || out->user.data != NULL ||
-        !out->is_host_ascii || memchr(base.data, '?', base.len) != NULL ||
-        lc_url_prepare(base, scratch, &prepared, NULL) < 0) {
-        return false;
+    if (options->user_agent != NULL && !lc_header_is_value(lc_str_from(options->user_agent))) {
+        return lc_error_set(error, LCE_FORMAT, "user agent has a line break, NUL or leading blank");
     }
-    struct lc_str text = prepared.text;
-    if (out->target.len == 0) {
-        text.len--;
+    err = lc_buffer_append_str(out, LCORE_STR("User-Agent: "));
+    err = err < 0 ? err
+                  : lc_buffer_append_str(out, options->user_agent == NULL ? LCORE_STR("locustcore/" LCORE_VERSION)
+                                                                          : lc_str_from(options->user_agent));
+    err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("\r\nAccept-Encoding: gzip, deflate"));
+    if (err == 0 && options->is_accepting_br) {
+        err = lc_buffer_append_str(out, LCORE_STR(", br"));
     }
-    return lc_str_equal(text, base);
-}
-
-static char *
-put_behind(char *place, struct lc_str text, struct lc_str *copy)
-{
-    *copy = (struct lc_str){place, text.len};
-    if (text.len > 0) {
-        memcpy(place, text.data, text.len);
+    if (err == 0 && options->is_accepting_zstd) {
+        err = lc_buffer_append_str(out, LCORE_STR(", zstd"));
     }
-    return place + text.len;
+    return err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("\r\nAccept: */*\r\nConnection: keep-alive\r\n"));
 }
 
 struct lc_session *
@@ -93,45 +85,31 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
     /* A caller built against an older header knows fewer options. */
     memmove(&full, given, given->size < sizeof(full) ? given->size : sizeof(full));
     const struct lc_session_options *options = &full;
-    struct lc_buffer base = {0}, auth = {0}, headers = {0};
     struct lc_session *session = NULL;
-    int err = 0;
-    if (options->user_agent != NULL && !lc_header_is_value(lc_str_from(options->user_agent))) {
-        err = lc_error_set(error, LCE_FORMAT, "user agent has a line break, NUL or leading blank");
-        goto done;
-    }
-    err = lc_http_check_version(options->version, error);
-    if (err < 0) {
-        goto done;
-    }
-    struct lc_str proxy = lc_str_from(options->proxy);
-    err = split_base(options->base_url, &base, &auth);
-    err = err < 0 ? err : render_default_headers(options, &headers);
+    struct lc_site *site = NULL;
+    struct lc_block *headers = NULL;
+    int err = lc_http_check_version(options->version, error);
+    err = err < 0 ? err : render_headers(options, &http->scratch, error);
     if (err == 0) {
-        session = lc__calloc(1, sizeof(*session) + base.len + auth.len + proxy.len + 1);
+        headers = lc__block_get(http, (struct lc_str){http->scratch.data, http->scratch.len});
+        site = headers == NULL ? NULL : lc__site_get(http, options->base_url, options->proxy);
+        session = site == NULL ? NULL : lc__calloc(1, sizeof(*session));
         err = session == NULL ? LCE_NOMEM : 0;
     }
     if (err < 0) {
-        goto done;
+        if (err == LCE_NOMEM) {
+            lc_error_set(error, err, "%s", lc_error_text(err));
+        }
+        lc__site_unref(site);
+        lc__block_unref(http, headers);
+        return NULL;
     }
     session->http = http;
     lc_list_init(&session->exchanges);
     lc_list_init(&session->wires);
     lc_list_init(&session->h2s);
-    session->headers = lc__block_get(http, (struct lc_str){headers.data, headers.len});
-    if (session->headers == NULL) {
-        lc__free(session);
-        session = NULL;
-        err = LCE_NOMEM;
-        goto done;
-    }
-    char *place = put_behind((char *)(session + 1), (struct lc_str){base.data, base.len}, &session->base);
-    place = put_behind(place, (struct lc_str){auth.data, auth.len}, &session->auth);
-    if (proxy.len > 0) {
-        memcpy(place, proxy.data, proxy.len + 1);
-        session->proxy = place;
-    }
-    session->is_base_prepared = prepare_base(session->base, &http->scratch, &session->base_url);
+    session->headers = headers;
+    session->site = site;
     session->tls = options->tls == NULL ? NULL : lc_tls_ref(options->tls);
     session->connect_timeout_ns = options->connect_timeout_ns;
     session->read_timeout_ns = options->read_timeout_ns;
@@ -144,13 +122,6 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
     session->is_using_env_proxy = options->is_using_env_proxy;
     session->max_body_bytes = options->max_body_bytes;
     http->session_count++;
-done:
-    if (err == LCE_NOMEM) {
-        lc_error_set(error, err, "%s", lc_error_text(err));
-    }
-    lc_buffer_fini(&base);
-    lc_buffer_fini(&auth);
-    lc_buffer_fini(&headers);
     return session;
 }
 
@@ -184,6 +155,7 @@ lc_session_free(struct lc_session *session)
     lc__tls_forget(session);
     lc_cookie_jar_fini(&session->jar);
     lc__block_unref(http, session->headers);
+    lc__site_unref(session->site);
     lc__origin_unref(session->origin);
     lc_tls_unref(session->tls);
     lc__free(session);
@@ -192,15 +164,6 @@ lc_session_free(struct lc_session *session)
 }
 
 /* ---- headers and cookies ---- */
-
-static int
-append_header(struct lc_buffer *out, struct lc_str name, struct lc_str value)
-{
-    int err = lc_buffer_append_str(out, name);
-    err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR(": "));
-    err = err < 0 ? err : lc_buffer_append_str(out, value);
-    return err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("\r\n"));
-}
 
 static int
 set_block(struct lc_session *session, struct lc_str lines)
@@ -289,18 +252,18 @@ set_url(struct lc_exchange *exchange, struct lc_str given, struct lc_error *erro
     int err = 0;
     bool is_joined = !is_absolute(given);
     if (is_joined) {
-        err = lc_buffer_append_str(text, session->base);
+        err = lc_buffer_append_str(text, session->site->base);
     }
     err = err < 0 ? err : lc_buffer_append_str(text, given);
     if (err < 0) {
         return lc_error_set(error, err, "%s", lc_error_text(err));
     }
-    if (is_joined && session->is_base_prepared) {
-        size_t target_len = session->base_url.target.len;
-        size_t begin = session->base.len - target_len;
+    if (is_joined && session->site->is_base_prepared) {
+        size_t target_len = session->site->base_url.target.len;
+        size_t begin = session->site->base.len - target_len;
         struct lc_str target = {text->data + begin, text->len - begin};
         if (lc_url_is_clean_target(target)) {
-            exchange->url = session->base_url;
+            exchange->url = session->site->base_url;
             exchange->url.text = (struct lc_str){text->data, text->len};
             exchange->url.target = target;
             return 0;
@@ -336,10 +299,10 @@ set_route(struct lc_exchange *exchange, struct lc_error *error)
     struct lc_session *session = exchange->session;
     const struct lc_request *request = &exchange->request;
     const struct lc_url *url = &exchange->url;
-    const char *proxy = request->proxy != NULL        ? request->proxy
-                        : session->proxy != NULL      ? session->proxy
-                        : session->is_using_env_proxy ? lc__env_proxy(url)
-                                                      : NULL;
+    const char *proxy = request->proxy != NULL         ? request->proxy
+                        : session->site->proxy != NULL ? session->site->proxy
+                        : session->is_using_env_proxy  ? lc__env_proxy(url)
+                                                       : NULL;
     struct lc_tls *tls = NULL;
     if (url->is_https) {
         tls = request->tls != NULL   ? request->tls

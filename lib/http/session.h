@@ -8,7 +8,7 @@
 #include "http/cookies.h"
 #include "http/http.h"
 #include "http/origin.h"
-#include "http/url.h"
+#include "http/site.h"
 
 struct ssl_session_st;
 
@@ -21,12 +21,9 @@ struct lc_session {
     struct lc_conn_pool own;
     struct lc_cookie_jar jar;
     struct lc_block *headers;
-    struct lc_str base;       /* base URL without credentials; in the memory behind this struct */
-    struct lc_str auth;       /* value of Authorization from the base URL's credentials; empty: none; likewise behind */
-    const char *proxy;        /* likewise behind; NULL: none */
-    struct lc_url base_url;   /* of `base`, if is_base_prepared */
-    struct lc_origin *origin; /* the last one used, referenced; NULL at first */
-    struct lc_tls *tls;       /* NULL: the default */
+    struct lc_site *site;                /* base URL and proxy; referenced */
+    struct lc_origin *origin;            /* the last one used, referenced; NULL at first */
+    struct lc_tls *tls;                  /* NULL: the default */
     struct ssl_session_st *resumption;   /* of the last full handshake; NULL: none */
     struct lc_origin *resumption_origin; /* the origin it is for, referenced */
     struct lc_multi *transfers;          /* NULL until a whole libcurl transfer was needed */
@@ -36,7 +33,6 @@ struct lc_session {
     int max_redirects;
     enum lc_http_version version;
     bool is_using_env_proxy;
-    bool is_base_prepared; /* scheme and host of `base` are as they go on the wire, its path needs no quoting */
 };
 
 #endif

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import math
@@ -10,6 +11,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping, ValuesView
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 from uuid import uuid4
@@ -136,6 +138,22 @@ def _aggregate_dispatched_users(d: dict[str, dict[str, int]]) -> dict[str, int]:
     for counts in d.values():
         total.update(counts)
     return dict(total)
+
+
+@contextmanager
+def _rare_collections(least: int = 10_000) -> Iterator[None]:
+    """Has Python look for garbage less often while users are made: most of what is new stays, and it would go through
+    all of that for each hundred users."""
+    before = gc.get_threshold()
+    changed = (max(before[0], least), *before[1:])
+    if before[0] > 0:
+        gc.set_threshold(*changed)
+    try:
+        yield
+    finally:
+        # What a user's own code set stays.
+        if gc.get_threshold() == changed:
+            gc.set_threshold(*before)
 
 
 class Runner:
@@ -266,9 +284,20 @@ class Runner:
                 json.dumps(user_classes_spawn_count),
                 json.dumps(self.user_classes_count),
             )
-        classes = self.user_classes_by_name
         users: list[User] = []
-        for name, count in user_classes_spawn_count.items():
+        with _rare_collections():
+            if not self._make_users(user_classes_spawn_count, users):
+                return users
+        logger.debug("%d users spawned", self.user_count)
+        if wait:
+            self.user_greenlets.join()
+            logger.info("All users stopped\n")
+        return users
+
+    def _make_users(self, counts: dict[str, int], users: list[User]) -> bool:
+        """Makes and starts them; False if one of them stopped the test."""
+        classes = self.user_classes_by_name
+        for name, count in counts.items():
             user_class = classes[name]
             for _ in range(count):
                 user = user_class(self.environment)
@@ -278,14 +307,10 @@ class Runner:
                 )
                 if self.state == STATE_STOPPED:
                     # The user stopped the test while it was made.
-                    return users
+                    return False
                 self._spawn_user(user)
                 users.append(user)
-        logger.debug("%d users spawned", self.user_count)
-        if wait:
-            self.user_greenlets.join()
-            logger.info("All users stopped\n")
-        return users
+        return True
 
     def _begin_run(self) -> None:
         """What a test starts with: nothing counted, the tags that were asked for, and its event."""

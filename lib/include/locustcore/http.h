@@ -93,6 +93,11 @@ LCORE_API struct lc_conn_pool *lc_conn_pool_ref(struct lc_conn_pool *pool);
 LCORE_API void lc_conn_pool_unref(struct lc_conn_pool *pool); /* NULL is fine */
 LCORE_API void lc_conn_pool_close_idle(struct lc_conn_pool *pool);
 
+struct lc_header {
+    struct lc_str name;
+    struct lc_str value; /* data NULL: leave out the session's header of that name */
+};
+
 struct lc_session;
 struct lc_session_options {
     size_t size;                /* sizeof(struct lc_session_options) */
@@ -107,8 +112,10 @@ struct lc_session_options {
     bool is_using_env_proxy;                 /* http_proxy, https_proxy, all_proxy, no_proxy */
     uint64_t max_body_bytes;                 /* 0: no limit */
     enum lc_http_version version;
-    int max_connections;       /* as of a pool; 0: no limit */
-    struct lc_conn_pool *pool; /* whose limits count then; referenced; NULL: connections are the session's own */
+    int max_connections;             /* as of a pool; 0: no limit */
+    struct lc_conn_pool *pool;       /* whose limits count then; referenced; NULL: connections are the session's own */
+    const struct lc_header *headers; /* default headers instead of the usual ones, all names distinct; NULL: those */
+    size_t header_count;
 };
 LCORE_API void lc_session_options_init(struct lc_session_options *options);
 /* Options are copied; NULL: those that lc_session_options_init() gives. NULL: LCE_INVALID, LCE_FORMAT (the user agent),
@@ -124,11 +131,6 @@ LCORE_API void lc_session_close_idle(struct lc_session *session);
  * removes. LCE_FORMAT where name or value could break the framing (CR, LF, NUL, bad token). */
 LCORE_API int lc_session_set_header(struct lc_session *session, struct lc_str name, struct lc_str value);
 LCORE_API void lc_session_clear_headers(struct lc_session *session);
-
-struct lc_header {
-    struct lc_str name;
-    struct lc_str value; /* data NULL: leave out the session's header of that name */
-};
 
 enum {
     LCORE_REQUEST_NO_REDIRECT = 1 << 0,        /* a 3xx is the response */

@@ -39,19 +39,26 @@ def _tls(is_insecure: bool) -> Any:
     return _tls_capsules[is_insecure]
 
 
-def _make_options(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What the core takes, from what FastHttpSession.__init__() puts together."""
+def _make_options(settings: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What the core takes, from what FastHttpSession.__init__() was given."""
     (
-        insecure, connection_timeout, network_timeout, proxy, headers, max_redirects, max_retries, codes, is_general,
-        http_version, concurrency,
-    ) = arguments  # fmt: skip
+        insecure, connection_timeout, network_timeout, proxy_host, proxy_port, proxy_user, proxy_password, headers,
+        max_redirects, max_retries, codes, is_general, http_version, concurrency,
+    ) = settings  # fmt: skip
+    proxy = None
+    if proxy_host is not None:
+        if proxy_port is None:
+            raise ValueError("proxy_host needs a proxy_port")
+        login = f"{proxy_user or ''}:{proxy_password or ''}@" if proxy_user or proxy_password else ""
+        proxy = f"http://{login}{proxy_host}:{proxy_port}"
     merged = Headers({"User-Agent": _USER_AGENT})
     merged.update(dict(headers))
     merged.setdefault(*ACCEPT_ENCODING_LINE)
     return (
-        _tls(insecure), connection_timeout or 0.0, network_timeout or 0.0, proxy, http_version,
-        header_pairs(dict(merged.itermerged())), max_redirects, max_retries, status_table(codes),
-        FastResponse, ErrorResponse, ResponseContextManager, is_general, concurrency,
+        _tls(bool(insecure)), connection_timeout or 0.0, network_timeout or 0.0, proxy, http_version,
+        header_pairs(dict(merged.itermerged())), max(0, int(max_redirects)), max(0, int(max_retries)),
+        status_table(codes), FastResponse, ErrorResponse, ResponseContextManager, is_general,
+        checked_concurrency(concurrency),
     )  # fmt: skip
 
 
@@ -90,7 +97,11 @@ class FastHttpSession(_cload.FastHttpSession):
         http_version: int = 1,
         **_others: Any,
     ) -> None:
-        base_url, auth = _without_credentials(base_url or "")
+        auth = None
+        if base_url is None:
+            base_url = ""
+        elif "@" in base_url:
+            base_url, auth = _without_credentials(base_url)
         shared = None
         if client_pool is not None:
             shared = shared_pool(client_pool)
@@ -102,20 +113,14 @@ class FastHttpSession(_cload.FastHttpSession):
             proxy_host, proxy_port = given.get("proxy_host"), given.get("proxy_port")
             proxy_user, proxy_password = given.get("proxy_user"), given.get("proxy_password")
             headers = {**(given.get("headers") or {}), **(headers or {})}
-        proxy = None
-        if proxy_host is not None:
-            if proxy_port is None:
-                raise ValueError("proxy_host needs a proxy_port")
-            login = f"{proxy_user or ''}:{proxy_password or ''}@" if proxy_user or proxy_password else ""
-            proxy = f"http://{login}{proxy_host}:{proxy_port}"
-        arguments: tuple[Any, ...] = (
-            bool(insecure), connection_timeout, network_timeout, proxy, tuple((headers or {}).items()),
-            max(0, int(max_redirects)), max(0, int(max_retries)), LocustUserAgent.valid_response_codes,
-            ssl_context_factory is not None, http_version, checked_concurrency(concurrency),
+        settings = (
+            insecure, connection_timeout, network_timeout, proxy_host, proxy_port, proxy_user, proxy_password,
+            tuple(headers.items()) if headers else (), max_redirects, max_retries,
+            LocustUserAgent.valid_response_codes, ssl_context_factory is not None, http_version, concurrency,
         )  # fmt: skip
-        options = _options_cache.get(arguments)
+        options = _options_cache.get(settings)
         if options is None:
-            options = _options_cache[arguments] = _make_options(arguments)
+            options = _options_cache[settings] = _make_options(settings)
         self._setup(base_url, request_event, user, auth, options, None if shared is None else shared.connections)
         if shared is not None:
             self._client_pool, self._shared_pool = client_pool, shared
@@ -233,8 +238,6 @@ class FastHttpSession(_cload.FastHttpSession):
 
 def _without_credentials(base_url: str) -> tuple[str, bytes | None]:
     """The URL without user and password, and the header they stand for."""
-    if "@" not in base_url:
-        return base_url, None
     parts = urlsplit(base_url)
     if not parts.username or not parts.password:
         return base_url, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import time
 import traceback
 from collections.abc import Callable, Generator
@@ -207,13 +208,22 @@ def _places(error: Exception) -> list[str]:
     return places
 
 
+# An import in a function costs more than all else there is to do for a user.
+_own_names: Any = sys.modules[__name__]
+
+
 def chosen_http_version(user: User) -> int:
     """The highest version of HTTP that the user speaks, if the server does: what its class says, else the options."""
-    own = {3: user.http3, 2: user.http2}  # type: ignore[attr-defined]
-    options = getattr(user.environment, "parsed_options", None)
-    version = next((number for number, wanted in own.items() if wanted), None) or next(
-        (number for number, wanted in own.items() if wanted is None and getattr(options, f"http{number}", False)), 1
-    )
+    http2, http3 = user.http2, user.http3  # type: ignore[attr-defined]
+    if http3 or http2:
+        version = 3 if http3 else 2
+    else:
+        options = getattr(user.environment, "parsed_options", None)
+        version = 1
+        if http3 is None and getattr(options, "http3", False):
+            version = 3
+        elif http2 is None and getattr(options, "http2", False):
+            version = 2
     if version > 2:
         try:
             _cload.check_http_version(version)
@@ -238,9 +248,7 @@ class HttpUser(User, RestMixin[Any]):
             raise StopTest(
                 f"You must specify the base host: the attribute host of {type(self).__name__}, or the option --host"
             )
-        from ..clients import HttpSession
-
-        self.client = HttpSession(
+        self.client = _own_names.HttpSession(
             base_url=self.host,
             request_event=self.environment.events.request,
             user=self,

@@ -494,6 +494,42 @@ serve_small(struct peer *peer, void *arg)
     }
 }
 
+/* Default headers that a session is made with take the place of the usual ones. */
+static void
+test_own_headers(void **state)
+{
+    static const struct lc_header none[1];
+    struct lc_header headers[] = {{LCORE_STR("X-One"), LCORE_STR("1")}, {LCORE_STR("Accept"), LCORE_STR("a/b")}};
+    static const char *const tails[] = {"X-One: 1\r\nAccept: a/b\r\n\r\n", "\r\n"};
+    struct server server;
+    server_start(&server, NULL, serve_echo, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        struct client client;
+        client_init(&client, &server);
+        client.options.headers = i == 0 ? headers : none;
+        client.options.header_count = i == 0 ? 2 : 0;
+        client_open(&client);
+        /* All that have the same base share what was read from it. */
+        struct lc_session *other = lc_session_new(client.http, &client.options, NULL);
+        assert_non_null(other);
+        struct lc_response *response = client_get(&client, "/");
+        char expected[128];
+        snprintf(expected, sizeof(expected), "GET / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n%s", server.port, tails[i]);
+        assert_str(response->body, expected);
+        lc_response_free(response);
+        lc_session_free(other);
+        headers[1].value = LCORE_STR("a\r\nb");
+        struct lc_error error = {0};
+        client.options.headers = headers;
+        client.options.header_count = 2;
+        assert_null(lc_session_new(client.http, &client.options, &error));
+        assert_int_equal(error.code, LCE_FORMAT);
+        headers[1].value = LCORE_STR("a/b");
+        client_close(&client);
+    }
+    server_stop(&server);
+}
+
 static void
 test_default_port_name(void **state)
 {
@@ -526,6 +562,7 @@ main(void)
         cmocka_unit_test(test_unasked_bytes), cmocka_unit_test(test_decoding),
         cmocka_unit_test(test_large_bodies),  cmocka_unit_test(test_cookies),
         cmocka_unit_test(test_concurrency),   cmocka_unit_test(test_default_port_name),
+        cmocka_unit_test(test_own_headers),
     };
     return run_both(tests);
 }

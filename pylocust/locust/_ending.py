@@ -43,9 +43,23 @@ _FOLDERS = tuple(
     )
 )
 
-_start_thread = monkey.get_original("_thread", "start_new_thread")
+_start_new_thread = monkey.get_original("_thread", "start_new_thread")
+_allocate_lock = monkey.get_original("_thread", "allocate_lock")
 _thread_number = monkey.get_original("_thread", "get_ident")
 _thread_sleep = monkey.get_original("time", "sleep")
+
+
+def _start_thread(function: Callable[..., None], *args: object) -> None:
+    """Returns when the thread runs: Python crashes if it ends between the start of a thread and its first step."""
+    begun = _allocate_lock()
+    begun.acquire()
+
+    def run() -> None:
+        begun.release()
+        function(*args)
+
+    _start_new_thread(run, ())
+    begun.acquire()
 
 
 class Terminated(BaseException):
@@ -87,7 +101,7 @@ class Signals:
             if self._is_told and gevent.getcurrent() is not self._main:
                 self._is_told = False
                 self._hub.loop.run_callback(self._tell_interrupt)
-                _start_thread(self._insist, (self._interrupts,))
+                _start_thread(self._insist, self._interrupts)
                 return
             self._is_told = False
         if not self._is_told:
@@ -157,7 +171,7 @@ def watch_end(runner: Runner) -> None:
                 text = f"cload: the end still waits for {place}, which lets nobody else run\n"
                 os.write(2, text.encode(errors="replace"))
 
-    _start_thread(watch, ())
+    _start_thread(watch)
 
 
 def watch_stop(runner: Runner) -> gevent.Greenlet[..., Any]:

@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 import webbrowser
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -138,7 +137,8 @@ def _import_or_explain(locustfiles: list[str]) -> Any:
             trace = trace.tb_next
         if trace is None and not isinstance(error, SyntaxError):
             print(f"{', '.join(locustfiles)} could not be imported:", file=sys.stderr)
-        traceback.print_exception(type(error), error, trace)
+        # This one says what a misspelled name may have been meant to be.
+        sys.__excepthook__(type(error), error.with_traceback(trace), trace)
         sys.exit(1)
 
 

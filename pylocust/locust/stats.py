@@ -474,7 +474,8 @@ class RequestStats(_cload.Stats):
     def log_error(self, method: str, name: str, error: Exception | str | None) -> None:
         text = StatsError.parse_error(error)
         if self._log_failure(method, name, text) and not isinstance(error, str):
-            self._keep_exception(method, name, text, error)
+            # As the table has them, whatever they are.
+            self._keep_exception("" if method is None else str(method), str(name), text, error)
 
     def _keep_exception(self, method: str, name: str, text: str, exception: Exception | None) -> None:
         """Told of the first failure of a kind; by the core, too."""

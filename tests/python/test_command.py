@@ -346,3 +346,21 @@ def test_run_time_begins_with_the_test(tmp_path: Path) -> None:
         if word in line
     }
     assert (moments["limit reached"] - moments["Run time limit"]).total_seconds() >= 0.99
+
+
+def test_end_waits_for_its_thread_to_begin() -> None:
+    """A process that ends before a thread it started got its first turn crashes in Python's finalization."""
+    code = """
+from locust import _ending
+begin, begun = _ending._start_new_thread, []
+def late(function, args):
+    def run():
+        _ending._thread_sleep(0.2)
+        begun.append(1)
+        function(*args)
+    return begin(run, ())
+_ending._start_new_thread = late
+_ending.watch_end(None)
+out(begun)
+"""
+    assert ENGINES[0].snippet(code) == [1]

@@ -110,6 +110,12 @@ MISTAKES = {
     "url_404": Mistake(1, "404 Client Error", args=["-f", "TARGET/nope.py", *RUN]),
     # CLI-75
     "null": Mistake(1, "locustfile.py could not be imported", BASE + "\0"),
+    # API-228: Python says what may have been meant
+    "misspelled": Mistake(
+        1,
+        "AttributeError: type object 'U' has no attribute 'wait_tim'. Did you mean: 'wait_time'?",
+        BASE + "U.wait_tim\n",
+    ),
     # CLI-19, CLI-12
     "no_certificate": Mistake(
         2,

@@ -105,7 +105,14 @@ def failures_of_own_clients(kit: Kit) -> Any:
     stats.log_error("Y", "by hand", None)
     stats.log_error("Y", "by hand", ValueError(object()))
     stats.log_error("Y", "by hand", ValueError(object()))
+    odd = Environment()
+    odd.create_local_runner()
+    for request_type, name in ((None, "n"), ("Y", None), (3, 1.5)):
+        odd.events.request.fire(
+            request_type=request_type, name=name, response_time=1, response_length=0, exception=IndexError("kept")
+        )
     return [
+        [type(error.error).__name__ for error in odd.stats.errors.values()],
         [row[:2] + row[4:5] for row in _failures(stats)],
         [error.to_name() for error in stats.errors.values() if error.method == "X"],
         [kept[0].error is first, len(kept), kept[0].occurrences],

@@ -117,7 +117,6 @@ hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
     hub->is_callback_queued = false;
     hub->is_polling = true;
     int64_t until_ns = 0;
-    bool is_cut = false;
     for (;;) {
         int event_count = hub->is_left ? 0 : lc_loop_poll(hub->loop);
         int run_count = hub_run_ready(hub, BATCH_COUNT);
@@ -128,17 +127,17 @@ hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
         if (until_ns == 0) {
             until_ns = now_ns + BATCH_NS;
         } else if (now_ns >= until_ns) {
-            /* There is more; and descriptors of new connections are only watched from the next poll on. */
-            is_cut = true;
             break;
         }
     }
     hub->is_polling = false;
+    /* What else there is shows: sockets and new watchers by the descriptor, the core's queue by its deadline. */
+    bool is_more = !lc_list_is_empty(&hub->ready);
     if (hub->is_left) {
-        return is_cut && hub_queue_callback(hub) < 0 ? NULL : Py_NewRef(Py_None);
+        return is_more && hub_queue_callback(hub) < 0 ? NULL : Py_NewRef(Py_None);
     }
     /* By a timer and not by run_callback(): gevent runs callbacks 50 at a time before it looks at anything else. */
-    if (hub_arm_timer(hub, is_cut) < 0 || hub_reference(hub, hub->waiting_count > 0) < 0) {
+    if (hub_arm_timer(hub, is_more) < 0 || hub_reference(hub, hub->waiting_count > 0) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

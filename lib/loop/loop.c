@@ -38,12 +38,9 @@ struct lc_loop {
     bool is_in_round;
     bool is_dirty; /* in a round: watchers were started; between rounds: the wake-up was written */
     bool is_stopping;
-    bool is_hosted;
     int backend_fd;
     int wake_fd;
     ev_io wake_io;
-    ev_check check;
-    ev_prepare prepare;
     ev_timer timer;
     int64_t armed_ns;      /* deadline the libev timer is set for */
     struct ev_loop *probe; /* the second loop that shows the descriptor of the first */
@@ -67,6 +64,7 @@ static void
 on_wake(struct ev_loop *ev, ev_io *io, int events)
 {
     struct lc_loop *loop = io->data;
+    loop->now_ns = loop->asked_ns = lc_clock_monotonic_ns();
     uint64_t count;
     if (read(loop->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR) {
         assert(!"eventfd");
@@ -87,31 +85,21 @@ on_wake(struct ev_loop *ev, ev_io *io, int events)
     }
 }
 
+/* libev is to end its wait when the first deadline is due. */
 static void
-on_check(struct ev_loop *ev, ev_check *check, int events)
+arm_timer(struct lc_loop *loop)
 {
-    struct lc_loop *loop = check->data;
-    loop->now_ns = loop->asked_ns = lc_clock_monotonic_ns();
-}
-
-static void
-on_prepare(struct ev_loop *ev, ev_prepare *prepare, int events)
-{
-    struct lc_loop *loop = prepare->data;
-    if (loop->is_hosted) {
-        return;
-    }
     int64_t deadline_ns = lc_loop_next_deadline_ns(loop);
     if (deadline_ns == loop->armed_ns) {
         return;
     }
-    ev_timer_stop(ev, &loop->timer);
+    ev_timer_stop(loop->ev, &loop->timer);
     loop->armed_ns = deadline_ns;
     if (deadline_ns != INT64_MAX) {
         int64_t wait_ns = deadline_ns - lc_clock_monotonic_ns();
-        ev_now_update(ev);
+        ev_now_update(loop->ev);
         ev_timer_set(&loop->timer, wait_ns > 0 ? (ev_tstamp)wait_ns / 1e9 : 0.0, 0.0);
-        ev_timer_start(ev, &loop->timer);
+        ev_timer_start(loop->ev, &loop->timer);
     }
 }
 
@@ -196,18 +184,10 @@ lc_loop_new(void)
     ev_io_init(&loop->wake_io, on_wake, loop->wake_fd, EV_READ);
     loop->wake_io.data = loop;
     ev_io_start(loop->ev, &loop->wake_io);
-    ev_check_init(&loop->check, on_check);
-    ev_set_priority(&loop->check, EV_MAXPRI);
-    loop->check.data = loop;
-    ev_check_start(loop->ev, &loop->check);
-    ev_prepare_init(&loop->prepare, on_prepare);
-    loop->prepare.data = loop;
-    ev_prepare_start(loop->ev, &loop->prepare);
     ev_timer_init(&loop->timer, on_timer, 0.0, 0.0);
     loop->timer.data = loop;
     loop->armed_ns = INT64_MAX;
     /* A round with nothing to do puts the wake-up into the kernel's set; from here on is_dirty tells the truth. */
-    loop->is_hosted = true;
     ev_run(loop->ev, EVRUN_NOWAIT);
     return loop;
 fail_lock:
@@ -232,8 +212,6 @@ lc_loop_free(struct lc_loop *loop)
         ev_loop_destroy(loop->probe);
     }
     ev_timer_stop(loop->ev, &loop->timer);
-    ev_prepare_stop(loop->ev, &loop->prepare);
-    ev_check_stop(loop->ev, &loop->check);
     ev_io_stop(loop->ev, &loop->wake_io);
     ev_loop_destroy(loop->ev);
     close(loop->wake_fd);
@@ -251,8 +229,13 @@ static void
 run_round(struct lc_loop *loop, int flags)
 {
     if (lc_list_is_empty(&loop->ready)) {
+        if (flags == EVRUN_ONCE) {
+            arm_timer(loop);
+        }
         loop->is_dirty = false;
         ev_run(loop->ev, flags);
+        loop->asked_ns = lc_clock_monotonic_ns();
+        loop->now_ns = loop->asked_ns;
     } else {
         loop->now_ns = lc_clock_monotonic_ns();
     }
@@ -268,7 +251,6 @@ int
 lc_loop_run(struct lc_loop *loop)
 {
     assert(!loop->is_in_round);
-    loop->is_hosted = false;
     loop->is_in_round = true;
     while (!loop->is_stopping) {
         run_round(loop, EVRUN_ONCE);
@@ -290,7 +272,6 @@ int
 lc_loop_poll(struct lc_loop *loop)
 {
     assert(!loop->is_in_round);
-    loop->is_hosted = true;
     loop->is_in_round = true;
     loop->callbacks = 0;
     run_round(loop, EVRUN_NOWAIT);

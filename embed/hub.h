@@ -33,6 +33,8 @@ struct cload_hub {
     bool is_referenced;      /* the io watcher keeps gevent's loop alive */
     bool is_callback_queued; /* run_callback() was asked for */
     bool is_polling;         /* a batch is under way */
+    int found_more;          /* how much looking again at the end of a batch brought lately */
+    unsigned batch_count;    /* that brought little */
     int run_left;            /* what a batch may still run before it looks at the sockets again */
     bool is_left;            /* the parent's, seen from a forked child: its descriptors are not to be touched */
     uint64_t switch_count;   /* grows when a greenlet is parked */

@@ -60,12 +60,12 @@ prometheus(PyObject *module, PyObject *args)
 {
     struct lc_prometheus_options options;
     lc_prometheus_options_init(&options);
-    int is_openmetrics, is_lagging;
+    int is_openmetrics, is_worker, is_lagging;
     Py_ssize_t name_limit, state_len;
     unsigned long long user_count, exception_count, seconds, lagging_seconds;
     PyObject *stats, *users, *workers;
     struct lc_prometheus_generator generator;
-    if (!PyArg_ParseTuple(args, "Opns#KO!OK(dddpKK):prometheus", &stats, &is_openmetrics, &name_limit,
+    if (!PyArg_ParseTuple(args, "Oppns#KO!OK(dddpKK):prometheus", &stats, &is_openmetrics, &is_worker, &name_limit,
                           &options.state.data, &state_len, &user_count, &PyList_Type, &users, &workers,
                           &exception_count, &generator.cpu, &generator.starved, &generator.delay_s, &is_lagging,
                           &seconds, &lagging_seconds)) {
@@ -76,6 +76,7 @@ prometheus(PyObject *module, PyObject *args)
         return NULL;
     }
     options.is_openmetrics = is_openmetrics;
+    options.is_worker = is_worker;
     options.name_limit = name_limit < 0 ? 0 : (size_t)name_limit;
     options.state.len = (size_t)state_len;
     options.user_count = user_count;
@@ -107,8 +108,9 @@ done:
 
 static PyMethodDef prometheus_methods[] = {
     {"prometheus", prometheus, METH_VARARGS,
-     PyDoc_STR("prometheus(stats, is_openmetrics, name_limit, state, user_count, users, workers, exception_count, "
-               "generator) -> bytes\n\nThe exposition (locustcore/prometheus.h).")},
+     PyDoc_STR(
+         "prometheus(stats, is_openmetrics, is_worker, name_limit, state, user_count, users, workers, exception_count, "
+         "generator) -> bytes\n\nThe exposition (locustcore/prometheus.h).")},
     {NULL, NULL, 0, NULL},
 };
 

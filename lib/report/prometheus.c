@@ -400,6 +400,19 @@ write_locust(struct exposition *to, struct lc_stats *stats)
     write_locust_errors(to, stats);
 }
 
+static void
+write_requests(struct exposition *to, struct lc_stats *stats)
+{
+    write_counters(to, "cload_requests_total", "Requests, failed ones too.",
+                   offsetof(struct lc__prometheus_row, request_count));
+    write_counters(to, "cload_failures_total", "Failed requests.", offsetof(struct lc__prometheus_row, failure_count));
+    write_counters(to, "cload_response_bytes_total", "Bytes of responses, without heads.",
+                   offsetof(struct lc__prometheus_row, content_bytes));
+    write_histogram(to);
+    write_phases(to);
+    write_recent(to, stats);
+}
+
 int
 lc__prometheus(struct lc_buffer *out, struct lc_stats *stats, const struct lc_prometheus_options *options)
 {
@@ -415,18 +428,15 @@ lc__prometheus(struct lc_buffer *out, struct lc_stats *stats, const struct lc_pr
     if (options->is_master) {
         write_workers(&to);
     }
-    write_counters(&to, "cload_requests_total", "Requests, failed ones too.",
-                   offsetof(struct lc__prometheus_row, request_count));
-    write_counters(&to, "cload_failures_total", "Failed requests.", offsetof(struct lc__prometheus_row, failure_count));
-    write_counters(&to, "cload_response_bytes_total", "Bytes of responses, without heads.",
-                   offsetof(struct lc__prometheus_row, content_bytes));
-    write_histogram(&to);
-    write_phases(&to);
-    write_recent(&to, stats);
+    if (!options->is_worker) {
+        write_requests(&to, stats);
+    }
     write_single(&to, "cload_exceptions_total", "counter", "Exceptions of users' code.",
                  (double)options->exception_count);
     write_generator(&to);
-    write_locust(&to, stats);
+    if (!options->is_worker) {
+        write_locust(&to, stats);
+    }
     if (options->is_openmetrics) {
         write_text(&to, "# EOF\n");
     }

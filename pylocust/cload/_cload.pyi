@@ -44,6 +44,7 @@ def report_number(frame: Buffer, /) -> int: ...
 def prometheus(
     stats: Stats,
     is_openmetrics: object,
+    is_worker: object,
     name_limit: int,
     state: str,
     user_count: int,

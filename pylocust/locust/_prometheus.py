@@ -11,7 +11,7 @@ import _cload
 from gevent import pywsgi
 
 from .html import running_users
-from .runners import MasterRunner, Runner
+from .runners import MasterRunner, Runner, WorkerRunner
 
 if TYPE_CHECKING:
     from .env import Environment
@@ -52,6 +52,7 @@ def exposition(runner: Runner, accept: str = "", names: str | None = None) -> tu
     text = _cload.prometheus(
         runner.stats,
         is_openmetrics,
+        isinstance(runner, WorkerRunner),
         int(names) if names is not None and names.isdecimal() and len(names) < 9 else NAMES,
         runner.state,
         runner.user_count,

@@ -9,6 +9,7 @@ import difflib
 import json
 import math
 import os
+import re
 import sys
 import tempfile
 import tomllib
@@ -33,6 +34,9 @@ version = locust.__version__
 # Title of the options that Locust does not have.
 CLOAD_GROUP = "cload options"
 
+# A variable as Kubernetes gives it to containers for each service.
+_SERVICE_LINK = re.compile(r"\w+_PORT=(tcp|udp|sctp)://[^/]+:\d+")
+
 # From the weakest to the strongest.
 DEFAULT_CONFIG_FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 
@@ -50,6 +54,13 @@ class LocustArgumentParser(configargparse.ArgumentParser):  # type: ignore[misc]
                 message += f"\nDid you mean {meant[0]!r}?"
         sys.stderr.write(f"{self.prog}: error: {message}\n")
         sys.exit(2)
+
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> tuple[argparse.Namespace, list[str]]:
+        """As in configargparse, but where Kubernetes has a service called locust-web, LOCUST_WEB_PORT is no port."""
+        variables = kwargs.pop("env_vars", os.environ)
+        own = {name: value for name, value in variables.items() if not _SERVICE_LINK.fullmatch(f"{name}={value}")}
+        parsed: tuple[argparse.Namespace, list[str]] = super().parse_known_args(*args, env_vars=own, **kwargs)
+        return parsed
 
     def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
         """As in argparse, with ``env_var`` and four words on the form: ``include_in_web_ui`` (True unless said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import errno
 import inspect
 import itertools
 import json
@@ -551,6 +552,8 @@ class TestRun:
         text = json.dumps(self.runner.stats.json_rows(self.options.percentiles), indent=4)
         try:
             if path is None:
+                if sys.stdout is None:
+                    raise OSError(errno.EBADF, "it is closed")
                 print(text, flush=True)
             else:
                 _make_folder_of(path)

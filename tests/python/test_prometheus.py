@@ -79,6 +79,12 @@ def test_both_formats_tell_the_same(environment: Environment) -> None:
     assert samples["locust_errors"][("GET", "/b", "ValueError('" + "x" * 288 + "... (1)")] == 1
 
 
+def test_a_worker_leaves_requests_to_its_master(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_prometheus, "WorkerRunner", type(environment.runner))
+    samples = read(_prometheus.exposition(environment.runner)[0])
+    assert "cload_state" in samples and "cload_requests_total" not in samples
+
+
 def test_reset_begins_counters_anew(environment: Environment) -> None:
     environment.stats.reset_all()
     samples = read(_prometheus.exposition(environment.runner)[0])
@@ -230,7 +236,7 @@ def test_a_port_of_its_own_without_a_web_ui(tmp_path: Path) -> None:
     assert 'cload_requests_total{method="T",name="n"} 1' in done.stdout
 
 
-@pytest.mark.parametrize("port", ["taken", "99999", "-1"])
+@pytest.mark.parametrize("port", ["taken", "99999"])
 def test_a_port_that_cannot_be_had(port: str, tmp_path: Path, environment: Environment) -> None:
     logging.disable(logging.INFO)
     server = _prometheus.MetricsServer(environment, "127.0.0.1", 0)

@@ -50,6 +50,9 @@ struct lc_prometheus_generator {
 struct lc_prometheus_options {
     size_t size; /* sizeof(struct lc_prometheus_options) */
     bool is_openmetrics;
+    /* Statistics of a worker are empty after each report to its master, which tells of them. So only the run and the
+     * generator are told here. */
+    bool is_worker;
     /* So many names have series of their own, the first ones; further ones are counted together, under the name
      * LCORE_STATS_FURTHER and no method. Of failures only the first texts are listed, shortened where they are long. */
     size_t name_limit, failure_limit;

@@ -138,6 +138,22 @@ test_the_run(void **state)
 }
 
 static void
+test_a_worker_leaves_requests_to_its_master(void **state)
+{
+    struct lc_stats *stats = make_stats();
+    struct lc_prometheus_options options;
+    lc_prometheus_options_init(&options);
+    options.is_worker = true;
+    struct lc_buffer text = expose(stats, &options);
+    assert_null(strstr(text.data, "/b"));
+    assert_null(strstr(text.data, "locust_"));
+    static const char *const lines[] = {"cload_state{state=\"ready\"} 1", "cload_exceptions_total 0", NULL};
+    assert_lines(&text, lines);
+    lc_buffer_fini(&text);
+    lc_stats_free(stats);
+}
+
+static void
 test_labels_are_escaped_and_always_utf8(void **state)
 {
     struct lc_buffer text = {0};
@@ -265,6 +281,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_in_order_of_use),
         cmocka_unit_test(test_the_run),
+        cmocka_unit_test(test_a_worker_leaves_requests_to_its_master),
         cmocka_unit_test(test_labels_are_escaped_and_always_utf8),
         cmocka_unit_test(test_further_names_are_counted_together),
         cmocka_unit_test(test_bounds_are_met),

@@ -167,7 +167,7 @@ take_stream(struct cload_session *self, const struct cload_call *call, struct cl
     return 0;
 }
 
-static PyObject *
+static __attribute__((noinline)) PyObject *
 call_finish(struct cload_session *self, const struct cload_call *call, struct lc_response *core)
 {
     PyObject *name = call_name(self, call, core);

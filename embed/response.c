@@ -5,6 +5,9 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "helpers.h"
+#include "http/http.h"
+#include "http/response.h"
+#include "hub.h"
 
 PyObject *
 cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_response *core, PyObject *request_type,
@@ -431,6 +434,18 @@ response_clear(PyObject *object)
     return 0;
 }
 
+/* Where nobody else uses it, the memory is for the next response. */
+static void
+free_core(struct cload_response *self)
+{
+    struct cload_hub *hub = self->core == NULL ? NULL : self->state->hub;
+    if (hub != NULL && !hub->is_left && hub->thread == PyThread_get_thread_ident()) {
+        lc__response_put_back(&hub->http->responses, self->core);
+    } else {
+        lc_response_free(self->core);
+    }
+}
+
 static void
 response_dealloc(PyObject *object)
 {
@@ -441,7 +456,7 @@ response_dealloc(PyObject *object)
         PyObject_ClearWeakRefs(object);
     }
     response_clear(object);
-    lc_response_free(self->core);
+    free_core(self);
     lc__free(self->adopted);
     type->tp_free(object);
     Py_DECREF(type);

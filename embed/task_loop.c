@@ -257,7 +257,14 @@ frame_settle(struct cload_task_loop *loop, enum place place)
 static int
 seconds_to_ns(PyObject *value, int64_t *out)
 {
-    double seconds = PyFloat_AsDouble(value);
+    double seconds;
+    if (PyFloat_CheckExact(value)) {
+        seconds = PyFloat_AS_DOUBLE(value);
+    } else if (PyLong_CheckExact(value) && Py_SIZE(value) == 0) {
+        seconds = 0;
+    } else {
+        seconds = PyFloat_AsDouble(value);
+    }
     if (seconds == -1 && PyErr_Occurred()) {
         if (PyErr_ExceptionMatches(PyExc_TypeError)) {
             PyErr_Format(PyExc_TypeError, "wait_time has to give a number of seconds, not %R", value);

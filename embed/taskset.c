@@ -104,6 +104,21 @@ task_holder(PyObject *taskset, bool is_default)
     return Py_XNewRef(holder);
 }
 
+/* The holder's tasks. What its class says is looked up without the detours that any attribute takes. New reference. */
+static PyObject *
+holder_tasks(struct cload_state *state, PyObject *taskset, PyObject *holder)
+{
+    bool is_user = holder != taskset;
+    PyObject *dict = is_user ? ((struct cload_user *)holder)->dict : ((struct cload_taskset *)holder)->dict;
+    PyObject *tasks = _PyType_Lookup(Py_TYPE(holder), state->str_tasks);
+    bool is_plain =
+        tasks != NULL && PyList_CheckExact(tasks) && Py_TYPE(holder)->tp_getattro == PyObject_GenericGetAttr;
+    if (is_plain && (dict == NULL || PyDict_Contains(dict, state->str_tasks) == 0)) {
+        return Py_NewRef(tasks);
+    }
+    return PyObject_GetAttr(holder, state->str_tasks);
+}
+
 /* random.choice() of the holder's tasks. New reference. */
 static PyObject *
 cload_taskset_pick_task(struct cload_state *state, PyObject *taskset, bool is_default)
@@ -112,13 +127,14 @@ cload_taskset_pick_task(struct cload_state *state, PyObject *taskset, bool is_de
     if (holder == NULL) {
         return NULL;
     }
-    PyObject *tasks = PyObject_GetAttr(holder, state->str_tasks);
+    PyObject *tasks = holder_tasks(state, taskset, holder);
     if (tasks == NULL) {
         Py_DECREF(holder);
         return NULL;
     }
     PyObject *task = NULL;
-    Py_ssize_t count = PySequence_Size(tasks);
+    bool is_list = PyList_CheckExact(tasks);
+    Py_ssize_t count = is_list ? PyList_GET_SIZE(tasks) : PySequence_Size(tasks);
     if (count == 0) {
         PyObject *raised = cload_call_task_helper(state, "raise_no_tasks", holder, NULL);
         Py_XDECREF(raised);
@@ -127,7 +143,9 @@ cload_taskset_pick_task(struct cload_state *state, PyObject *taskset, bool is_de
         if (place < 0) {
             goto out;
         }
-        task = PySequence_GetItem(tasks, place);
+        /* Drawing a number may call Python code. */
+        task = is_list && place < PyList_GET_SIZE(tasks) ? Py_NewRef(PyList_GET_ITEM(tasks, place))
+                                                         : PySequence_GetItem(tasks, place);
     }
 out:
     Py_DECREF(tasks);

@@ -56,6 +56,7 @@ lc_http_free(struct lc_http *http)
     }
     assert(http->session_count == 0);
     lc__exchange_free_idle(http);
+    lc__reuse_fini(&http->responses);
     while (http->idle_decoder_count > 0) {
         lc_decoder_free(http->idle_decoders[--http->idle_decoder_count]);
     }

@@ -3,6 +3,7 @@
 #define LCORE_HTTP_HTTP_H
 
 #include "base/buffer.h"
+#include "base/reuse.h"
 #include "http/connector.h"
 #include "http/decode.h"
 #include "locustcore/http.h"
@@ -39,6 +40,7 @@ struct lc_http {
     struct lc_lent_frame lent_frame;
     struct lc_exchange *idle_exchanges;
     size_t idle_exchange_count;
+    struct lc_reuse responses;
     struct lc_decoder *idle_decoders[LCORE_IDLE_DECODERS];
     int idle_decoder_count;
     struct lc_origin *origins;

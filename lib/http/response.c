@@ -7,6 +7,7 @@
 struct response_box {
     struct lc_response response; /* first: the one is cast to the other */
     char *body;                  /* taken over from a buffer; NULL: in bytes */
+    size_t size;                 /* of all this */
     char bytes[];
 };
 
@@ -65,16 +66,18 @@ put(char **place, struct lc_str text)
 }
 
 struct lc_response *
-lc_response_new(const struct lc_response *parts, struct lc_buffer *body)
+lc_response_new(struct lc_reuse *reuse, const struct lc_response *parts, struct lc_buffer *body)
 {
     struct lc_str content = body == NULL ? parts->body : (struct lc_str){body->data, body->len};
     bool is_moved = body != NULL && body->len > LCORE_RESPONSE_INLINE_BODY;
     size_t size = parts->method.len + parts->url.len + parts->sent_head.len + parts->reason.len + parts->head.len +
                   parts->fail_text.len + (is_moved ? 0 : content.len);
-    struct response_box *box = lc__alloc(sizeof(*box) + size);
+    size += sizeof(struct response_box);
+    struct response_box *box = lc__reuse_alloc(reuse, size);
     if (box == NULL) {
         return NULL;
     }
+    box->size = size;
     struct lc_response *response = &box->response;
     *response = *parts;
     box->body = NULL;
@@ -110,6 +113,19 @@ lc_response_free(struct lc_response *response)
         lc_stream_free(response->stream);
         lc__free(box->body);
         lc__free(box);
+        response = previous;
+    }
+}
+
+void
+lc__response_put_back(struct lc_reuse *reuse, struct lc_response *response)
+{
+    while (response != NULL) {
+        struct lc_response *previous = response->previous;
+        struct response_box *box = (struct response_box *)response;
+        lc_stream_free(response->stream);
+        lc__free(box->body);
+        lc__reuse_free(reuse, box, box->size);
         response = previous;
     }
 }

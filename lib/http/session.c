@@ -404,7 +404,7 @@ make_response(struct lc_exchange *exchange, const struct lc_hop *hop)
         .is_in_chunks = hop->is_in_chunks,
         .stream = hop->stream,
     };
-    struct lc_response *response = lc_response_new(&parts, hop->body_buffer);
+    struct lc_response *response = lc_response_new(&exchange->session->http->responses, &parts, hop->body_buffer);
     if (response != NULL) {
         exchange->previous = NULL;
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import http.client
 import os
 import re
@@ -32,16 +33,20 @@ def failure_text(error: Any) -> str:
     return StatsError.parse_error(error)
 
 
-def wrap_failure(reason: Any) -> Exception:
-    from locust.exception import CatchResponseError
+@functools.cache
+def _exceptions() -> Any:
+    """Imported late: locust imports this package."""
+    import locust.exception
 
-    return CatchResponseError(reason)
+    return locust.exception
+
+
+def wrap_failure(reason: Any) -> Any:
+    return _exceptions().CatchResponseError(reason)
 
 
 def is_response_error(value: Any) -> bool:
-    from locust.exception import ResponseError
-
-    return isinstance(value, ResponseError)
+    return isinstance(value, _exceptions().ResponseError)
 
 
 class Peer:
@@ -98,6 +103,23 @@ def _seconds(text: str) -> Any:
     return float(match[1]) if match else None
 
 
+def plain_cause(kind: str, number: int, text: str, status: int) -> Exception | None:
+    """The innermost cause of a failed exchange, where all of it is in these; else None. It is what is counted."""
+    if kind == "DNS":
+        return resolve_error(number, text)
+    if kind == "PROXY":
+        return proxy_error(number, text)
+    if kind in ("TLS", "TLS_UNTRUSTED"):
+        return urllib3.exceptions.SSLError(tls_error(kind, text))
+    if kind == "CLOSED":
+        return http.client.RemoteDisconnected("Remote end closed connection without response")
+    if kind == "RESET" and not status:
+        number = number or errno.ECONNRESET
+    if number and (kind in ("REFUSED", "CONNECT", "SEND") or (kind == "RESET" and not status)):
+        return OSError(number, os.strerror(number))
+    return http.client.BadStatusLine(text) if kind == "BAD_STATUS_LINE" else None
+
+
 def transport_error(response: Any) -> tuple[Exception, Exception]:
     """The exception that requests raises for a failed exchange, and the innermost cause, which is what is counted."""
     kind, number, text, url, status = response._core_failure()
@@ -105,16 +127,14 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
     pool: Any = Peer(url, "Pool")
     request = response.request
     exceptions = requests.exceptions
-    cause: Exception
-    if kind in ("REFUSED", "CONNECT") and number:
-        cause = OSError(number, os.strerror(number))
+    cause = plain_cause(kind, number, text, status)
+    if kind in ("REFUSED", "CONNECT") and cause is not None:
         new = urllib3.exceptions.NewConnectionError(
             peer, f"Failed to establish a new connection: [Errno {number}] {os.strerror(number)}"
         )
         return exceptions.ConnectionError(_max_retries(url, new), request=request), cause
-    if kind == "DNS":
-        cause = resolve_error(number, text)
-        failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)
+    if kind == "DNS" and cause is not None:
+        failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)  # type: ignore[arg-type]
         return exceptions.ConnectionError(_max_retries(url, failed), request=request), cause
     if kind == "CONNECT_TIMEOUT":
         message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(text)})"
@@ -123,15 +143,13 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
     if kind == "READ_TIMEOUT":
         message = f"Read timed out. (read timeout={_seconds(text)})"
         return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
-    if kind == "PROXY":
-        cause = proxy_error(number, text)
+    if isinstance(cause, OSError) and kind == "PROXY":
         return exceptions.ProxyError(_proxy_retries(url, text, cause), request=request), cause
-    if kind in ("TLS", "TLS_UNTRUSTED"):
-        cause = urllib3.exceptions.SSLError(tls_error(kind, text))
+    if isinstance(cause, urllib3.exceptions.SSLError):
         return exceptions.SSLError(_max_retries(url, cause), request=request), cause
     if kind in ("INCOMPLETE", "BAD_CHUNK") or (kind == "RESET" and status):
-        cause = _body_error(kind, number, text)
-        broken_body = urllib3.exceptions.ProtocolError(f"Connection broken: {cause!r}", cause)
+        broken = _body_error(kind, number, text)
+        broken_body = urllib3.exceptions.ProtocolError(f"Connection broken: {broken!r}", broken)
         return _twice(exceptions.ChunkedEncodingError(broken_body, request=request))
     if kind == "DECODE":
         encoding = next((v for k, v in response._core_headers() if k.lower() == "content-encoding"), "")
@@ -143,13 +161,7 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
         return _twice(exceptions.TooManyRedirects(f"Exceeded {first_number(text, 30)} redirects.", request=request))
     if kind == "BAD_REDIRECT":
         return _twice(exceptions.InvalidURL(text, request=request))
-    if kind == "CLOSED":
-        cause = http.client.RemoteDisconnected("Remote end closed connection without response")
-    elif kind == "RESET" or (kind == "SEND" and number):
-        cause = OSError(number or errno.ECONNRESET, os.strerror(number or errno.ECONNRESET))
-    elif kind == "BAD_STATUS_LINE":
-        cause = http.client.BadStatusLine(text)
-    else:
+    if cause is None:
         cause = OSError(number, text) if number else http.client.HTTPException(text)
     aborted = urllib3.exceptions.ProtocolError("Connection aborted.", cause)
     return exceptions.ConnectionError(aborted, request=request), cause
@@ -199,8 +211,10 @@ def first_number(text: str, default: int) -> int:
 
 def outcome_exception(response: Any, name: str) -> Exception | None:
     """The exception that counts for a response: its transport failure, or its status; None when all is well."""
-    if response._core_failure() is not None:
-        return transport_error(response)[1]
+    failure = response._core_failure()
+    if failure is not None:
+        kind, number, text, _, status = failure
+        return plain_cause(kind, number, text, status) or transport_error(response)[1]
     failed: Exception | None = response.error
     if failed is None:
         try:

@@ -7,7 +7,6 @@ import logging
 import os
 import socket
 import time
-import traceback
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
@@ -27,6 +26,7 @@ from ._distributed import (
     transit_of,
 )
 from ._generator import WIRE_KEY
+from ._tracebacks import format_trace
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
 from .rpc.zmqrpc import Client, RPCRefusedError
@@ -470,7 +470,7 @@ class WorkerRunner(DistributedRunner):
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, tb: Any, **_kwargs: Any) -> None:
         # The master's business alone: it decides the exit status of the test, and a worker that did its work ends well.
-        self._send("exception", {"msg": str(exception), "traceback": "".join(traceback.format_tb(tb))})
+        self._send("exception", {"msg": str(exception), "traceback": format_trace(tb)})
 
     def logs_reporter(self) -> None:
         """Sends the log while it grows slowly."""

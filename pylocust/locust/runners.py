@@ -8,7 +8,6 @@ import logging
 import math
 import socket
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping, ValuesView
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from gevent.pool import Group
 from . import log
 from ._ending import watch_stop
 from ._generator import Generator
+from ._tracebacks import format_trace
 from .exception import StopTest
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from .user.users import User
@@ -532,7 +532,7 @@ class LocalRunner(Runner):
         environment.events.user_error.add_listener(self._on_user_error)
 
     def _on_user_error(self, user_instance: Any, exception: BaseException, tb: Any, **_kwargs: Any) -> None:
-        self.log_exception("local", str(exception), "".join(traceback.format_tb(tb)))
+        self.log_exception("local", str(exception), format_trace(tb))
 
     def start(
         self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None

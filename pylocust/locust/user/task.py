@@ -6,12 +6,12 @@ import inspect
 import logging
 import random
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload, runtime_checkable
 
 import _cload
 
+from .._tracebacks import format_error
 from ..exception import (
     InterruptTaskSet,
     LocustError,
@@ -245,7 +245,7 @@ class _TaskHelpers:
         environment.events.user_error.fire(user_instance=taskset, exception=error, tb=error.__traceback__)
         if not environment.catch_exceptions:
             return False
-        logger.error("%s\n%s", error, "".join(traceback.format_exception(error)))
+        logger.error("%s\n%s", error, format_error(error))
         return True
 
     @staticmethod
@@ -254,13 +254,13 @@ class _TaskHelpers:
         logging.error(
             "Uncaught exception in on_stop of %s:\n%s",
             type(taskset).__name__,
-            "".join(traceback.format_exception(error)),
+            format_error(error),
         )
 
     @staticmethod
     def report_start_error(user: User, error: Exception) -> None:
         """Logs an exception of a user's on_start, and reports it unless it is a regular stop."""
-        logging.getLogger("locust.user.users").error("%s\n%s", error, "".join(traceback.format_exception(error)))
+        logging.getLogger("locust.user.users").error("%s\n%s", error, format_error(error))
         if not isinstance(error, (StopUser, StopTest)):
             user.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
 

@@ -2,6 +2,8 @@
 
 #include "http/response.h"
 
+static struct lc_reuse reuse;
+
 static void
 test_everything_is_copied(void **state)
 {
@@ -16,7 +18,7 @@ test_everything_is_copied(void **state)
         .body = {text + 24, 4},
         .redirect_count = 3,
     };
-    struct lc_response *response = lc_response_new(&parts, NULL);
+    struct lc_response *response = lc_response_new(&reuse, &parts, NULL);
     assert_non_null(response);
     memset(text, 0, sizeof(text));
     assert_true(lc_str_equal(response->method, LCORE_STR("GET")));
@@ -78,7 +80,7 @@ test_body_buffers(void **state)
         body.len = size;
         const char *data = body.data;
         struct lc_response parts = {.status = 200};
-        struct lc_response *response = lc_response_new(&parts, &body);
+        struct lc_response *response = lc_response_new(&reuse, &parts, &body);
         assert_non_null(response);
         assert_int_equal(response->body.len, size);
         assert_int_equal(body.len, 0);
@@ -94,11 +96,11 @@ static void
 test_failures(void **state)
 {
     struct lc_response parts = {.fail = LCORE_FAIL_REFUSED};
-    struct lc_response *response = lc_response_new(&parts, NULL);
+    struct lc_response *response = lc_response_new(&reuse, &parts, NULL);
     assert_true(lc_str_equal(response->fail_text, LCORE_STR("connection refused")));
     lc_response_free(response);
     parts.fail_text = LCORE_STR("more exactly");
-    response = lc_response_new(&parts, NULL);
+    response = lc_response_new(&reuse, &parts, NULL);
     assert_true(lc_str_equal(response->fail_text, LCORE_STR("more exactly")));
     lc_response_free(response);
     assert_string_equal(lc_fail_text(LCORE_FAIL_NONE), "no failure");
@@ -111,10 +113,27 @@ test_long_chains_are_freed(void **state)
     struct lc_response *response = NULL;
     for (int i = 0; i < 200000; i++) {
         struct lc_response parts = {.status = 302, .previous = response};
-        response = lc_response_new(&parts, NULL);
+        response = lc_response_new(&reuse, &parts, NULL);
         assert_non_null(response);
     }
     lc_response_free(response);
+}
+
+static void
+test_memory_is_used_again(void **state)
+{
+    struct lc_response parts = {.status = 200, .method = LCORE_STR("GET"), .body = LCORE_STR("body")};
+    parts.previous = lc_response_new(&reuse, &parts, NULL);
+    struct lc_response *response = lc_response_new(&reuse, &parts, NULL);
+    lc__response_put_back(&reuse, response);
+    struct lc_response *next = lc_response_new(&reuse, &(struct lc_response){.method = LCORE_STR("POST")}, NULL);
+    assert_non_null(next);
+    assert_true(lc_str_equal(next->method, LCORE_STR("POST")));
+    assert_null(next->previous);
+    assert_int_equal(next->body.len, 0);
+    lc_response_free(next);
+    lc__response_put_back(&reuse, NULL);
+    lc__reuse_fini(&reuse);
 }
 
 int
@@ -123,7 +142,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_is_copied),  cmocka_unit_test(test_phases),
         cmocka_unit_test(test_body_buffers),          cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_long_chains_are_freed),
+        cmocka_unit_test(test_long_chains_are_freed), cmocka_unit_test(test_memory_is_used_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

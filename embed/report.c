@@ -16,13 +16,31 @@ struct sink_object {
     vectorcallfunc vectorcall;
 };
 
+/* An attribute that the object's class keeps in a slot is read where it is; another is asked for. New reference. */
+static PyObject *
+read_at(struct cload_place *place, PyObject *object, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (place->class_version == 0 || place->class_version != type->tp_version_tag) {
+        PyObject *found = _PyType_Lookup(type, name);
+        const PyMemberDef *member =
+            found != NULL && Py_IS_TYPE(found, &PyMemberDescr_Type) ? ((PyMemberDescrObject *)found)->d_member : NULL;
+        if (member == NULL || member->type != T_OBJECT_EX || type->tp_getattro != PyObject_GenericGetAttr) {
+            return PyObject_GetAttr(object, name);
+        }
+        *place = (struct cload_place){type->tp_version_tag, member->offset};
+    }
+    PyObject *value = *(PyObject **)((char *)object + place->offset);
+    return value == NULL ? PyObject_GetAttr(object, name) : Py_NewRef(value);
+}
+
 int
 cload_report_is_direct(struct cload_state *state, PyObject *request_event, struct lc_stats **stats, PyObject **owner)
 {
     if (request_event == NULL || request_event == Py_None) {
         return 2;
     }
-    PyObject *handlers = PyObject_GetAttr(request_event, state->str__handlers);
+    PyObject *handlers = read_at(&state->handlers_place, request_event, state->str__handlers);
     if (handlers == NULL) {
         return -1;
     }
@@ -33,7 +51,7 @@ cload_report_is_direct(struct cload_state *state, PyObject *request_event, struc
             result = 2;
         } else if (count == 1 && Py_IS_TYPE(PyList_GET_ITEM(handlers, 0), state->sink_type)) {
             struct sink_object *sink = (struct sink_object *)PyList_GET_ITEM(handlers, 0);
-            *owner = PyObject_GetAttr(sink->environment, state->str_stats);
+            *owner = read_at(&state->stats_place, sink->environment, state->str_stats);
             *stats = *owner == NULL ? NULL : cload__stats_get(*owner);
             result = *stats == NULL ? -1 : 1;
             if (result < 0) {

@@ -122,6 +122,12 @@
 struct cload_hub;
 struct cload_entry_cache;
 
+/* Where objects of a class have an attribute that the class names in __slots__. */
+struct cload_place {
+    unsigned class_version; /* 0: not known */
+    Py_ssize_t offset;
+};
+
 struct cload_state {
     struct cload_hub *hub; /* NULL until the first use; belongs to the thread that made it */
     bool is_watching_forks;
@@ -136,6 +142,7 @@ struct cload_state {
 
     struct cload_entry_cache *entry_cache;
     unsigned session_class_version; /* of the class of sessions that session_response_class was found for; 0: none */
+    struct cload_place handlers_place, stats_place; /* of EventHook, of Environment */
 
     /* Functions of client_helpers that were looked up, by where the name is, which is a literal; see helpers.c. */
     struct cload_known_helper {

@@ -29,6 +29,9 @@ class Environment:
     """Classes, events, statistics and options of a test. Make one, give it a runner with ``create_local_runner()``
     and start that."""
 
+    # The engine reads it at every request.
+    __slots__ = ("__dict__", "__weakref__", "stats")
+
     def __init__(
         self,
         *,

@@ -27,6 +27,9 @@ def _place(error: BaseException) -> str:
 class EventHook:
     """One event. Listeners take keywords, and ``**kwargs`` for what later versions may add."""
 
+    # The engine reads it at every request.
+    __slots__ = ("__dict__", "__weakref__", "_handlers")
+
     def __init__(self) -> None:
         self._handlers: list[Callable[..., Any]] = []
 

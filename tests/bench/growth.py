@@ -60,15 +60,19 @@ def grow(
 
 def show(title: str, samples: Steps, unit: str, extra: tuple[str, Callable[[int, float], str]] | None = None) -> None:
     rows = []
+    peer = {step: median_of(runs, "cpu_us") for step, runs in samples.get("wrk", {}).items()}
     for name, by_step in samples.items():
         first = median_of(by_step[min(by_step)], "cpu_us")
         for step, runs in by_step.items():
             rate, cpu = median_of(runs, "rate"), median_of(runs, "cpu_us")
             rows.append([f"{name}, {step:,} {unit}", f"{rate:,.0f}", f"{cpu:.1f}", f"{cpu / first:.2f}"])
+            if peer:
+                rows[-1].append(f"{cpu / peer[step]:.2f}" if step in peer else "")
             rows[-1].append(f"{median_of(runs, 'rss_mb'):.0f}")
             if extra:
                 rows[-1].append(extra[1](step, rate))
-    header = ["", "req/s", "CPU us/req", "x first", "RSS MB", *([extra[0]] if extra else [])]
+    beside = ["x wrk"] if peer else []
+    header = ["", "req/s", "CPU us/req", "x first", *beside, "RSS MB", *([extra[0]] if extra else [])]
     table(title, header, rows)
 
 

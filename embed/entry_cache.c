@@ -2,17 +2,24 @@
 
 #include "base/alloc.h"
 
-#define SLOT_COUNT 4096
+/* Room for tens of thousands of names. Pages nobody comes to cost nothing. */
+#define SET_BITS 14
+#define SET_COUNT ((size_t)1 << SET_BITS)
 
+/* `generation` is of one table and of one filling of it only. */
 struct slot {
     PyObject *name, *method;
-    struct lc_stats *stats;
     struct lc_stats_entry *entry;
     uint64_t generation;
 };
 
+/* A line of the processor's caches. */
+struct set {
+    struct slot slots[2];
+};
+
 struct cload_entry_cache {
-    struct slot slots[SLOT_COUNT];
+    struct set sets[SET_COUNT];
 };
 
 struct cload_entry_cache *
@@ -21,15 +28,22 @@ cload_entry_cache_new(void)
     return lc__calloc(1, sizeof(struct cload_entry_cache));
 }
 
+static void
+slot_clear(struct slot *slot)
+{
+    Py_CLEAR(slot->name);
+    Py_CLEAR(slot->method);
+}
+
 void
 cload_entry_cache_free(struct cload_entry_cache *cache)
 {
     if (cache == NULL) {
         return;
     }
-    for (size_t i = 0; i < SLOT_COUNT; i++) {
-        Py_XDECREF(cache->slots[i].name);
-        Py_XDECREF(cache->slots[i].method);
+    for (size_t i = 0; i < SET_COUNT; i++) {
+        slot_clear(&cache->sets[i].slots[0]);
+        slot_clear(&cache->sets[i].slots[1]);
     }
     lc__free(cache);
 }
@@ -46,11 +60,13 @@ get_utf8(PyObject *text, struct lc_str *out)
 struct lc_stats_entry *
 cload_entry_cache_get(struct cload_entry_cache *cache, struct lc_stats *stats, PyObject *name, PyObject *method)
 {
-    uintptr_t mix = ((uintptr_t)name >> 4) ^ ((uintptr_t)method >> 7);
-    struct slot *slot = &cache->slots[(mix ^ (mix >> 12)) & (SLOT_COUNT - 1)];
+    uint64_t mix = ((uint64_t)(uintptr_t)name + ((uint64_t)(uintptr_t)method << 7)) * 0x9e3779b97f4a7c15u;
+    struct slot *slots = cache->sets[mix >> (64 - SET_BITS)].slots;
     uint64_t generation = lc_stats_generation(stats);
-    if (slot->name == name && slot->method == method && slot->stats == stats && slot->generation == generation) {
-        return slot->entry;
+    for (int i = 0; i < 2; i++) {
+        if (slots[i].name == name && slots[i].method == method && slots[i].generation == generation) {
+            return slots[i].entry;
+        }
     }
     struct lc_str name_text, method_text;
     if (!get_utf8(name, &name_text) || !get_utf8(method, &method_text)) {
@@ -61,10 +77,9 @@ cload_entry_cache_get(struct cload_entry_cache *cache, struct lc_stats *stats, P
         PyErr_NoMemory();
         return NULL;
     }
-    Py_XSETREF(slot->name, Py_NewRef(name));
-    Py_XSETREF(slot->method, Py_NewRef(method));
-    slot->stats = stats;
-    slot->entry = entry;
-    slot->generation = generation;
+    struct slot last = slots[1];
+    slots[1] = slots[0];
+    slots[0] = (struct slot){Py_NewRef(name), Py_NewRef(method), entry, generation};
+    slot_clear(&last);
     return entry;
 }

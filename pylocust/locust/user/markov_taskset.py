@@ -30,7 +30,10 @@ class MarkovTaskTagError(LocustError):
 
 
 def _add_transitions(step: Any, weights: Iterable[tuple[str, int]]) -> Any:
-    known = vars(step).setdefault("transitions", {})
+    # A step may be a class, too.
+    if "transitions" not in vars(step):
+        step.transitions = {}
+    known = step.transitions
     for name, weight in weights:
         known[name] = weight
     return step

@@ -683,3 +683,31 @@ def names_that_scripts_import(kit: Kit) -> Any:
     pool.map(work, range(5))
     event.wait(1)
     return [missing, together, sorted(queue.get() for _ in range(5)), event.is_set()]
+
+
+def steps_that_are_sets(kit: Kit) -> Any:
+    """API-67, API-68: a step of a Markov chain may be a task set; it is left as any other."""
+
+    class Caller(User):
+        wait_time = constant(0)
+
+        @task
+        class Chain(MarkovTaskSet):
+            @transition("browse")
+            def begin(self) -> None:
+                kit.note("begin")
+                if len(kit.log) > 12:
+                    raise StopUser
+
+            @transitions({"begin": 1})
+            class browse(TaskSet):
+                def on_start(self) -> None:
+                    kit.note("in", type(self.parent).__name__, self.parent.current.__name__)
+
+                @task
+                def look(self) -> None:
+                    kit.note("look")
+                    self.interrupt()
+
+    kit.run(Caller)
+    return [kit.log, Caller.tasks[0].browse.transitions]  # type: ignore[attr-defined]

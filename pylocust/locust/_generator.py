@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import logging
 import time
 from collections import deque
@@ -40,6 +41,9 @@ _RECENT = 10
 _WARNING_PAUSE = 60.0
 # Ranges of marked seconds that are told where they are many.
 _MOST_RANGES = 100
+# How many finished seconds of each process, and of all together, are kept for those who read them now and then.
+_LOG_SECONDS = 120
+_LOG_LENGTH = 20_000
 # What no range of a worker is longer than: a month.
 _LONGEST_RANGE = 31 * 86400
 
@@ -127,7 +131,7 @@ class Generator:
         self.workers: dict[str, dict[str, Any]] = {}
         self._csv_seconds: dict[str, int] = {}
         # Finished seconds of this process ("") and of workers, and how many there were in all.
-        self._log: deque[tuple[str, Second]] = deque(maxlen=1000)
+        self._log: deque[tuple[str, Second]] = deque(maxlen=_LOG_LENGTH)
         self._logged = 0
         self._csv_position = 0
         try:
@@ -208,12 +212,14 @@ class Generator:
     def _note(self, node: str, second: Second) -> None:
         self._log.append((node, second))
         self._logged += 1
+        if len(self._log) > _LOG_SECONDS * (1 + len(self.workers)):
+            self._log.popleft()
 
     def seconds_since(self, position: int) -> tuple[int, list[tuple[str, Second]]]:
         """Finished seconds and their nodes ("" is this process) since a position, and the next one; it starts at 0."""
         self._take()
         new = min(self._logged - position, len(self._log))
-        return self._logged, list(self._log)[len(self._log) - new :]
+        return self._logged, list(itertools.islice(self._log, len(self._log) - new, None))
 
     # Workers
 

@@ -5,10 +5,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-/* Ready things run between two looks at the sockets: twice what one look brings, so that what has piled up, as when
- * thousands of users start, drains. If it stayed, each answer would wait behind all of it, and find the caches cold.
- * How long a batch may keep gevent's own loop waiting. */
-#define BATCH_COUNT 128
+/* Sockets that one look brings at most (READY_BURST in loop.c). */
+#define LOOK_COUNT 64
+/* Ready things run between two looks: more than one brings, so that what has piled up, as when thousands of users
+ * start, drains. If it stayed, each answer would wait behind all of it, and find the caches cold. How long a batch may
+ * keep gevent's own loop waiting. */
+#define BATCH_COUNT (2 * LOOK_COUNT)
 #define BATCH_NS (1 * LCORE_NS_PER_MS)
 /* Looking again before the batch ends costs a fifth of a way over gevent's loop, so it is done where one look in eight
  * brought something lately; and in some batches anyway, to know. */
@@ -140,7 +142,7 @@ hub_on_wake(PyObject *self, PyObject *Py_UNUSED(args))
             }
         } else {
             until_ns = now_ns + BATCH_NS;
-            bool is_all = event_count < BATCH_COUNT && lc_list_is_empty(&hub->ready);
+            bool is_all = event_count < LOOK_COUNT && lc_list_is_empty(&hub->ready);
             if (is_all && hub->found_more == 0 && hub->batch_count++ % LOOK_ANYWAY != 0) {
                 break;
             }

@@ -1,6 +1,6 @@
 /* A complete load test in C: two tasks, one user class, the command line.
  *
- *     hello http://127.0.0.1:8080 -u 100 -r 50 -t 10
+ *     hello http://127.0.0.1:8080 -u 100 -r 50 -t 10 -m 9646
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem() */
@@ -62,9 +62,9 @@ number(const char *text, const char *what)
 int
 main(int argc, char **argv)
 {
-    double users = 1, rate = 1, seconds = 0;
+    double users = 1, rate = 1, seconds = 0, metrics_port = 0;
     int option;
-    while ((option = getopt(argc, argv, "u:r:t:")) != -1) {
+    while ((option = getopt(argc, argv, "u:r:t:m:")) != -1) {
         switch (option) {
         case 'u':
             users = number(optarg, "users");
@@ -75,12 +75,15 @@ main(int argc, char **argv)
         case 't':
             seconds = number(optarg, "run time");
             break;
+        case 'm':
+            metrics_port = number(optarg, "port for metrics");
+            break;
         default:
             return 2;
         }
     }
     if (optind + 1 != argc) {
-        fprintf(stderr, "usage: hello [-u users] [-r users per second] [-t seconds] URL\n");
+        fprintf(stderr, "usage: hello [-u users] [-r users per second] [-t seconds] [-m port for metrics] URL\n");
         return 2;
     }
     const struct lc_user_class *const classes[] = {&VISITOR};
@@ -90,6 +93,7 @@ main(int argc, char **argv)
         .class_count = 1,
         .host = argv[optind],
         .run_time_ns = (int64_t)(seconds * 1e9),
+        .metrics_port = (int)metrics_port,
     };
     struct lc_error error;
     int result = lc_run(&options, (uint64_t)users, rate, &error);

@@ -11,7 +11,6 @@ import pytest
 from locust.argument_parser import get_parser
 from locust.util.cores import usable_cores
 
-
 QUITTER = """
 from locust import User, task
 

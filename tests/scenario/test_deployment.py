@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 import yaml
-from servers import ROOT, Target, free_port
+from servers import BUILD, ROOT, Target, free_port
 
 DEPLOYMENT = ROOT / "examples" / "deployment"
 DASHBOARD: dict[str, Any] = json.loads((DEPLOYMENT / "grafana" / "cload.json").read_text())
-CLOAD = ROOT / "build" / "cload"
+CLOAD = BUILD / "cload"
 
 SCRIPT = """
 from locust import HttpUser, constant, task
@@ -285,6 +285,21 @@ def test_the_dashboard_asks_for_what_is_told(target: Target, tmp_path: Path) -> 
                     if any(one["value"][1] != "NaN" for one in answer["data"]["result"]):
                         del missing[title]
             assert not missing, fetch(f"{url}/api/v1/targets")
+
+
+def test_a_program_in_c_serves_metrics(target: Target) -> None:
+    port = free_port()
+    hello = [BUILD / "examples" / "c" / "hello", target.url, "-u", "2", "-r", "9", "-m", str(port)]
+    process = subprocess.Popen(hello, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 20
+        while '{user_class="Visitor"} 2' not in (text := fetch(f"http://127.0.0.1:{port}/metrics")):
+            assert time.monotonic() < end, text
+            time.sleep(0.1)
+        assert 'cload_state{state="running"} 1' in text and "cload_generator_seconds_total" in text
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 # Runs as containers are run

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include "locustcore/error.h"
+#include "locustcore/loop.h"
 #include "locustcore/stats.h"
 #include "locustcore/str.h"
 
@@ -72,6 +73,20 @@ LCORE_API void lc_prometheus_options_init(struct lc_prometheus_options *options)
 /* LCE_NOMEM, LCE_INVALID for options of another version, LCE_SYSTEM where `out` could not be written. */
 LCORE_API int lc_report_print_prometheus(FILE *out, struct lc_stats *stats,
                                          const struct lc_prometheus_options *options);
+
+/* Serves GET /metrics on a loop, to anybody who reaches the port, eight at once. lc_run() has one for
+ * lc_runner_options.metrics_port. */
+struct lc_prometheus_server;
+/* Asked for each answer: completes the options, which are as lc_prometheus_options_init() makes them but for the
+ * format, and returns the statistics. What it lends must live until it is asked again. Must not free the server. */
+typedef struct lc_stats *lc_prometheus_fn(struct lc_prometheus_options *options, void *arg);
+/* host NULL: all interfaces; port 0: any that is free. NULL: LCE_INVALID, LCE_NOMEM, LCE_SYSTEM where it cannot listen.
+ * The loop must outlive the server. */
+LCORE_API struct lc_prometheus_server *lc_prometheus_server_new(struct lc_loop *loop, const char *host, int port,
+                                                                lc_prometheus_fn *fill, void *arg,
+                                                                struct lc_error *error);
+LCORE_API int lc_prometheus_server_port(const struct lc_prometheus_server *server);
+LCORE_API void lc_prometheus_server_free(struct lc_prometheus_server *server); /* NULL is fine */
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,11 @@
 #include "report/prometheus.h"
 
 #include <math.h>
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "support.h"
 
@@ -275,6 +279,107 @@ test_written_to_a_file(void **state)
     lc_stats_free(stats);
 }
 
+static struct lc_stats *
+fill(struct lc_prometheus_options *options, void *arg)
+{
+    options->user_count = 5;
+    return arg;
+}
+
+/* What the server answers to these bytes, as a string of its own; `is_closing`: the client sends nothing more. */
+static char *
+ask(struct lc_loop *loop, const struct lc_prometheus_server *server, const char *request, bool is_closing)
+{
+    enum { ROOM = 65536 };
+    char *answer = calloc(ROOM, 1);
+    assert_non_null(answer);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)lc_prometheus_server_port(server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    /* In two pieces, as it may come. */
+    size_t len = strlen(request);
+    assert_int_equal(send(fd, request, len / 2, MSG_NOSIGNAL), len / 2);
+    lc_loop_poll(loop);
+    (void)send(fd, request + len / 2, len - len / 2, MSG_NOSIGNAL);
+    if (is_closing) {
+        shutdown(fd, SHUT_WR);
+    }
+    size_t got = 0;
+    for (int tries = 0; tries < 5000; tries++) {
+        lc_loop_poll(loop);
+        ssize_t more = recv(fd, answer + got, ROOM - 1 - got, MSG_DONTWAIT);
+        if (more == 0 || (more < 0 && errno != EAGAIN)) {
+            close(fd);
+            return answer;
+        }
+        got += more < 0 ? 0 : (size_t)more;
+        usleep(1000);
+    }
+    fail_msg("no end of the answer to %s", request);
+    return NULL;
+}
+
+static void
+test_served_on_a_loop(void **state)
+{
+    struct lc_stats *stats = make_stats();
+    struct lc_loop *loop = lc_loop_new();
+    assert_non_null(loop);
+    struct lc_error error;
+    struct lc_prometheus_server *server = lc_prometheus_server_new(loop, "127.0.0.1", 0, fill, stats, &error);
+    assert_non_null(server);
+    assert_null(lc_prometheus_server_new(loop, "127.0.0.1", lc_prometheus_server_port(server), fill, stats, &error));
+    assert_int_equal(error.code, LCE_SYSTEM);
+    assert_null(lc_prometheus_server_new(loop, "127.0.0.1", 70000, fill, stats, &error));
+    assert_int_equal(error.code, LCE_INVALID);
+    char *long_head = calloc(8193, 1);
+    assert_non_null(long_head);
+    memset(long_head, 'x', 8192);
+    const struct {
+        const char *request, *begin, *in;
+        bool is_closing;
+    } cases[] = {
+        {"GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Type: " LCORE_PROMETHEUS_TEXT,
+         "\nlocust_users 5\n", false},
+        {"GET /metrics HTTP/1.0\r\naccept: application/openmetrics-text\r\n\r\n", "HTTP/1.1 200 OK\r\n", "# EOF\n",
+         false},
+        {"HEAD /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n", "Connection: close\r\n\r\n", false},
+        {"GET /metricsx HTTP/1.1\r\n\r\n", "HTTP/1.1 404 ", "/metrics", false},
+        {"POST /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 405 ", "GET", false},
+        {"\x16\x03\x01\r\n\r\n", "HTTP/1.1 400 ", "", false},
+        {"GET\r\n\r\n", "HTTP/1.1 400 ", "", false},
+        {"GET /metrics\r\n\r\n", "HTTP/1.1 400 ", "", false},
+        {"GET /metrics HTT", "", "", true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *answer = ask(loop, server, cases[i].request, cases[i].is_closing);
+        assert_memory_equal(answer, cases[i].begin, strlen(cases[i].begin));
+        assert_non_null(strstr(answer, cases[i].in));
+        free(answer);
+    }
+    free(ask(loop, server, long_head, false)); /* what is left unread may cost it the answer */
+    free(long_head);
+    /* One that says nothing is closed with the server. */
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)lc_prometheus_server_port(server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    for (int i = 0; i < 100; i++) {
+        lc_loop_poll(loop);
+        usleep(100);
+    }
+    lc_prometheus_server_free(server);
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    close(fd);
+    lc_prometheus_server_free(NULL);
+    lc_loop_free(loop);
+    lc_stats_free(stats);
+}
+
 int
 main(void)
 {
@@ -287,6 +392,7 @@ main(void)
         cmocka_unit_test(test_bounds_are_met),
         cmocka_unit_test(test_long_failures_are_cut_and_the_rest_left_out),
         cmocka_unit_test(test_written_to_a_file),
+        cmocka_unit_test(test_served_on_a_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -462,11 +462,28 @@ response_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
+/* Of a response that requests' own code made: urllib3 knows. */
+static PyObject *
+version_of_raw(PyObject *object)
+{
+    PyObject *raw = PyObject_GetAttrString(object, "raw");
+    PyObject *version = raw == NULL ? NULL : PyObject_GetAttrString(raw, "version_string");
+    Py_XDECREF(raw);
+    if (version == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    return version;
+}
+
 static PyObject *
 response_get_http_version(PyObject *object, void *Py_UNUSED(closure))
 {
     const struct lc_response *core = ((struct cload_response *)object)->core;
-    if (core == NULL || core->status == 0) {
+    if (core == NULL) {
+        return version_of_raw(object);
+    }
+    if (core->status == 0) {
         Py_RETURN_NONE;
     }
     return core->http_major == 1 ? PyUnicode_FromFormat("HTTP/1.%d", core->http_minor)

@@ -15,8 +15,8 @@ enum lc_route {
     LCORE_ROUTE_TRANSFER, /* only libcurl can do it */
 };
 
-/* What the server of an origin was found to speak, where somebody asked for HTTP/2. */
-enum lc_spoken { LCORE_SPOKEN_UNKNOWN, LCORE_SPOKEN_H1, LCORE_SPOKEN_H2 };
+/* What the server of an origin was found to speak, where somebody asked for HTTP/2 or 3. */
+enum lc_spoken { LCORE_SPOKEN_UNKNOWN, LCORE_SPOKEN_H1, LCORE_SPOKEN_H2, LCORE_SPOKEN_H3 };
 
 struct lc_origin {
     struct lc_origin *next;

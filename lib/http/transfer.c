@@ -23,6 +23,7 @@ struct lc_transfer {
     enum lc_fail fail; /* why a callback stopped it */
     int major;         /* of the response's HTTP */
     bool is_reused;    /* the connection had served before */
+    bool is_done;      /* libcurl says so */
     char text[CURL_ERROR_SIZE];
 };
 
@@ -116,7 +117,31 @@ stop(struct lc_exchange *exchange)
     exchange->transfer = NULL;
     lc_timer_stop(exchange->session->http->loop, &exchange->timer);
     if (transfer != NULL) {
+        if (exchange->session->version == LCORE_HTTP_3 && !transfer->is_done) {
+            /* libcurl 7.88 gives what still comes for a stream of HTTP/3 to a handle that is gone. */
+            curl_easy_setopt(transfer->job.easy, CURLOPT_FORBID_REUSE, 1L);
+        }
         transfer_free(transfer);
+    }
+}
+
+/* libcurl tries an older version beside HTTP/3 after a tenth of a second, in which a busy server may not answer; one
+ * that was heard to speak HTTP/3 is not taken for one that does not. */
+static long
+version_to_ask_for(const struct lc_exchange *exchange)
+{
+    switch (exchange->session->version) {
+    case LCORE_HTTP_3:
+#if LIBCURL_VERSION_NUM >= 0x075800
+        if (exchange->origin->spoken == LCORE_SPOKEN_H3) {
+            return CURL_HTTP_VERSION_3ONLY;
+        }
+#endif
+        return CURL_HTTP_VERSION_3;
+    case LCORE_HTTP_2:
+        return CURL_HTTP_VERSION_2TLS;
+    default:
+        return CURL_HTTP_VERSION_1_1;
     }
 }
 
@@ -128,6 +153,9 @@ end(struct lc_exchange *exchange, enum lc_fail fail, int errnum, const char *tex
         .fail = fail, .errnum = errnum, .text = lc_str_from(text), .is_kept_alive = exchange->transfer->is_reused};
     stop(exchange);
     lc__exchange_describe(exchange, &hop);
+    if (major == 3) {
+        exchange->origin->spoken = LCORE_SPOKEN_H3;
+    }
     if (major > 1) {
         hop.major = major;
         hop.minor = 0;
@@ -212,6 +240,7 @@ on_done(struct lc_multi_job *job, CURLcode code)
     char text[CURL_ERROR_SIZE];
     snprintf(text, sizeof(text), "%s", transfer->text[0] != '\0' ? transfer->text : curl_easy_strerror(code));
     take_timings(transfer);
+    transfer->is_done = true;
     if (code == CURLE_OK) {
         fail = !exchange->has_head ? LCORE_FAIL_CLOSED : lc__exchange_end_body(exchange);
         end(exchange, fail, 0, NULL);
@@ -326,13 +355,9 @@ set_options(struct lc_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-    enum lc_http_version version = exchange->session->version;
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                     version == LCORE_HTTP_3   ? (long)CURL_HTTP_VERSION_3
-                     : version == LCORE_HTTP_2 ? (long)CURL_HTTP_VERSION_2TLS
-                                               : (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version_to_ask_for(exchange));
     /* A stream of the connection that is being made, rather than another connection. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, version == LCORE_HTTP_1 ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, exchange->session->version == LCORE_HTTP_1 ? 0L : 1L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

@@ -130,7 +130,8 @@ def run(url: str, seconds: float, way: Way) -> dict[str, Any] | None:
     """Median and 99 % as reported and on the wire, once all users are there; how many seconds were marked."""
     port = url.rsplit(":", 1)[1]
     command = [*cload_command(), "-f", str(HERE / "locustfiles" / "get_ways.py"), "--headless", "--only-summary"]
-    command += ["-u", str(way.users), "-r", str(way.users), "-t", f"{int(seconds) + 2}s", "--reset-stats"]
+    # In two seconds, so that handshakes are over when the statistics begin.
+    command += ["-u", str(way.users), "-r", str(way.users / 2), "-t", f"{int(seconds) + 4}s", "--reset-stats"]
     command += ["--host", url, "--percentiles", "0.5,0.99", *way.arguments]
     environment = {**os.environ, "WAY": way.way, "PATH_TO_GET": way.path}
     generator = subprocess.Popen([*pinned(CLIENT_CORE), *command], stderr=subprocess.PIPE, text=True, env=environment)

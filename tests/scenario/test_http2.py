@@ -125,7 +125,8 @@ class Rare(HttpUser):
         self.check(client.get("/file.txt", stream=True, name="left")).close()
         pieces = (b"piece " * 100 for _ in range(500))
         assert len(self.check(client.post("/hello", data=pieces, name="generator")).content) == 600
-        self.check(client.post("/hello", files={"f": io.BytesIO(b"y" * 500_000)}, name="files"))
+        answer = self.check(client.post("/hello", files={"f": io.BytesIO(b"y" * 500_000)}, name="files"))
+        assert answer.http_version == "HTTP/2"
         self.check(client.post("/hello", files={"f": io.BytesIO(b"y" * 3_000_000)}, name="too large"), 413)
         assert self.check(client.head("/file.txt", stream=True, name="head")).content == b""
         moved = self.check(client.get("/moved", stream=True, name="moved"))

@@ -29,7 +29,7 @@ on_tick(struct lc_timer *timer)
         if (node->liveness < FORGOTTEN) {
             lc__master_say(master, "%s did not come back and is forgotten", node->id);
             node->state = LCORE_NODE_GONE;
-            lc__master_remove_from_dispatch(master, node);
+            lc__master_remove_from_dispatch(master, node, true);
         } else if ((is_lost || node->liveness < 0) && node->state != LCORE_NODE_MISSING) {
             lc__master_say(
                 master,
@@ -40,9 +40,8 @@ on_tick(struct lc_timer *timer)
             node->state = LCORE_NODE_MISSING;
             node->is_awaited = false;
             lc__master_forget_users(master, node);
-            if (master->options.is_rebalancing) {
-                lc__master_remove_from_dispatch(master, node);
-            }
+            /* It gets no users in any case, whenever they are placed anew. */
+            lc__master_remove_from_dispatch(master, node, master->options.is_rebalancing);
             lc__master_check_any_left(master, "went missing");
         }
         node->liveness--;

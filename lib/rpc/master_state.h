@@ -55,6 +55,7 @@ struct lc_master {
     uint64_t target;
     double spawn_rate;
     bool is_quitting;
+    bool is_ramping;
     bool is_complete_due; /* the ramp is over, but not all workers have said so */
     int64_t step_ns;
     uint64_t strange_messages;
@@ -105,9 +106,9 @@ void lc__master_send_to(struct lc_master *master, struct lc_str id, const char *
 
 /* ---- The test ---- */
 
-/* A worker is there that gets users, or that does not any more: they are placed anew. */
+/* A worker is there that gets users, or that does not any more: they are placed anew, at once or with the next ramp. */
 void lc__master_add_to_dispatch(struct lc_master *master, struct lc_master_node *node);
-void lc__master_remove_from_dispatch(struct lc_master *master, struct lc_master_node *node);
+void lc__master_remove_from_dispatch(struct lc_master *master, struct lc_master_node *node, bool is_at_once);
 /* A ramp is over once all workers have said so; a stop once all have ended; a test once no worker is left. */
 void lc__master_check_complete(struct lc_master *master);
 void lc__master_check_ended(struct lc_master *master);

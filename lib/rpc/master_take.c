@@ -199,7 +199,7 @@ take_leave(struct lc_master *master, struct lc_master_node *node, bool is_quit)
         node->is_awaited = false;
         lc__master_say(master, "worker %s (index %d) quit", node->id, node->index);
     }
-    lc__master_remove_from_dispatch(master, node);
+    lc__master_remove_from_dispatch(master, node, true);
     if (is_quit) {
         lc__master_check_any_left(master, "quit");
     }

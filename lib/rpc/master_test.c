@@ -60,6 +60,7 @@ end_test(struct lc_master *master, const char *type, int64_t wait_s)
     lc_timer_stop(master->loop, &master->counts_timer);
     lc_dispatcher_free(master->dispatcher);
     master->dispatcher = NULL;
+    master->is_ramping = false;
     master->is_complete_due = false;
     double transit_s = 0;
     LCORE_EACH_NODE(master, node)
@@ -191,6 +192,7 @@ dispatch(struct lc_timer *timer)
             if (state < 0) {
                 lc__master_say(master, "spawning ends early: %s", lc_error_text(state));
             }
+            master->is_ramping = false;
             master->is_complete_due = true;
             if (lc_timer_start(master->loop, &master->counts_timer, now_ns + COUNTS_S * LCORE_NS_PER_S, complete) < 0) {
                 complete(&master->counts_timer);
@@ -214,6 +216,7 @@ begin_dispatch(struct lc_master *master, struct lc_error *error)
     if (err < 0) {
         return lc_error_set(error, err, "%s", lc_error_text(err));
     }
+    master->is_ramping = true;
     lc__master_set_state(master, LCORE_RUNNER_SPAWNING);
     return 0;
 }
@@ -223,7 +226,7 @@ static void
 rebalance(struct lc_master *master)
 {
     if (!lc__master_is_testing(master) || master->dispatcher == NULL || lc_master_worker_count(master) == 0 ||
-        lc_dispatcher_is_dispatching(master->dispatcher)) {
+        master->is_ramping) {
         return;
     }
     struct lc_error error;
@@ -245,11 +248,13 @@ lc__master_add_to_dispatch(struct lc_master *master, struct lc_master_node *node
 }
 
 void
-lc__master_remove_from_dispatch(struct lc_master *master, struct lc_master_node *node)
+lc__master_remove_from_dispatch(struct lc_master *master, struct lc_master_node *node, bool is_at_once)
 {
     if (master->dispatcher != NULL) {
         lc_dispatcher_remove_worker(master->dispatcher, lc__master_id_of(node));
-        rebalance(master);
+        if (is_at_once) {
+            rebalance(master);
+        }
     }
 }
 

@@ -57,6 +57,8 @@ logger = logging.getLogger("locust.runners")
 _REPORT_KEYS = ("stats", "stats_total", "errors")
 # Seconds a worker has beyond its stop timeout to send its last report.
 _LAST_REPORT_WAIT = 5.0
+# Seconds that workers which have stopped may take to be ready again.
+_RETURN_WAIT = 1.0
 # Seconds in which a connection that a worker closed is still read from.
 _FAREWELL = 0.5
 # While this process is behind with its messages, every so many seconds count.
@@ -336,10 +338,11 @@ class MasterRunner(DistributedRunner):
             self._users_dispatcher.add_worker(node)
             self._rebalance()
 
-    def _remove_from_dispatch(self, node: WorkerNode) -> None:
+    def _remove_from_dispatch(self, node: WorkerNode, is_rebalanced: bool = True) -> None:
         if self._users_dispatcher is not None:
             self._users_dispatcher.remove_worker(node)
-            self._rebalance()
+            if is_rebalanced:
+                self._rebalance()
 
     def _sender(self, message: Message) -> str:
         return f"worker {message.node_id}"
@@ -365,12 +368,17 @@ class MasterRunner(DistributedRunner):
             self.shape_last_tick = None
         self._users_dispatcher = None
         if send_stop_to_client:
-            for client_id in list(self.clients):
+            told = list(self.clients)
+            for client_id in told:
                 logger.debug("Sending stop to %s", client_id)
                 self._send("stop", None, client_id)
             deadline = time.monotonic() + (environment.stop_timeout or 0.0) + 60
             while self.user_count > 0 and time.monotonic() < deadline:
                 gevent.sleep(0.1)
+            # Who starts the next test right after this one gets all workers: they announce themselves at once.
+            deadline = min(deadline, time.monotonic() + _RETURN_WAIT)
+            while time.monotonic() < deadline and any(client_id not in self.clients for client_id in told):
+                gevent.sleep(0.02)
             if self.user_count > 0:
                 logger.error("Timeout waiting for all workers to stop: they still report %d users", self.user_count)
         self.generator.end()
@@ -711,8 +719,8 @@ class MasterRunner(DistributedRunner):
         self._note_loss(node.id)
         node.state = STATE_MISSING
         node.user_classes_count = {}
-        if self.rebalancing_enabled():
-            self._remove_from_dispatch(node)
+        # It gets no users in any case, whenever they are spread anew.
+        self._remove_from_dispatch(node, self.rebalancing_enabled())
         self._check_any_left("went missing")
 
     def _forget(self, node: WorkerNode) -> None:

@@ -268,8 +268,8 @@ class WorkerRunner(DistributedRunner):
                 self._has_begun.set()
             user_classes_count = self.target_user_classes_count
         self.worker_state = STATE_SPAWNING
-        for user_class in self.user_classes:
-            if environment.host is not None:
+        if environment.host:
+            for user_class in self.user_classes:
                 user_class.host = environment.host
         present = self.user_classes_count
         more = {name: n - present[name] for name, n in user_classes_count.items() if n > present[name]}

@@ -447,6 +447,15 @@ def test_a_missing_worker(make_master: Any, make_hand: Any, monkeypatch: Any, is
     else:
         gevent.sleep(0.05)
         assert left.wanted == 4
+        late = make_hand(master, "h_2").join()
+        until(lambda: late.wanted)
+        assert sum(late.of("spawn")[0]["user_classes_count"].values()) == 4, "who is missing has no place"
+        for hand in (left, late):
+            hand.obey()
+        until(lambda: master.spawning_completed and master.state == "running")
+        late.send("quit")
+        until(lambda: left.wanted == 8)
+        left.obey()
         until(lambda: "h_0" not in master.clients)
         until(lambda: left.wanted == 8)
         assert min(sum(job["user_classes_count"].values()) for job in left.of("spawn")) == 4, "users never drop"
@@ -711,6 +720,45 @@ def test_a_worker_in_a_test(hand_master: HandMaster, worker: WorkerRunner) -> No
     until(lambda: len(hand_master.of("spawning_complete")) == 3)
     assert events[-1] == "test_start", "also with the earlier time of another master's clock"
     A.host = None
+
+
+def test_the_order_in_which_a_worker_hears(hand_master: HandMaster, worker: WorkerRunner) -> None:
+    """DST-26, DST-27, DST-53: no users, and a listener that takes its time. An empty host is none."""
+    order: list[str] = []
+
+    def begin(**_: Any) -> None:
+        order.append("test_start")
+        gevent.sleep(0.05)
+        order.append("ready")
+
+    worker.environment.events.test_start.add_listener(begin)
+    worker.environment.events.spawning_complete.add_listener(lambda **_: order.append("spawning_complete"))
+    worker.register_message("own", lambda **_: order.append("own"))
+    hand_master.send("spawn", job(1.0, A=0, B=0) | {"host": ""}, worker.client_id)
+    hand_master.send("own", None, worker.client_id)
+    hand_master.send("spawning_complete", {"user_count": 0}, worker.client_id)
+    until(lambda: "spawning_complete" in order)
+    assert order == ["test_start", "own", "ready", "spawning_complete"]
+    assert A.host is None
+
+
+@pytest.mark.parametrize("is_answering", [True, False])
+def test_a_worker_waits_for_its_master(
+    hand_master: HandMaster, worker: WorkerRunner, monkeypatch: pytest.MonkeyPatch, is_answering: bool
+) -> None:
+    """DST-29: it leaves when the heartbeat behind its last report was answered, or when that takes too long."""
+    monkeypatch.setattr("locust._worker._FAREWELL_OF_OTHERS", 30 if is_answering else 0.05)
+    hand_master.is_answering = False
+    gevent.spawn(worker.quit)
+    if is_answering:
+        gevent.sleep(0.05)
+        assert not hand_master.of("quit")
+        for _ in hand_master.of("heartbeat"):
+            hand_master.send("heartbeat", None, worker.client_id)
+        hand_master.is_answering = True
+    until(lambda: hand_master.of("quit"), 20)
+    kinds = [message.type for message in hand_master.got]
+    assert "heartbeat" in kinds[-kinds[::-1].index("stats") :] and kinds[-1] == "quit"
 
 
 def test_an_unknown_class_is_an_error(hand_master: HandMaster, worker: WorkerRunner) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import gc
+import importlib
 import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import _cload
 import gevent
 
+from .user.users import HttpUser, User
 from .util.cores import usable_cores
 
 logger = logging.getLogger("locust.main")
@@ -53,12 +57,13 @@ def _fork() -> int:
     return pid
 
 
-class _Children:
+class Children:
     """The workers this process started."""
 
     def __init__(self) -> None:
         self.running: list[int] = []
         self.highest_status = 0
+        self.is_killing = False
 
     def reap(self) -> None:
         """Notes who has ended."""
@@ -70,10 +75,18 @@ class _Children:
             if ended:
                 self.running.remove(pid)
                 code = os.waitstatus_to_exitcode(status)
-                code = 128 - code if code < 0 else code
-                self.highest_status = max(self.highest_status, code)
                 if code > 1:
                     logger.error("Worker process %d ended with status %d", pid, code)
+                elif code < 0 and code != -signal.SIGINT and not self.is_killing:
+                    why = ", perhaps for want of memory" if code == -signal.SIGKILL else ""
+                    logger.error("Worker process %d was ended by signal %d%s", pid, -code, why)
+                self.highest_status = max(self.highest_status, 128 - code if code < 0 else code)
+
+    def watch(self) -> None:
+        """Tells of those that end before their time when they do."""
+        while self.running:
+            self.reap()
+            gevent.sleep(0.2)
 
     def wait(self, seconds: float | None = None) -> None:
         """Until all have ended."""
@@ -85,6 +98,7 @@ class _Children:
 
     def kill(self) -> None:
         """At once."""
+        self.is_killing = True
         for pid in self.running:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -92,15 +106,28 @@ class _Children:
                 continue
 
     def finish(self) -> None:
-        """Gives them time to end, and then ends them."""
-        self.wait(_CHILDREN_GRACE)
+        """Gives them time to end, and then ends them; at once on Ctrl-C."""
+        try:
+            self.wait(_CHILDREN_GRACE)
+            for pid in self.running:
+                logger.error("Worker process %d did not end in %d s and is killed", pid, _CHILDREN_GRACE)
+        except KeyboardInterrupt:
+            logger.debug("Interrupted while workers end")
         self.kill()
         self.wait(1)
 
 
-def fork_workers(options: argparse.Namespace) -> None:
-    """Starts the workers. Returns in each of them, and in the parent that is their master; a parent of ``--worker``
-    processes waits for them and exits."""
+def _share_memory(user_classes: Sequence[type[User]]) -> None:
+    """What all workers need is loaded once, and the collector does not write to it any more."""
+    if any(issubclass(user_class, HttpUser) for user_class in user_classes):
+        importlib.import_module(".clients", __package__)
+    gc.collect()
+    gc.freeze()
+
+
+def fork_workers(options: argparse.Namespace, user_classes: Sequence[type[User]]) -> Children | None:
+    """Starts the workers. Returns None in each of them, and the workers in the parent that is their master; a parent of
+    ``--worker`` processes waits for them and exits."""
     count = options.processes
     if count < -1:
         _fail(f"--processes {count} makes no sense: 1 or more, or -1 for one per core")
@@ -110,14 +137,15 @@ def fork_workers(options: argparse.Namespace) -> None:
         _fail("--processes needs fork(), which this system does not have")
     if count == -1:
         count = usable_cores()
-    children = _Children()
+    children = Children()
     parent = os.getpid()
+    _share_memory(user_classes)
     for _ in range(count):
         pid = _fork()
         if pid == 0:
             _become_worker(options)
             gevent.spawn(_end_with, parent)
-            return
+            return None
         logging.debug("Started child worker with pid #%d", pid)
         children.running.append(pid)
     options.processes = count
@@ -128,6 +156,8 @@ def fork_workers(options: argparse.Namespace) -> None:
     options.master = True
     options.expect_workers = count
     atexit.register(children.finish)
+    gevent.spawn(children.watch)
+    return children
 
 
 def _become_worker(options: argparse.Namespace) -> None:
@@ -147,7 +177,7 @@ def _end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _wait_for(children: _Children) -> NoReturn:
+def _wait_for(children: Children) -> NoReturn:
     interrupts = 0
 
     def on_interrupt(*_args: Any) -> None:

@@ -25,7 +25,7 @@ import locust
 
 from . import log, stats
 from ._ending import Signals, Terminated, watch_end
-from ._processes import fork_workers
+from ._processes import Children, fork_workers
 from .argument_parser import check_options, get_locustfiles_locally, get_parser, parse_locustfile_option
 from .env import Environment
 from .event import Events
@@ -224,9 +224,10 @@ def _make_runner(environment: Environment, options: argparse.Namespace) -> Runne
 class TestRun:
     """One run of the command, once the environment stands."""
 
-    def __init__(self, environment: Environment, options: argparse.Namespace) -> None:
+    def __init__(self, environment: Environment, options: argparse.Namespace, children: Children | None) -> None:
         self.environment = environment
         self.options = options
+        self.children = children
         self.runner: Any = _make_runner(environment, options)
         self.csv_writer = self._make_csv_writer()
         self.web_url = None if options.headless or options.worker else self._make_web_ui()
@@ -414,6 +415,10 @@ class TestRun:
             waited = time.monotonic() - begin
             if longest and waited >= longest:
                 logger.error("Gave up waiting for workers to connect: %d of %d have", count, wanted)
+                self.runner.quit()
+                sys.exit(1)
+            if self.children is not None and len(self.children.running) < self.options.processes:
+                logger.error("A worker process has ended before the test began, see above for why")
                 self.runner.quit()
                 sys.exit(1)
             if waited >= told:
@@ -618,8 +623,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             _cload.check_http_version(3)
         except NotImplementedError as error:
             _stop_with_error(str(error))
+    children = None
     if options.processes and not (options.show_task_ratio or options.show_task_ratio_json):
-        fork_workers(options)
+        children = fork_workers(options, user_classes)
     fixed_count = sum(user_class.fixed_count for user_class in user_classes)
     if shape is None and options.num_users and fixed_count > options.num_users:
         logger.info(
@@ -660,7 +666,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         logger.info("The --autostart argument is implied by --headless")
     if not options.worker:
         _check_scheme(environment)
-    TestRun(environment, options).execute()
+    TestRun(environment, options, children).execute()
 
 
 __getattr__ = late_names(

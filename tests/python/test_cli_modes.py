@@ -3,6 +3,7 @@ same. Each test runs them side by side."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
@@ -350,6 +351,11 @@ def test_parent_of_workers(tmp_path: Path) -> None:
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE + "os.register_at_fork(after_in_child=lambda: os._exit(3))\n")
     status = Running(ENGINES[0], tmp_path, "--worker", "--processes", "3", "--master-port", str(free_port())).finish(0)
     assert status == 3
+    # A master whose workers cannot come does not wait for them (Locust's does, for ever).
+    bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", str(free_port()))
+    two = Running(ENGINES[0], tmp_path, "--headless", "--processes", "2", *bind)
+    assert two.finish(0) == 1
+    assert "ended with status 3" in two.log.read_text() and "before the test began" in two.log.read_text()
 
 
 SHOW_FILES = (
@@ -501,3 +507,48 @@ def test_signals_to_a_fleet(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(run, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)))
+
+
+SHARED = """
+import sys
+from locust import HttpUser, constant, events, task
+
+class Visitor(HttpUser):
+    host = "http://127.0.0.1:1"
+    wait_time = constant(1)
+
+    @task
+    def refused(self):
+        self.client.get("/")
+
+before = set()
+os.register_at_fork(before=lambda: before.update(sys.modules))
+
+@events.request.add_listener
+def show(**_):
+    print("LATE", sorted(set(sys.modules) - before), flush=True)
+"""
+
+
+def test_workers_that_end_early(tmp_path: Path) -> None:
+    """CLI-32, CLI-88, CLI-91: who was killed is told at once, the others go on; what workers need is loaded before they
+    are forked; of two Ctrl-C to all processes nobody shows a traceback."""
+    (tmp_path / "locustfile.py").write_text("import os\n" + SHARED)
+    bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", str(free_port()))
+    one = Running(ENGINES[0], tmp_path, "--headless", "-u", "2", "--processes", "2", *bind)
+    one.expect("All users spawned")
+    assert one.expect("LATE (.*)")[1] == "[]"
+    first, second = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
+    os.kill(int(first), signal.SIGKILL)
+    one.expect(f"Worker process {first} was ended by signal 9")
+    assert one.process.poll() is None and Path(f"/proc/{second}").exists()
+    for _ in range(2):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(second), signal.SIGINT)
+        one.process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    # That of the second one is one's own, unless the test was over before.
+    assert one.finish(0) in (0, 1, 130, -signal.SIGINT)
+    text = one.log.read_text()
+    assert "Traceback" not in text
+    assert not Path(f"/proc/{second}").exists()

@@ -75,15 +75,13 @@ def _is_command() -> bool:
 # The standard library has to become cooperative before user code goes on importing. The command has no user code yet,
 # and may only be asked for its version.
 if not _is_command():
-    try:
-        import locust as locust
-    except ImportError as _error:
-        if not _finder.is_main_interpreter():
-            raise ImportError(
-                "cload runs in the main interpreter of a process only, and this is another one. Use multiprocessing, or"
-                " the option --processes, to run on several cores."
-            ) from _error
-        raise
+    # Before gevent is imported, which takes the process down there (with Python 3.13).
+    if not _finder.is_main_interpreter():
+        raise ImportError(
+            "cload runs in the main interpreter of a process only, and this is another one. Use multiprocessing, or"
+            " the option --processes, to run on several cores."
+        )
+    import locust as locust
 
 
 def __getattr__(name: str) -> Any:

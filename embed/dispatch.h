@@ -1,6 +1,6 @@
 /* `_cload.Dispatcher`: the core's dispatcher as a Python type. */
-#ifndef CLOAD_EMBED_DISPATCH_H
-#define CLOAD_EMBED_DISPATCH_H
+#ifndef CLOAD_DISPATCH_H
+#define CLOAD_DISPATCH_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

@@ -1,6 +1,6 @@
 /* `_cload.Stats` and `_cload.StatsEntry`: the core's statistics as Python types. */
-#ifndef CLOAD_EMBED_STATS_H
-#define CLOAD_EMBED_STATS_H
+#ifndef CLOAD_STATS_H
+#define CLOAD_STATS_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

@@ -1,6 +1,6 @@
 /* `_cload.StatsEntry`, as embed/stats.c sees it. */
-#ifndef CLOAD_EMBED_STATS_ENTRY_H
-#define CLOAD_EMBED_STATS_ENTRY_H
+#ifndef CLOAD_STATS_ENTRY_H
+#define CLOAD_STATS_ENTRY_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

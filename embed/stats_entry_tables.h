@@ -1,7 +1,7 @@
 /* The parts of a `_cload.StatsEntry` that are tables: getters and setters which cut them into Python's dictionaries and
  * lists, all of them copies. */
-#ifndef CLOAD_EMBED_STATS_ENTRY_TABLES_H
-#define CLOAD_EMBED_STATS_ENTRY_TABLES_H
+#ifndef CLOAD_STATS_ENTRY_TABLES_H
+#define CLOAD_STATS_ENTRY_TABLES_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

@@ -1,6 +1,6 @@
 /* Values of Python code on their way into the statistics and back. */
-#ifndef CLOAD_EMBED_STATS_VALUES_H
-#define CLOAD_EMBED_STATS_VALUES_H
+#ifndef CLOAD_STATS_VALUES_H
+#define CLOAD_STATS_VALUES_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

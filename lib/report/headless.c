@@ -7,7 +7,7 @@
 #include "locustcore/prometheus.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"
-#include "tables.h"
+#include "report/tables.h"
 
 struct headless {
     struct lc_loop *loop;
@@ -128,7 +128,6 @@ print_summary(struct headless *headless)
     lc__tables_print_summary(&headless->tables);
     lc_report_print_generator(stdout, lc_runner_meter(headless->runner), lc_runner_stats(headless->runner));
     print_exceptions(headless->runner);
-    fflush(stdout);
 }
 
 static int
@@ -153,7 +152,8 @@ run_test(struct headless *headless, uint64_t users, double spawn_rate, struct lc
         return err;
     }
     print_summary(headless);
-    return lc_runner_exit_code(headless->runner);
+    bool is_written = lc__tables_flush(headless->options->on_log, headless->options->arg);
+    return is_written ? lc_runner_exit_code(headless->runner) : 1;
 }
 
 int

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "locustcore/report.h"
 #include "locustcore/rpc.h"
-#include "tables.h"
+#include "report/tables.h"
 
 #define WAIT_INTERVAL_NS (LCORE_NS_PER_S / 10)
 
@@ -117,7 +117,6 @@ print_summary(struct headless *headless)
 {
     lc__tables_print_summary(&headless->tables);
     print_exceptions(headless->master);
-    fflush(stdout);
 }
 
 static int
@@ -145,7 +144,8 @@ run_test(struct headless *headless, struct lc_error *error)
         return headless->result;
     }
     print_summary(headless);
-    return lc_master_exit_code(headless->master);
+    bool is_written = lc__tables_flush(headless->options->on_log, headless->options->arg);
+    return is_written ? lc_master_exit_code(headless->master) : 1;
 }
 
 int

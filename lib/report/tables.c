@@ -1,6 +1,8 @@
-#include "tables.h"
+#include "report/tables.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -49,4 +51,18 @@ lc__tables_print_summary(struct lc__tables *tables)
     lc_report_print_percentiles(stdout, tables->stats, &tables->options);
     putchar('\n');
     lc_report_print_failures(stdout, tables->stats, &tables->options);
+}
+
+bool
+lc__tables_flush(lc_log_line_fn *on_log, void *arg)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return true;
+    }
+    char text[160];
+    snprintf(text, sizeof(text), "not all tables could be written to standard output%s%s", errno == 0 ? "" : ": ",
+             errno == 0 ? "" : strerror(errno));
+    lc_log_line(on_log, arg, text);
+    return false;
 }

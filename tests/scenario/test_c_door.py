@@ -306,10 +306,21 @@ def test_lines_without_a_server_room_or_output(installed: Installed, programs: P
     assert "LINE connect: Connection refused" in done.stdout
     done = installed.run(programs / "lines", "-o", tmp_path / "missing/run", *args, status=1)
     assert "missing/run_stats.csv could not be written: No such file or directory" in done.stderr
+    command = [programs / "lines", "-o", tmp_path / "run", *args]
+    assert "lines: standard output: No space left on device" in to_a_full_disk(installed, command)
+
+
+def to_a_full_disk(installed: Installed, command: list[str | Path]) -> str:
+    """What is said on standard error, if standard output takes nothing."""
     with open("/dev/full", "w") as full:
-        command = [programs / "lines", "-o", tmp_path / "run", *args]
-        process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=installed.environment)
-    assert process.returncode == 1 and "standard output: No space left on device" in process.stderr
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=installed.environment)
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_tables_that_cannot_be_written_are_told_of(installed: Installed, programs: Path, target: Target) -> None:
+    told = to_a_full_disk(installed, [programs / "hello", "-t", "0.2", target.url])
+    assert told == "not all tables could be written to standard output: No space left on device\n"
 
 
 def test_a_fleet_of_c_programs(installed: Installed, programs: Path, target: Target) -> None:

@@ -129,7 +129,8 @@ LCORE_API int lc_master_send(struct lc_master *master, const char *worker_id, co
 LCORE_API int lc_master_exit_code(const struct lc_master *master);
 
 /* A whole test in one call: waits for so many workers, then runs it with tables on stdout, and ends the workers. SIGINT
- * and SIGTERM end it early. Returns lc_master_exit_code(), or a negative LCE_*. on_state must be NULL. */
+ * and SIGTERM end it early. Returns lc_master_exit_code(), or 1 where not all tables could be written; or a negative
+ * LCE_*. on_state must be NULL. */
 LCORE_API int lc_master_run(const struct lc_master_options *options, size_t expected_workers, uint64_t users,
                             double spawn_rate, struct lc_error *error);
 

@@ -228,7 +228,8 @@ LCORE_API bool lc_runner_next_exception(const struct lc_runner *runner, size_t *
 LCORE_API int lc_runner_exit_code(const struct lc_runner *runner);
 
 /* A whole test in one call: a loop of its own, tables on stdout every two seconds and at the end, SIGINT and SIGTERM
- * end it early. Returns lc_runner_exit_code(), or a negative LCE_* when it could not begin. on_state must be NULL. */
+ * end it early. Returns lc_runner_exit_code(), or 1 where not all tables could be written; a negative LCE_* when it
+ * could not begin. on_state must be NULL. */
 LCORE_API int lc_run(const struct lc_runner_options *options, uint64_t users, double spawn_rate,
                      struct lc_error *error);
 

@@ -2,6 +2,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "chaos.h"
+#include "locustcore/form.h"
 
 static int
 fill_buffer(void)
@@ -70,6 +71,36 @@ test_heap(void **state)
 }
 
 static int
+fill_form(void)
+{
+    struct lc_form *form = lc_form_new();
+    int err = form == NULL ? LCE_NOMEM : 0;
+    char content[3000];
+    memset(content, 'c', sizeof(content));
+    for (int i = 0; err == 0 && i < 20; i++) {
+        struct lc_request before = {0}, after = {0};
+        lc_form_fill(form, &before);
+        err = i % 2 == 0 ? lc_form_add(form, LCORE_STR("a field"), LCORE_STR("with a value"))
+                         : lc_form_add_file(form, LCORE_STR("f"), LCORE_STR("n"), (struct lc_str){0},
+                                            (struct lc_str){content, sizeof(content)});
+        lc_form_fill(form, &after);
+        assert_true(err == 0 || err == LCE_NOMEM);
+        assert_true(err == 0 ? after.body.len > before.body.len : after.body.len == before.body.len);
+        if (i > 1) {
+            assert_memory_equal(after.body.data + after.body.len - 4, "--\r\n", 4);
+        }
+    }
+    lc_form_free(form);
+    return err;
+}
+
+static void
+test_form(void **state)
+{
+    run_with_every_failure(fill_form);
+}
+
+static int
 dup_string(void)
 {
     char *copy = lc_str_dup(LCORE_STR("abc"));
@@ -87,10 +118,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_buffer),
-        cmocka_unit_test(test_map),
-        cmocka_unit_test(test_heap),
-        cmocka_unit_test(test_str_dup),
+        cmocka_unit_test(test_form), cmocka_unit_test(test_buffer),  cmocka_unit_test(test_map),
+        cmocka_unit_test(test_heap), cmocka_unit_test(test_str_dup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

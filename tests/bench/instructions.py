@@ -26,7 +26,7 @@ SECONDS = 2.0
 def count(kind: str, client: str, target: Target) -> float | None:
     """Per call, the kernel's not included; with the task loop, the locustfile's lines and the statistics."""
     with tempfile.TemporaryDirectory() as folder:
-        run = locust_like(cload_command(), "calls.py")(target.url + "/hello", USERS, 300)
+        run = locust_like(cload_command(), "calls.py")(target.url + "/hello", USERS, 60)
         valgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/out"]
         env = {"CALL": kind, "CLIENT": client, "MEASURED_SECONDS": str(SECONDS), "CALLGRIND_WINDOW": str(WINDOW)}
         done = subprocess.run([*valgrind, *run], env={**os.environ, **env}, capture_output=True, text=True, timeout=400)

@@ -1,2 +1,0 @@
-#include <locustcore.h>
-int main(void){return 0;}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KINDS = (
     "get", "status", "text", "json answer", "headers=", "params=", "json=", "form", "catch_response", "name=",
     "cookies", "gzip", "redirect", "404", "failure()", "raise_for_status",
-    "refused", "stream=",
+    "refused", "new connection", "stream=",
 )  # fmt: skip
 CLIENTS = {
     "cload HttpUser": "http",

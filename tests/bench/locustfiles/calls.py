@@ -55,6 +55,7 @@ CALLS = {
     "failure()": failed,
     "raise_for_status": raised,
     "refused": lambda client: client.get("http://127.0.0.1:1/"),
+    "new connection": lambda client: client.get("/hello", headers={"Connection": "close"}),
     "stream=": lambda client: client.get("/hello", stream=True).content,
 }
 

@@ -225,6 +225,10 @@ class MasterRunner(DistributedRunner):
             logger.warning("You can't start a distributed test before a worker has connected")
             return
         environment = self.environment
+        if environment.host:
+            # Nobody runs here, but listeners look at it.
+            for user_class in self.user_classes:
+                user_class.host = environment.host
         self.spawning_completed = False
         self.target_user_count = user_count
         self.spawn_rate = spawn_rate

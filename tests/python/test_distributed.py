@@ -202,7 +202,7 @@ def test_a_test(make_master: Any, make_hand: Any) -> None:
     run = gevent.spawn(master.start, 4, 100)
     until(lambda: all(hand.of("spawn") for hand in hands))
     job = hands[0].of("spawn")[0]
-    assert job["user_classes_count"] == {"A": 2, "B": 0} and job["host"] == "http://x"
+    assert job["user_classes_count"] == {"A": 2, "B": 0} and job["host"] == A.host == B.host == "http://x"
     assert job["stop_timeout"] == 0 and job["timestamp"] > 1e9
     assert job["parsed_options"]["custom"] == {"a": [1]} and "num_users" in job["parsed_options"]
     assert master.state == "spawning"
@@ -223,6 +223,7 @@ def test_a_test(make_master: Any, make_hand: Any) -> None:
     until(lambda: master.state == "stopped")
     assert events == ["test_start", "spawning_complete", "test_stopping", "test_stop"]
     assert master.final_user_classes_count == {"A": 2, "B": 2}
+    A.host = B.host = None
 
 
 def test_reports(make_master: Any, make_hand: Any) -> None:

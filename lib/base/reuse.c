@@ -26,7 +26,7 @@ void
 lc__reuse_free(struct lc_reuse *reuse, void *memory, size_t size)
 {
     size_t place = (size - 1) / LCORE_REUSE_STEP;
-    if (place >= LCORE_REUSE_SIZES || reuse->count[place] >= LCORE_REUSE_KEEP) {
+    if (place >= LCORE_REUSE_SIZES || reuse->count[place] + 1 > LCORE_REUSE_KEEP) {
         lc__free(memory);
         return;
     }

@@ -60,7 +60,8 @@ def _get_task_ratio(
     tasks: list[Any], total: bool, parent_ratio: float, outer: frozenset[type] = frozenset()
 ) -> dict[str, Any]:
     tree = {}
-    for task, times in Counter(tasks).items():
+    # Of a mapping, the keys.
+    for task, times in Counter(iter(tasks)).items():
         share = times * (parent_ratio if total else 1.0) / len(tasks)
         node: dict[str, Any] = {"ratio": share}
         # A set inside itself is told of when the test starts.

@@ -39,6 +39,7 @@ from locust.exception import (
     RescheduleTaskImmediately,
     StopUser,
 )
+from locust.user.inspectuser import get_ratio
 
 
 def picks_with_random_choice(kit: Kit) -> Any:
@@ -693,6 +694,8 @@ def steps_that_are_sets(kit: Kit) -> Any:
 
         @task
         class Chain(MarkovTaskSet):
+            tasks = {print: 3, max: 1}
+
             @transition("browse")
             def begin(self) -> None:
                 kit.note("begin")
@@ -710,4 +713,4 @@ def steps_that_are_sets(kit: Kit) -> Any:
                     self.interrupt()
 
     kit.run(Caller)
-    return [kit.log, Caller.tasks[0].browse.transitions]  # type: ignore[attr-defined]
+    return [kit.log, Caller.tasks[0].browse.transitions, get_ratio([Caller], {"Caller": 1}, True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from typing import Any
 
@@ -24,6 +25,26 @@ def absolute_url(session: Any, url: Any) -> str:
     return url if re.match("https?://", url, re.IGNORECASE) else f"{session.base_url}{url}"
 
 
+def send_safely(session: Any, method: str, url: str, kwargs: dict[str, Any]) -> requests.Response:
+    """requests' own call; what keeps it from being answered is the response's `error`."""
+    try:
+        return requests.Session.request(session, method, url, **kwargs)
+    except (
+        requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.InvalidURL,
+    ):
+        raise
+    except requests.exceptions.RequestException as error:
+        failed: requests.Response = sys.modules["locust.clients"].LocustResponse()
+        failed.error = error  # type: ignore[attr-defined]
+        failed.status_code = 0
+        failed._content = None
+        failed._content_consumed = True
+        failed.request = error.request or requests.Request(method, url).prepare()  # type: ignore[assignment]
+        return failed
+
+
 def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any]) -> Any:
     """A call with something that only requests can do: its own code sends it, and it is reported like any other."""
     from . import _transport
@@ -33,23 +54,10 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
     context = kwargs.pop("context", None) or {}
     start, start_ns = time.time(), time.monotonic_ns()
     timings = None
-    failure: Exception | None = None
-    try:
-        made = requests.Session.request(session, method, absolute_url(session, url), **kwargs)
+    made = session._send_request_safe_mode(method, absolute_url(session, url), **{"data": None, "json": None, **kwargs})
+    failure: Exception | None = getattr(made, "error", None)
+    if failure is None:
         timings = _transport.timings_of(made)
-    except (
-        requests.exceptions.MissingSchema,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.InvalidURL,
-    ):
-        raise
-    except requests.exceptions.RequestException as error:
-        failure = error
-        made = requests.Response()
-        made.status_code = 0
-        made._content = None
-        made._content_consumed = True
-        made.request = error.request or requests.Request(method, absolute_url(session, url)).prepare()  # type: ignore
     milliseconds = _transport.milliseconds_since(start_ns, timings)
     length = int(made.headers.get("content-length") or 0) if kwargs.get("stream") else len(made.content or b"")
     response = session._response_class.__new__(session._response_class)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import urllib.parse
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -230,6 +231,8 @@ def is_class_general(cls: type) -> bool:
     """Whether a session class, or requests.Session itself, has methods that only requests' own code would call, or
     whether http.client is to print what is said."""
     if HTTPConnection.debuglevel:
+        return True
+    if not _is_own(cls._send_request_safe_mode, sys.modules["locust.clients"]):  # type: ignore[attr-defined]
         return True
     methods = [getattr(cls, name) for name in _SESSION_METHODS]
     if not all(_is_own(method, requests.sessions) for method in (*methods, requests.Session.request)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import _cload
 import requests
 from cload import _client  # noqa: F401 - registers itself with the C types
+from cload._general import absolute_url, send_safely
 from requests import Response
 from requests.adapters import BaseAdapter, HTTPAdapter
 
@@ -84,6 +85,14 @@ class HttpSession(_cload.HttpSession, requests.Session):  # type: ignore[misc]
         return HttpSession
 
     rename_request = renaming.rename_request
+
+    def _build_url(self, path: str) -> str:
+        return absolute_url(self, path)
+
+    def _send_request_safe_mode(self, method: str, url: str, **kwargs: Any) -> Response:
+        """A call as requests makes it; what keeps it from being answered is the response's `error`. For scripts that
+        override it, or make their own request() with it."""
+        return send_safely(self, method, url, kwargs)
 
     def mount(self, prefix: str, adapter: BaseAdapter) -> None:
         """Register a transport adapter; from then on requests' own code sends this session's requests."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload, runtime_checkable
 
 import _cload
+import gevent
 
 from .._tracebacks import format_error
 from ..exception import (
@@ -185,6 +186,10 @@ class TaskSet(_cload.TaskSet, metaclass=TaskSetMeta):
             if not own and (value := getattr(self._user, name)) is not own:
                 setattr(self, name, value)
         self._cp_last_run = time.perf_counter()
+
+    def _sleep(self, seconds: float) -> None:
+        """Old scripts pause with it."""
+        gevent.sleep(seconds)
 
     @property
     def user(self) -> User:

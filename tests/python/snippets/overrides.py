@@ -682,3 +682,40 @@ def original_of_a_timeout(kit: Kit) -> Any:
     late = Hasty(Environment()).client.get("/delay/3000")
     return [type(late.error).__name__, isinstance(late.error.original, TimeoutError), str(late.error.original),
             repr(late.error).replace(kit.url, "URL")]  # fmt: skip
+
+
+def sending_overridden(kit: Kit) -> Any:
+    """API-153, API-164: what tools and own sessions override below request(), or call themselves."""
+
+    class Signed(HttpSession):
+        def _send_request_safe_mode(self, method: str, url: str, **kwargs: Any) -> Any:
+            kit.note(method, url.replace(kit.url, ""), {"data", "json"} <= kwargs.keys())
+            kwargs["headers"] = {**(kwargs.get("headers") or {}), "X-Signed": "1"}
+            response = super()._send_request_safe_mode(method, url, **kwargs)
+            kit.note(response.status_code, type(response.error).__name__ if response.status_code == 0 else "")
+            return response
+
+    environment = kit.environment()
+
+    def on_request(request_type: str, name: str, exception: Any, response_length: int, **_: Any) -> None:
+        kit.note("request", request_type, name, type(exception).__name__, response_length)
+
+    environment.events.request.add_listener(on_request)
+    session = Signed(kit.url, environment.events.request, None)
+    told = [
+        session.get("/echo/a").json()["headers"].get("X-Signed"),
+        session.post("/status/404", data={"a": 1}, name="posted").status_code,
+        session.get("/redirect/2").text,
+        session.get("/reset").status_code,
+        session.get("http://127.0.0.1:1/x").status_code,
+    ]
+    with session.get("/hello", catch_response=True) as response:
+        response.failure("no")
+    plain = HttpSession(kit.url, environment.events.request, None)
+    plain.explicit_name = None  # Locust's own request() sets it first.
+    answers = [plain._send_request_safe_mode("GET", plain._build_url(path)) for path in ("/status/404", "/reset")]
+    told += [[answer.status_code, answer.text] for answer in answers]
+    told += [kind_of(answer.raise_for_status) for answer in answers]
+    told += [kind_of(plain._send_request_safe_mode, "GET", "nope"), plain._build_url("HTTP://h/x")]
+    TaskSet(User(environment))._sleep(0)
+    return [told, kit.log]

@@ -74,8 +74,9 @@ find_entry(struct cload_state *state, struct lc_stats *stats, PyObject *name, Py
     return cload_entry_cache_get(state->entry_cache, stats, name, request_type);
 }
 
-int
-cload_report_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct cload_timed *timed)
+/* The phases of all hops of a response; a negative code. */
+static int
+log_hops(struct lc_stats *stats, struct lc_stats_entry *entry, const struct cload_timed *timed)
 {
     int err = 0;
     struct lc_phases phases;
@@ -101,7 +102,7 @@ cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct
     double unix_s = (double)lc_clock_realtime_ns() * 1e-9;
     int err = lc_stats_log_request(stats, entry, report->response_time_ns, report->response_length, unix_s);
     if (err == 0) {
-        err = cload_report_phases(stats, entry, &report->timed);
+        err = log_hops(stats, entry, &report->timed);
     }
     bool is_new = false;
     if (err == 0 && report->error_text.data != NULL) {
@@ -162,7 +163,7 @@ log_phases(struct cload_state *state, PyObject *stats, PyObject *request_type, P
     if (entry == NULL) {
         return -1;
     }
-    int err = cload_report_phases(core, entry, &timed);
+    int err = log_hops(core, entry, &timed);
     if (err < 0) {
         cload_raise(err, NULL);
         return -1;

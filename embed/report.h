@@ -35,7 +35,5 @@ int cload_report_log(struct cload_state *state, struct lc_stats *stats, const st
  */
 int cload_report_keep(struct cload_state *state, PyObject *stats, const struct cload_report *report,
                       PyObject *exception);
-/* The phases of all hops of a response; a negative code. */
-int cload_report_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct cload_timed *timed);
 
 #endif

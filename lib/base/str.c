@@ -42,24 +42,6 @@ lc_str_trim(struct lc_str text)
 }
 
 bool
-lc_str_has_token(struct lc_str list, struct lc_str token)
-{
-    while (list.len > 0) {
-        const char *comma = memchr(list.data, ',', list.len);
-        size_t len = comma == NULL ? list.len : (size_t)(comma - list.data);
-        if (lc_str_equal_nocase(lc_str_trim((struct lc_str){list.data, len}), token)) {
-            return true;
-        }
-        if (comma == NULL) {
-            break;
-        }
-        list.data += len + 1;
-        list.len -= len + 1;
-    }
-    return false;
-}
-
-bool
 lc_str_to_u64(struct lc_str text, uint64_t *out)
 {
     uint64_t number = 0;

@@ -25,8 +25,6 @@ bool lc_str_equal_nocase(struct lc_str a, struct lc_str b);
 bool lc_str_starts_nocase(struct lc_str text, struct lc_str prefix);
 /* Without blanks and tabs at both ends. */
 struct lc_str lc_str_trim(struct lc_str text);
-/* Finds a comma-separated token (case-insensitive), as in Connection: or Transfer-Encoding:. */
-bool lc_str_has_token(struct lc_str list, struct lc_str token);
 /* Decimal digits only, whole string; false on anything else and on overflow. */
 bool lc_str_to_u64(struct lc_str text, uint64_t *out);
 /* A NUL-terminated copy to be given to lc__free(); NULL: out of memory. */

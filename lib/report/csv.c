@@ -9,8 +9,9 @@
 
 static const struct lc_str end_of_row = {"\r\n", 2};
 
-void
-lc__csv_field(struct lc_writer *writer, struct lc_str text)
+/* A field, quoted where it must be. */
+static void
+write_field(struct lc_writer *writer, struct lc_str text)
 {
     bool is_quoted = false;
     for (size_t i = 0; i < text.len && !is_quoted; i++) {
@@ -36,9 +37,9 @@ lc__csv_field(struct lc_writer *writer, struct lc_str text)
 void
 lc__csv_names(struct lc_writer *writer, struct lc_str method, struct lc_str name)
 {
-    lc__csv_field(writer, method);
+    write_field(writer, method);
     lc__write(writer, LCORE_STR(","));
-    lc__csv_field(writer, name);
+    write_field(writer, name);
 }
 
 void
@@ -187,11 +188,11 @@ lc__csv_failures(struct lc_buffer *out, struct lc_stats *stats)
     for (size_t i = 0; i < lc_stats_failure_count(stats); i++) {
         struct lc_stats_failure failure;
         lc_stats_failure_at(stats, order[i], &failure);
-        lc__csv_field(&writer, failure.method);
+        write_field(&writer, failure.method);
         lc__write(&writer, LCORE_STR(","));
-        lc__csv_field(&writer, failure.name);
+        write_field(&writer, failure.name);
         lc__write(&writer, LCORE_STR(","));
-        lc__csv_field(&writer, failure.text);
+        write_field(&writer, failure.text);
         lc__write_format(&writer, ",%llu,", (unsigned long long)failure.occurrences);
         if (isfinite(failure.first_seen_unix_s)) {
             lc__write_time(&writer, failure.first_seen_unix_s);
@@ -218,9 +219,9 @@ lc__csv_exceptions(struct lc_buffer *out, const struct lc_report_exception *exce
     struct lc_writer writer = {out, 0};
     for (size_t i = 0; i < count; i++) {
         lc__write_format(&writer, "%llu,", (unsigned long long)exceptions[i].count);
-        lc__csv_field(&writer, exceptions[i].message);
+        write_field(&writer, exceptions[i].message);
         lc__write(&writer, LCORE_STR(","));
-        lc__csv_field(&writer, exceptions[i].traceback);
+        write_field(&writer, exceptions[i].traceback);
         lc__write(&writer, LCORE_STR(","));
         struct lc_buffer nodes = {0};
         struct lc_writer joiner = {&nodes, 0};
@@ -228,7 +229,7 @@ lc__csv_exceptions(struct lc_buffer *out, const struct lc_report_exception *exce
             lc__write(&joiner, j == 0 ? LCORE_STR("") : LCORE_STR(", "));
             lc__write(&joiner, exceptions[i].nodes[j]);
         }
-        lc__csv_field(&writer, (struct lc_str){nodes.data, nodes.len});
+        write_field(&writer, (struct lc_str){nodes.data, nodes.len});
         lc_buffer_fini(&nodes);
         lc__write(&writer, end_of_row);
         if (joiner.err < 0) {

@@ -6,8 +6,6 @@
 #include "locustcore/report.h"
 
 struct lc_writer;
-/* A field, quoted where it must be. */
-void lc__csv_field(struct lc_writer *writer, struct lc_str text);
 /* The first two fields of a row. */
 void lc__csv_names(struct lc_writer *writer, struct lc_str method, struct lc_str name);
 /* The heads of the options' percentiles, each behind a comma. */

@@ -53,7 +53,6 @@ int lc_dispatcher_remove_worker(struct lc_dispatcher *dispatcher, struct lc_str 
  * restarts. */
 int lc_dispatcher_set_class(struct lc_dispatcher *dispatcher, uint32_t class_index, double weight, int64_t fixed_count);
 
-size_t lc_dispatcher_class_count(const struct lc_dispatcher *dispatcher);
 size_t lc_dispatcher_worker_count(const struct lc_dispatcher *dispatcher);
 struct lc_str lc_dispatcher_worker_id(const struct lc_dispatcher *dispatcher, size_t row);
 /* The row's users, one number per class. Borrowed until the next call that changes the dispatcher. */

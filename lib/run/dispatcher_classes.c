@@ -181,9 +181,3 @@ lc_dispatcher_set_class(struct lc_dispatcher *dispatcher, uint32_t class_index, 
     dispatcher->classes[class_index].fixed_count = fixed_count;
     return 0;
 }
-
-size_t
-lc_dispatcher_class_count(const struct lc_dispatcher *dispatcher)
-{
-    return dispatcher->class_count;
-}

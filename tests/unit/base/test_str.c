@@ -28,16 +28,6 @@ test_trim(void **state)
 }
 
 static void
-test_tokens_of_lists(void **state)
-{
-    assert_true(lc_str_has_token(LCORE_STR("keep-alive, Upgrade"), LCORE_STR("upgrade")));
-    assert_true(lc_str_has_token(LCORE_STR("close"), LCORE_STR("close")));
-    assert_true(lc_str_has_token(LCORE_STR(",, close ,"), LCORE_STR("close")));
-    assert_false(lc_str_has_token(LCORE_STR("closed, xclose"), LCORE_STR("close")));
-    assert_false(lc_str_has_token(LCORE_STR(""), LCORE_STR("close")));
-}
-
-static void
 test_numbers(void **state)
 {
     uint64_t number;
@@ -82,8 +72,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equality),        cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_tokens_of_lists), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_equality),        cmocka_unit_test(test_trim),         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_dup_ends_in_nul), cmocka_unit_test(test_hash_spreads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

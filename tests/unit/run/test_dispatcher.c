@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "run/dispatcher.h"
+#include "run/dispatcher_state.h"
 #include "run/mix.h"
 
 static struct lc_dispatcher *
@@ -36,7 +36,7 @@ show(const struct lc_dispatcher *dispatcher, struct lc_buffer *out)
         struct lc_str id = lc_dispatcher_worker_id(dispatcher, row);
         assert_int_equal(lc_buffer_append_format(out, row == 0 ? "%.*s" : " | %.*s", (int)id.len, id.data), 0);
         const uint32_t *counts = lc_dispatcher_counts(dispatcher, row);
-        for (size_t i = 0; i < lc_dispatcher_class_count(dispatcher); i++) {
+        for (size_t i = 0; i < dispatcher->class_count; i++) {
             if (counts[i] > 0) {
                 assert_int_equal(lc_buffer_append_format(out, " %c%u", 'A' + (int)i, counts[i]), 0);
             }

@@ -280,11 +280,13 @@ def messages_nobody_knows(kit: Kit) -> Any:
         transport.put("odd", None)
         transport.put("reconnect", None)
         gevent.sleep(0.05)
+        # Nobody confirms the last report.
+        told = list(records.found)
         worker.quit()
     return [
         [record.name, record.levelname, [word for word in words.split("|") if word in record.getMessage()]]
         for record, words in zip(
-            [record for record in records.found if record.levelno == logging.WARNING],
+            [record for record in told if record.levelno == logging.WARNING],
             ("Unknown message type received|odd", "Received reconnect message from master|Resetting RPC connection"),
             strict=True,
         )

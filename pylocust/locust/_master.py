@@ -397,8 +397,9 @@ class MasterRunner(DistributedRunner):
     def check_stopped(self) -> None:
         """Ends the stopping once all workers have, or are lost."""
         ended = (STATE_INIT, STATE_MISSING)
-        # Who quits does not wait for that: the state is what listeners to quitting see.
-        is_stopping = self.state == STATE_STOPPING and not self._is_quitting
+        # As with Locust, which ends a headless run before it comes to this: listeners to quitting see the state.
+        is_headless = getattr(self.environment.parsed_options, "headless", False)
+        is_stopping = self.state == STATE_STOPPING and not (self._is_quitting and is_headless)
         has_ended = is_stopping and all(node.state in ended for node in self.clients.all)
         # Nor is it ready for a test once the workers that were there have left.
         is_left = self.state == STATE_INIT and not self._present()

@@ -1,113 +1,146 @@
 #include "report/json.h"
 
+#include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 
-#include "report/writer.h"
+#include "base/utf8.h"
 #include "stats/entry.h"
 
-static void
-write_key(struct lc_writer *writer, const char *key)
+/* What is no UTF-8, which JSON cannot hold, becomes U+FFFD. */
+static json_t *
+make_text(struct lc_str text)
 {
-    lc__write(writer, LCORE_STR(",\n        \""));
-    lc__write(writer, lc_str_from(key));
-    lc__write(writer, LCORE_STR("\": "));
+    json_t *value = json_stringn(text.len > 0 ? text.data : "", text.len);
+    if (value != NULL) {
+        return value;
+    }
+    struct lc_buffer cleaned = {0};
+    int err = 0;
+    while (err == 0 && text.len > 0) {
+        uint32_t point;
+        size_t len = lc_utf8_decode(text, &point);
+        err = len == 0 ? lc_buffer_append_str(&cleaned, LCORE_STR("\xef\xbf\xbd"))
+                       : lc_buffer_append(&cleaned, text.data, len);
+        len += len == 0;
+        text = (struct lc_str){text.data + len, text.len - len};
+    }
+    value = err == 0 ? json_stringn(cleaned.data, cleaned.len) : NULL;
+    lc_buffer_fini(&cleaned);
+    return value;
 }
 
-static void
-write_count(struct lc_writer *writer, const char *key, uint64_t count)
+/* Sums of whole numbers are whole, as Locust's. */
+static json_t *
+make_ms(double ms, bool is_whole)
 {
-    write_key(writer, key);
-    lc__write_format(writer, "%llu", (unsigned long long)count);
+    return ms == 0 || (is_whole && fabs(ms) < 1e15) ? json_integer((json_int_t)ms) : json_real(ms);
 }
 
-/* One pair of a map that is written over several lines. */
-static void
-write_pair(struct lc_writer *writer, bool *is_first, long long key, uint64_t count)
+/* Takes the count under the key's digits. */
+static int
+put_count(json_t *map, long long key, uint64_t count)
 {
-    lc__write_format(writer, "%s            \"%lld\": %llu", *is_first ? "{\n" : ",\n", key, (unsigned long long)count);
-    *is_first = false;
+    char digits[24];
+    snprintf(digits, sizeof(digits), "%lld", key);
+    return json_object_set_new_nocheck(map, digits, json_integer((json_int_t)count));
 }
 
-static void
-end_map(struct lc_writer *writer, bool is_empty)
+static json_t *
+make_response_times(const struct lc_stats_entry *entry)
 {
-    lc__write(writer, is_empty ? LCORE_STR("{}") : LCORE_STR("\n        }"));
+    json_t *map = json_object();
+    int err = 0;
+    struct lc_buckets_walk walk = {0};
+    struct lc_bucket bucket;
+    while (err == 0 && lc__buckets_next(&entry->buckets, &walk, &bucket)) {
+        err = put_count(map, bucket.ms, bucket.count);
+    }
+    if (err < 0) {
+        json_decref(map);
+        return NULL;
+    }
+    return map;
 }
 
-static void
-write_seconds(struct lc_writer *writer, const struct lc_stats_entry *entry, bool is_failures)
+static json_t *
+make_seconds(const struct lc_stats_entry *entry, bool is_failures)
 {
-    bool is_first = true;
+    json_t *map = json_object();
+    int err = 0;
     size_t position = 0;
     int64_t second;
     uint64_t requests, failures;
-    while (lc_stats_entry_next_second(entry, &position, &second, &requests, &failures)) {
+    while (err == 0 && lc_stats_entry_next_second(entry, &position, &second, &requests, &failures)) {
         uint64_t count = is_failures ? failures : requests;
         if (count > 0) {
-            write_pair(writer, &is_first, second, count);
+            err = put_count(map, second, count);
         }
     }
-    end_map(writer, is_first);
+    if (err < 0) {
+        json_decref(map);
+        return NULL;
+    }
+    return map;
 }
 
-static void
-write_entry(struct lc_writer *writer, const struct lc_stats_entry *entry)
+/* NULL: out of memory. */
+static json_t *
+make_entry(const struct lc_stats_entry *entry)
 {
-    lc__write(writer, LCORE_STR("    {\n        \"name\": "));
-    lc__write_json_string(writer, entry->name);
-    write_key(writer, "method");
-    lc__write_json_string(writer, entry->method);
-    write_key(writer, "last_request_timestamp");
-    if (entry->last_request_unix_s == 0) {
-        lc__write(writer, LCORE_STR("null"));
-    } else {
-        lc__write_double(writer, entry->last_request_unix_s);
+    const struct {
+        const char *key;
+        json_t *value;
+    } fields[] = {
+        {"name", make_text(entry->name)},
+        {"method", make_text(entry->method)},
+        {"last_request_timestamp",
+         entry->last_request_unix_s == 0 ? json_null() : json_real(entry->last_request_unix_s)},
+        {"start_time", json_real(entry->start_unix_s)},
+        {"num_requests", json_integer((json_int_t)entry->request_count)},
+        {"num_none_requests", json_integer((json_int_t)entry->none_count)},
+        {"num_failures", json_integer((json_int_t)entry->failure_count)},
+        {"total_response_time", make_ms(entry->total_ms, entry->is_total_whole)},
+        {"max_response_time", make_ms(entry->max_ms, entry->is_max_whole)},
+        {"min_response_time", entry->min_ms == INFINITY ? json_null() : make_ms(entry->min_ms, entry->is_min_whole)},
+        {"total_content_length", json_integer((json_int_t)entry->content_bytes)},
+        {"response_times", make_response_times(entry)},
+        {"num_reqs_per_sec", make_seconds(entry, false)},
+        {"num_fail_per_sec", make_seconds(entry, true)},
+    };
+    json_t *object = json_object();
+    int err = 0;
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+        /* Takes the value over, also where it fails. */
+        err |= json_object_set_new_nocheck(object, fields[i].key, fields[i].value);
     }
-    write_key(writer, "start_time");
-    lc__write_double(writer, entry->start_unix_s);
-    write_count(writer, "num_requests", entry->request_count);
-    write_count(writer, "num_none_requests", entry->none_count);
-    write_count(writer, "num_failures", entry->failure_count);
-    write_key(writer, "total_response_time");
-    lc__write_ms(writer, entry->total_ms, entry->is_total_whole);
-    write_key(writer, "max_response_time");
-    lc__write_ms(writer, entry->max_ms, entry->is_max_whole);
-    write_key(writer, "min_response_time");
-    if (entry->min_ms == INFINITY) {
-        lc__write(writer, LCORE_STR("null"));
-    } else {
-        lc__write_ms(writer, entry->min_ms, entry->is_min_whole);
+    if (err < 0) {
+        json_decref(object);
+        return NULL;
     }
-    write_key(writer, "total_content_length");
-    lc__write_format(writer, "%lld", (long long)entry->content_bytes);
-    write_key(writer, "response_times");
-    bool is_first = true;
-    struct lc_buckets_walk walk = {0};
-    struct lc_bucket bucket;
-    while (lc__buckets_next(&entry->buckets, &walk, &bucket)) {
-        write_pair(writer, &is_first, bucket.ms, bucket.count);
-    }
-    end_map(writer, is_first);
-    write_key(writer, "num_reqs_per_sec");
-    write_seconds(writer, entry, false);
-    write_key(writer, "num_fail_per_sec");
-    write_seconds(writer, entry, true);
-    lc__write(writer, LCORE_STR("\n    }"));
+    return object;
+}
+
+static int
+append(const char *bytes, size_t size, void *out)
+{
+    return lc_buffer_append(out, bytes, size) < 0 ? -1 : 0;
 }
 
 int
 lc__json_entries(struct lc_buffer *out, struct lc_stats *stats)
 {
-    struct lc_writer writer = {out, 0};
-    bool is_first = true;
-    for (size_t i = 0; i < lc_stats_count(stats); i++) {
+    json_t *list = json_array();
+    int err = list == NULL ? -1 : 0;
+    for (size_t i = 0; err == 0 && i < lc_stats_count(stats); i++) {
         const struct lc_stats_entry *entry = lc_stats_at(stats, i);
         if (entry->request_count > 0 || entry->failure_count > 0) {
-            lc__write(&writer, is_first ? LCORE_STR("[\n") : LCORE_STR(",\n"));
-            write_entry(&writer, entry);
-            is_first = false;
+            err = json_array_append_new(list, make_entry(entry));
         }
     }
-    lc__write(&writer, is_first ? LCORE_STR("[]") : LCORE_STR("\n]"));
-    return writer.err;
+    if (err == 0) {
+        err = json_dump_callback(list, append, out, JSON_INDENT(4) | JSON_ENSURE_ASCII);
+    }
+    json_decref(list);
+    return err < 0 ? LCE_NOMEM : 0;
 }

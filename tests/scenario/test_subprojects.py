@@ -7,7 +7,7 @@ from pathlib import Path
 from servers import ROOT, Target
 
 TOOLS = Path(sysconfig.get_path("scripts"))
-LIBRARIES = ("libev", "msgpack-c", "nghttp2")
+LIBRARIES = ("libev", "jansson", "msgpack-c", "nghttp2")
 
 
 def test_libraries_of_subprojects(target: Target, tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_libraries_of_subprojects(target: Target, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     library = build / "lib" / "liblocustcore.so"
     needed = subprocess.run(["readelf", "-d", library], capture_output=True, text=True, check=True).stdout
-    assert not any(f"[{name}." in needed for name in ("libev.so", "libmsgpackc.so", "libnghttp2.so"))
+    assert not any(f"[{name}." in needed for name in ("libev.so", "libjansson.so", "libmsgpackc.so", "libnghttp2.so"))
     assert "libcurl" in needed
     hello = tmp_path / "hello"
     paths = ["-I", ROOT / "lib/include", "-L", library.parent, f"-Wl,-rpath,{library.parent}"]

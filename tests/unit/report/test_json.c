@@ -54,14 +54,15 @@ test_failure_alone(void **state)
 {
     struct lc_stats *stats = lc_stats_new();
     assert_non_null(stats);
-    struct lc_stats_entry *entry = lc_stats_entry(stats, LCORE_STR("\"\n"), LCORE_STR(""));
+    struct lc_stats_entry *entry = lc_stats_entry(stats, LCORE_STR("\"\n\xff\xc3\xa9"), LCORE_STR(""));
     assert_non_null(entry);
     assert_int_equal(lc_stats_log_failure(stats, entry, LCORE_STR("x"), 1000), 0);
     struct lc_buffer text = {0};
     assert_int_equal(lc__json_entries(&text, stats), 0);
     assert_int_equal(lc_buffer_append(&text, "", 1), 0);
     assert_non_null(strstr(
-        text.data, "\"name\": \"\\\"\\n\",\n        \"method\": \"\",\n        \"last_request_timestamp\": null"));
+        text.data,
+        "\"name\": \"\\\"\\n\\uFFFD\\u00E9\",\n        \"method\": \"\",\n        \"last_request_timestamp\": null"));
     assert_non_null(strstr(text.data, "\"min_response_time\": null,"));
     assert_non_null(strstr(text.data, "\"response_times\": {},\n        \"num_reqs_per_sec\": {},"));
     lc_buffer_fini(&text);

@@ -55,11 +55,19 @@ class LocustArgumentParser(configargparse.ArgumentParser):  # type: ignore[misc]
         sys.stderr.write(f"{self.prog}: error: {message}\n")
         sys.exit(2)
 
-    def parse_known_args(self, *args: Any, **kwargs: Any) -> tuple[argparse.Namespace, list[str]]:
+    def parse_known_args(
+        self,
+        args: Any = None,
+        namespace: Any = None,
+        config_file_contents: Any = None,
+        env_vars: Any = os.environ,
+        ignore_help_args: bool = False,
+    ) -> tuple[argparse.Namespace, list[str]]:
         """As in configargparse, but where Kubernetes has a service called locust-web, LOCUST_WEB_PORT is no port."""
-        variables = kwargs.pop("env_vars", os.environ)
-        own = {name: value for name, value in variables.items() if not _SERVICE_LINK.fullmatch(f"{name}={value}")}
-        parsed: tuple[argparse.Namespace, list[str]] = super().parse_known_args(*args, env_vars=own, **kwargs)
+        own = {name: value for name, value in env_vars.items() if not _SERVICE_LINK.fullmatch(f"{name}={value}")}
+        parsed: tuple[argparse.Namespace, list[str]] = super().parse_known_args(
+            args, namespace, config_file_contents, own, ignore_help_args
+        )
         return parsed
 
     def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:

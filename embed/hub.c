@@ -237,7 +237,7 @@ hub_free(PyObject *capsule)
     Py_XDECREF(hub->gevent_loop);
     Py_XDECREF(hub->io);
     Py_XDECREF(hub->timer);
-    /* The loop itself stays: sessions that the interpreter never collected may still point to it. */
+    /* The loop itself stays, and so do waiters: what the interpreter never collected may still point to them. */
     lc__free(hub);
 }
 
@@ -259,7 +259,7 @@ hub_make(struct cload_state *state)
     hub->timer_ns = INT64_MAX;
     lc_list_init(&hub->ready);
     lc_list_init(&hub->idle_workers);
-    lc_list_init(&hub->free_waiters);
+    lc__slab_init(&hub->waiters, sizeof(struct cload_waiter));
     PyObject *gevent = PyImport_ImportModule("gevent");
     if (gevent == NULL) {
         goto fail;
@@ -371,11 +371,8 @@ cload_hub_kick(struct cload_hub *hub)
 struct cload_waiter *
 cload_waiter_new(struct cload_hub *hub)
 {
-    struct lc_list *node = lc_list_pop(&hub->free_waiters);
-    struct cload_waiter *waiter;
-    if (node != NULL) {
-        waiter = LCORE_CONTAINER(node, struct cload_waiter, ready.link);
-    } else if ((waiter = lc__alloc(sizeof(*waiter))) == NULL) {
+    struct cload_waiter *waiter = lc__slab_alloc(&hub->waiters);
+    if (waiter == NULL) {
         PyErr_NoMemory();
         return NULL;
     }
@@ -387,7 +384,7 @@ void
 cload_waiter_free(struct cload_waiter *waiter)
 {
     lc_list_remove(&waiter->ready.link);
-    lc_list_prepend(&waiter->hub->free_waiters, &waiter->ready.link);
+    lc__slab_free(&waiter->hub->waiters, waiter);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "state.h"
 
 #include "base/list.h"
+#include "base/slab.h"
 
 /* Something the hub's greenlet shall run. Intrusive; zero-initialise `link`. */
 struct cload_ready {
@@ -40,9 +41,10 @@ struct cload_hub {
     uint64_t switch_count;   /* grows when a greenlet is parked */
     struct lc_list idle_workers;
     size_t idle_count, busy_count, busy_peak; /* pooled greenlets; the most at once since the last trim */
+    bool is_heap_scattered;                   /* the last trim ended many */
     struct lc_timer trim_timer;
     struct cload_ready trim_ready;
-    struct lc_list free_waiters;
+    struct lc_slab waiters;
 };
 
 /* The hub of this thread, made on first use. NULL without an exception when it belongs to another thread; NULL with an

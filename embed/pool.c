@@ -110,9 +110,11 @@ pool_trim(struct cload_ready *ready)
             worker_end(worker);
         }
     }
-    if (ended_count > 1000) {
+    if (hub->is_heap_scattered) {
         lc__alloc_trim();
     }
+    /* Some of what they had is only freed behind this. */
+    hub->is_heap_scattered = ended_count > 1000;
     hub->busy_peak = hub->busy_count;
     pool_watch(hub);
 }
@@ -128,7 +130,7 @@ pool_trim_is_due(struct lc_timer *timer)
 static void
 pool_watch(struct cload_hub *hub)
 {
-    if (hub->trim_timer.index == 0 && hub->idle_count > POOL_LEAST) {
+    if (hub->trim_timer.index == 0 && (hub->idle_count > POOL_LEAST || hub->is_heap_scattered)) {
         hub->trim_ready.fn = pool_trim;
         /* Without memory for the timer the pool just stays as it is. */
         lc_timer_start(hub->loop, &hub->trim_timer, lc_loop_now_ns(hub->loop) + POOL_TRIM_NS, pool_trim_is_due);

@@ -130,7 +130,7 @@ lc__conn_close(struct lc_conn *conn)
     }
     close(conn->read_io.fd);
     lc__origin_unref(conn->origin);
-    lc__free(conn);
+    lc__slab_free(&conn->http->conns, conn);
 }
 
 void
@@ -681,22 +681,20 @@ attach(struct lc_conn *conn, struct lc_exchange *exchange)
 struct lc_conn *
 lc__conn_new(struct lc_session *session, struct lc_origin *origin, int fd, bool is_offering_h2, int *err)
 {
-    struct lc_conn *conn = lc__calloc(1, sizeof(*conn));
+    struct lc_conn *conn = lc__slab_alloc(&session->http->conns);
     if (conn == NULL) {
         *err = LCE_NOMEM;
         return NULL;
     }
-    conn->http = session->http;
-    conn->pool = session->pool;
-    conn->session = session;
-    conn->origin = lc__origin_ref(origin);
+    *conn = (struct lc_conn){
+        .http = session->http, .pool = session->pool, .session = session, .origin = lc__origin_ref(origin)};
     lc_list_init(&conn->link);
     lc_io_init(&conn->read_io, on_readable, fd, EV_READ, conn);
     if (origin->tls != NULL) {
         *err = lc__tls_open(conn, is_offering_h2);
         if (*err < 0) {
             lc__origin_unref(origin);
-            lc__free(conn);
+            lc__slab_free(&session->http->conns, conn);
             return NULL;
         }
         conn->is_handshaking = true;

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "http/conn.h"
 #include "http/exchange.h"
 #include "http/seen_head.h"
 #include "http/site.h"
@@ -29,6 +30,7 @@ lc_http_new(struct lc_loop *loop, struct lc_error *error)
         goto fail;
     }
     http->loop = loop;
+    lc__slab_init(&http->conns, sizeof(struct lc_conn));
     http->receive = lc__alloc(LCORE_RECEIVE_SIZE);
     http->seen_heads = lc__calloc(1, sizeof(*http->seen_heads));
     http->connector = lc_connector_new(loop);
@@ -70,6 +72,7 @@ lc_http_free(struct lc_http *http)
     lc__free(http->frames);
     lc__free(http->receive);
     lc__free(http->seen_heads);
+    lc__slab_fini(&http->conns);
     lc__free(http);
     curl_global_cleanup();
 }

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/reuse.h"
+#include "base/slab.h"
 #include "http/connector.h"
 #include "http/decode.h"
 #include "locustcore/http.h"
@@ -41,6 +42,7 @@ struct lc_http {
     struct lc_exchange *idle_exchanges;
     size_t idle_exchange_count;
     struct lc_reuse responses;
+    struct lc_slab conns;
     struct lc_decoder *idle_decoders[LCORE_IDLE_DECODERS];
     int idle_decoder_count;
     struct lc_origin *origins;

@@ -66,8 +66,10 @@ h2_begin(struct h2_peer *h2, struct peer *peer, const uint32_t (*settings)[2], s
 void
 h2_end(struct h2_peer *h2)
 {
-    nghttp2_hd_inflate_del(h2->inflater);
-    h2->inflater = NULL;
+    if (h2->inflater != NULL) { /* the client left before it spoke */
+        nghttp2_hd_inflate_del(h2->inflater);
+        h2->inflater = NULL;
+    }
 }
 
 static void

@@ -21,6 +21,13 @@ lc__alloc_trim(void)
 #endif
 }
 
+/* Builds that look for mistakes shall see each piece of memory come and go: there nothing is kept for later. */
+#if defined(LCORE_CHAOS_ALLOC) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LCORE_ALLOC_IS_WATCHED 1
+#else
+#define LCORE_ALLOC_IS_WATCHED 0
+#endif
+
 #ifdef LCORE_CHAOS_ALLOC
 void *lc__alloc(size_t size);
 void *lc__calloc(size_t count, size_t size);

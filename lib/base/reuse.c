@@ -1,7 +1,5 @@
 #include "base/reuse.h"
 
-#include "base/alloc.h"
-
 struct lc_reuse_piece {
     struct lc_reuse_piece *next;
 };

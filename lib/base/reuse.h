@@ -6,14 +6,11 @@
 
 #include <stddef.h>
 
+#include "base/alloc.h"
+
 #define LCORE_REUSE_STEP 256
 #define LCORE_REUSE_SIZES 8
-/* Builds that look for mistakes shall see each piece come and go. */
-#if defined(LCORE_CHAOS_ALLOC) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define LCORE_REUSE_KEEP 0
-#else
-#define LCORE_REUSE_KEEP 128
-#endif
+#define LCORE_REUSE_KEEP (LCORE_ALLOC_IS_WATCHED ? 0 : 128)
 
 struct lc_reuse {
     struct lc_reuse_piece *first[LCORE_REUSE_SIZES];

@@ -5,12 +5,6 @@
 #include "base/alloc.h"
 
 #define CHUNK_SIZE 16000
-/* Builds that look for mistakes shall see each piece come and go. */
-#if defined(LCORE_CHAOS_ALLOC) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_PLAIN 1
-#else
-#define IS_PLAIN 0
-#endif
 
 struct lc_slab_piece {
     struct lc_slab_piece *next;
@@ -47,7 +41,7 @@ add_chunk(struct lc_slab *slab)
 void *
 lc__slab_alloc(struct lc_slab *slab)
 {
-    if (IS_PLAIN) {
+    if (LCORE_ALLOC_IS_WATCHED) {
         return lc__alloc(slab->size);
     }
     if (slab->first == NULL && add_chunk(slab) < 0) {
@@ -61,7 +55,7 @@ lc__slab_alloc(struct lc_slab *slab)
 void
 lc__slab_free(struct lc_slab *slab, void *piece)
 {
-    if (IS_PLAIN) {
+    if (LCORE_ALLOC_IS_WATCHED) {
         lc__free(piece);
         return;
     }

@@ -46,6 +46,17 @@ put_count(json_t *map, long long key, uint64_t count)
     return json_object_set_new_nocheck(map, digits, json_integer((json_int_t)count));
 }
 
+/* The map, or NULL where something of it is missing. */
+static json_t *
+complete(json_t *map, int err)
+{
+    if (err < 0) {
+        json_decref(map);
+        return NULL;
+    }
+    return map;
+}
+
 static json_t *
 make_response_times(const struct lc_stats_entry *entry)
 {
@@ -56,11 +67,7 @@ make_response_times(const struct lc_stats_entry *entry)
     while (err == 0 && lc__buckets_next(&entry->buckets, &walk, &bucket)) {
         err = put_count(map, bucket.ms, bucket.count);
     }
-    if (err < 0) {
-        json_decref(map);
-        return NULL;
-    }
-    return map;
+    return complete(map, err);
 }
 
 static json_t *
@@ -77,11 +84,7 @@ make_seconds(const struct lc_stats_entry *entry, bool is_failures)
             err = put_count(map, second, count);
         }
     }
-    if (err < 0) {
-        json_decref(map);
-        return NULL;
-    }
-    return map;
+    return complete(map, err);
 }
 
 /* NULL: out of memory. */
@@ -114,11 +117,7 @@ make_entry(const struct lc_stats_entry *entry)
         /* Takes the value over, also where it fails. */
         err |= json_object_set_new_nocheck(object, fields[i].key, fields[i].value);
     }
-    if (err < 0) {
-        json_decref(object);
-        return NULL;
-    }
-    return object;
+    return complete(object, err);
 }
 
 static int

@@ -165,14 +165,16 @@ meter_seconds(PyObject *object, PyObject *position)
 }
 
 static PyObject *
-meter_marks(PyObject *object, PyObject *Py_UNUSED(ignored))
+meter_marks(PyObject *object, PyObject *most)
 {
     struct meter_object *self = (struct meter_object *)object;
-    if (!is_open(self)) {
+    size_t count = PyLong_AsSize_t(most);
+    if (PyErr_Occurred() != NULL || !is_open(self)) {
         return NULL;
     }
     PyObject *list = PyList_New(0);
-    size_t position = 0;
+    size_t marks = lc_meter_mark_count(self->core);
+    size_t position = marks > count ? marks - count : 0;
     int64_t first_s, last_s;
     while (list != NULL && lc_meter_next_mark(self->core, &position, &first_s, &last_s)) {
         list = append(list, Py_BuildValue("(LL)", (long long)first_s, (long long)last_s));
@@ -200,7 +202,8 @@ static PyMethodDef meter_methods[] = {
     {"seconds", meter_seconds, METH_O,
      PyDoc_STR("seconds(position)\n\nThe seconds that are over since a position (0 at first), and the next one: first "
                "and last Unix second, CPU of process and thread, starved, delay in ms, reasons it is marked for.")},
-    {"marks", meter_marks, METH_NOARGS, PyDoc_STR("marks()\n\nThe marked seconds of the test: first, last.")},
+    {"marks", meter_marks, METH_O,
+     PyDoc_STR("marks(most)\n\nThe last ranges of marked seconds of the test, so many at most: first, last.")},
     {"close", meter_close, METH_NOARGS, PyDoc_STR("close()\n\nEnds the test and the measuring. Fine twice.")},
     {NULL, NULL, 0, NULL},
 };

@@ -43,10 +43,10 @@ PyObject *
 cload__entry_get_seconds(struct entry_object *self, void *which)
 {
     PyObject *dict = new_counts();
-    for (size_t i = 0; dict != NULL && i < self->entry->window.count; i++) {
-        const struct lc_second *second = &self->entry->window.seconds[i];
-        uint32_t count = (intptr_t)which == CLOAD_RATE_REQUESTS ? second->requests : second->failures;
-        if (count > 0 && put_count(dict, second->unix_s, count) < 0) {
+    for (size_t i = 0; dict != NULL && i < lc__window_count(&self->entry->window); i++) {
+        struct lc_second second = lc__window_get(&self->entry->window, i);
+        uint32_t count = (intptr_t)which == CLOAD_RATE_REQUESTS ? second.requests : second.failures;
+        if (count > 0 && put_count(dict, second.unix_s, count) < 0) {
             Py_CLEAR(dict);
         }
     }
@@ -122,24 +122,37 @@ cload__entry_set_seconds(struct entry_object *self, PyObject *value, void *which
     if (check_dict(value) < 0) {
         return -1;
     }
-    struct lc_window *window = &self->entry->window;
     const bool is_requests = (intptr_t)which == CLOAD_RATE_REQUESTS;
-    for (size_t i = 0; i < window->count; i++) {
-        *(is_requests ? &window->seconds[i].requests : &window->seconds[i].failures) = 0;
+    struct lc_window window = {0};
+    int err = lc__window_merge(&window, &self->entry->window);
+    for (size_t i = 0; err == 0 && i < lc__window_count(&window); i++) {
+        struct lc_second *second = lc__window_at(&window, lc__window_get(&window, i).unix_s);
+        if (second != NULL) {
+            *(is_requests ? &second->requests : &second->failures) = 0;
+        }
+        err = second == NULL ? LCE_NOMEM : 0;
     }
     Py_ssize_t place = 0;
     uint32_t key;
     uint64_t count;
-    int more;
-    while ((more = next_pair(value, &place, &key, &count)) > 0) {
-        struct lc_second *second = lc__window_at(window, key);
-        if (second == NULL) {
-            PyErr_NoMemory();
-            return -1;
+    int more = 0;
+    while (err == 0 && (more = next_pair(value, &place, &key, &count)) > 0) {
+        struct lc_second *second = lc__window_at(&window, key);
+        if (second != NULL) {
+            *(is_requests ? &second->requests : &second->failures) = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
         }
-        *(is_requests ? &second->requests : &second->failures) = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
+        err = second == NULL ? LCE_NOMEM : 0;
     }
-    return more;
+    if (err < 0 || more < 0) {
+        lc__window_fini(&window);
+        if (err < 0) {
+            cload__stats_raise(err);
+        }
+        return -1;
+    }
+    lc__window_fini(&self->entry->window);
+    self->entry->window = window;
+    return 0;
 }
 
 PyObject *

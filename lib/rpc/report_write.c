@@ -56,15 +56,17 @@ static int
 write_seconds(struct lc_buffer *out, const char *key, const struct lc_window *window, bool is_failures)
 {
     size_t count = 0;
-    for (size_t i = 0; i < window->count; i++) {
-        count += (is_failures ? window->seconds[i].failures : window->seconds[i].requests) > 0;
+    for (size_t i = 0; i < lc__window_count(window); i++) {
+        struct lc_second second = lc__window_get(window, i);
+        count += (is_failures ? second.failures : second.requests) > 0;
     }
     int err = write_key(out, key);
     err = err < 0 ? err : lc_pack_map(out, count);
-    for (size_t i = 0; err == 0 && i < window->count; i++) {
-        uint32_t number = is_failures ? window->seconds[i].failures : window->seconds[i].requests;
+    for (size_t i = 0; err == 0 && i < lc__window_count(window); i++) {
+        struct lc_second second = lc__window_get(window, i);
+        uint32_t number = is_failures ? second.failures : second.requests;
         if (number > 0) {
-            err = lc_pack_uint(out, window->seconds[i].unix_s);
+            err = lc_pack_uint(out, second.unix_s);
             err = err < 0 ? err : lc_pack_uint(out, number);
         }
     }

@@ -287,3 +287,9 @@ lc_meter_next_mark(const struct lc_meter *meter, size_t *position, int64_t *firs
     ++*position;
     return true;
 }
+
+size_t
+lc_meter_mark_count(const struct lc_meter *meter)
+{
+    return meter->mark_count;
+}

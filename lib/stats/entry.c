@@ -279,12 +279,12 @@ bool
 lc_stats_entry_next_second(const struct lc_stats_entry *entry, size_t *position, int64_t *unix_s, uint64_t *requests,
                            uint64_t *failures)
 {
-    while (*position < entry->window.count) {
-        const struct lc_second *second = &entry->window.seconds[(*position)++];
-        if (second->requests > 0 || second->failures > 0) {
-            *unix_s = second->unix_s;
-            *requests = second->requests;
-            *failures = second->failures;
+    while (*position < lc__window_count(&entry->window)) {
+        struct lc_second second = lc__window_get(&entry->window, (*position)++);
+        if (second.requests > 0 || second.failures > 0) {
+            *unix_s = second.unix_s;
+            *requests = second.requests;
+            *failures = second.failures;
             return true;
         }
     }

@@ -8,7 +8,7 @@
 const struct lc_stats_config lc__stats_default_config = {.recent_s = LCORE_STATS_RECENT_S};
 
 #define FURTHER_METHODS 64
-/* Seconds with their counters that all entries hold together, at 12 bytes each; and one entry at least. */
+/* Seconds with their counters that all entries hold together, at 2 to 12 bytes each; and one entry at least. */
 #define SECONDS_MAX (4u << 20)
 #define SECONDS_MIN 120
 

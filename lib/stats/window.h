@@ -1,4 +1,5 @@
-/* Requests and failures of each second of a run in which something happened, ascending. */
+/* Requests and failures of each second of a run in which something happened, ascending. The last ones are there as they
+ * are counted; those before are packed, to 2 to 4 bytes a second where a name is asked for all the time. */
 #ifndef LCORE_STATS_WINDOW_H
 #define LCORE_STATS_WINDOW_H
 
@@ -12,9 +13,15 @@ struct lc_second {
     uint32_t requests, failures;
 };
 
+struct lc_packed_seconds; /* so many at a time */
+
+#define LCORE_WINDOW_PACK 64
+
 struct lc_window {
-    struct lc_second *seconds;
-    size_t count, capacity;
+    struct lc_second *seconds; /* after all that are packed */
+    struct lc_packed_seconds **packs;
+    uint32_t count, capacity;
+    uint32_t pack_count, pack_capacity;
 };
 
 /* Zero-initialised is empty. */
@@ -32,7 +39,15 @@ lc__window_at(struct lc_window *window, uint32_t unix_s)
     return lc__window_find(window, unix_s);
 }
 
-/* Forgets the oldest seconds where there are half as many again as are to be kept. */
+/* How many seconds there are, and one of them; index < count. */
+static inline size_t
+lc__window_count(const struct lc_window *window)
+{
+    return (size_t)window->pack_count * LCORE_WINDOW_PACK + window->count;
+}
+struct lc_second lc__window_get(const struct lc_window *window, size_t index);
+
+/* Forgets the oldest seconds where there are half as many again as are to be kept; up to a pack more stay. */
 void lc__window_trim(struct lc_window *window, size_t kept);
 
 /* Adds all counts of `source`. On LCE_NOMEM part of them may be there. */

@@ -186,7 +186,7 @@ class Generator:
             self._recent.append(second)
             self._note("", second)
         self._numbers = self._meter.numbers()
-        self._marks = self._meter.marks()
+        self._marks = self._meter.marks(_MOST_RANGES)
 
     def _look_at(self, node: str, who: str, recent: list[Second]) -> None:
         """Warns about a process now and then while it lags; of too little CPU alone its runner warns, as in Locust."""
@@ -280,7 +280,7 @@ class Generator:
             "lag_max_ms": numbers.get("delay_max_ms", 0.0),
             "left_out_requests": requests,
             "left_out_failures": failures,
-            "lagging": self._marks[-_MOST_RANGES:],
+            "lagging": self._marks,
         }
 
     def test(self) -> dict[str, Any]:

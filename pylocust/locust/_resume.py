@@ -76,8 +76,9 @@ class KeptRun:
             [row["count"], row["msg"], row["traceback"], sorted(row["nodes"])] for row in runner.exceptions.values()
         ]
         self._stats_began = runner.stats.start_time
-        self._history_written = len(runner.stats.history)
-        frames = [self._meta(), Message("history", runner.stats.history, ""), Message("exceptions", exceptions, "")]
+        history = runner.stats._history
+        self._history_written = history.merged_count + len(history)
+        frames = [self._meta(), Message("history", history.since(0), ""), Message("exceptions", exceptions, "")]
         self._timeline_written = (-1, 0, 0.0)
         charts = self._new_charts()
         if charts is not None:
@@ -90,7 +91,7 @@ class KeptRun:
         if timeline is None:
             return None
         last_mark = timeline.marks[-1]["time"] if timeline.marks else 0.0
-        now = (timeline.generation, len(timeline.samples), last_mark)
+        now = (timeline.generation, len(timeline), last_mark)
         if now == self._timeline_written:
             return None
         since = self._timeline_written[1] if self._timeline_written[0] == timeline.generation else 0
@@ -131,9 +132,11 @@ class KeptRun:
         if self._file.is_long or stats.start_time != self._stats_began:
             self._snapshot()
             return
-        if len(stats.history) > self._history_written:
-            self._file.append(Message("history", stats.history[self._history_written :], "").serialize())
-            self._history_written = len(stats.history)
+        history = stats._history
+        new = history.merged_count + len(history) - self._history_written
+        if new > 0:
+            self._file.append(Message("history", history.since(len(history) - new), "").serialize())
+        self._history_written += new
         charts = self._new_charts()
         if charts is not None:
             self._file.append(charts.serialize())
@@ -166,7 +169,7 @@ class KeptRun:
                 elif record.type == "stats":
                     _cload.merge_report(runner.stats, record.unread_frame or b"")
                 elif record.type == "history":
-                    runner.stats.history += record.data
+                    runner.stats._history.extend(record.data)
                 elif record.type == "timeline":
                     samples = self._timeline["samples"][: record.data["first"]] if self._timeline else []
                     self._timeline = record.data | {"samples": samples + record.data["samples"]}

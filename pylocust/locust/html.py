@@ -12,6 +12,7 @@ from cload import __version__ as own_version
 from cload._report import let_others_run, packed
 
 from . import __version__, argument_parser, stats
+from ._history import thinned
 from .runners import STATE_STOPPED, STATE_STOPPING, MasterRunner
 from .user.inspectuser import common_host, get_ratio
 from .util.date import format_duration, format_utc_timestamp
@@ -96,29 +97,6 @@ def options_of_run(environment: Environment) -> dict[str, str]:
     }
 
 
-def thinned(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """At most MAX_SAMPLES samples: of neighbours the mean rates, the last number of users and the worst time."""
-    size = -(-len(history) // MAX_SAMPLES)
-    if size <= 1:
-        return history
-    samples = []
-    for start in range(0, len(history), size):
-        group = history[start : start + size]
-        now = group[-1]["time"]
-        sample = {"time": now}
-        for name, (_, last) in ((name, pair) for name, pair in group[-1].items() if name != "time"):
-            values = [one[name][1] for one in group if name in one]
-            if name.startswith("response_time_percentile"):
-                value = max(values)
-            elif name == "user_count":
-                value = last
-            else:
-                value = round(sum(values) / len(values), 3)
-            sample[name] = [now, value]
-        samples.append(sample)
-    return samples
-
-
 def _bands_of_most_requested(numbers: stats.RequestStats) -> list[dict[str, Any]]:
     """How the times of all requests, and of those with the most requested names, were spread."""
     names = sorted(numbers.entries.values(), key=lambda entry: -entry.num_requests)[:MAX_DISTRIBUTIONS]
@@ -149,7 +127,8 @@ def get_html_report(environment: Environment, show_download_link: bool = True, t
     started = numbers.start_time
     ended = numbers.last_request_timestamp or started
     end_time = format_utc_timestamp(ended)
-    if numbers.history and numbers.history[-1]["time"] < end_time:
+    last_time = numbers._history.last_time
+    if last_time is not None and last_time < end_time:
         stats.update_stats_history(runner, end_time)
     entries = [*stats.sort_stats(numbers.entries), numbers.total]
     is_over = runner.state in (STATE_STOPPED, STATE_STOPPING)
@@ -168,7 +147,7 @@ def get_html_report(environment: Environment, show_download_link: bool = True, t
         ],
         "failures_statistics": [error.to_dict() for error in stats.sort_stats(numbers.errors)],
         "exceptions_statistics": [{**row, "nodes": ", ".join(row["nodes"])} for row in runner.exceptions.values()],
-        "history": thinned(numbers.history),
+        "history": thinned(numbers._history.since(0), MAX_SAMPLES),
         "tasks": task_ratios(environment, users),
         "start_time": format_utc_timestamp(started),
         "end_time": end_time,

@@ -41,16 +41,17 @@ from werkzeug.exceptions import HTTPException
 
 from . import __version__ as version
 from . import argument_parser, log, stats
+from ._history import thinned
 from ._prometheus import exposition
 from ._timeline import Timeline
 from .html import (
     DEFAULT_BUILD_PATH,
+    MAX_SAMPLES,
     NO_PAGES,
     get_html_report,
     render_template_from,
     running_users,
     task_ratios,
-    thinned,
 )
 from .log import get_logs, greenlet_exception_logger
 from .runners import HEARTBEAT_INTERVAL, HEARTBEAT_LIVENESS, STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner
@@ -387,7 +388,7 @@ class WebUI:
             "extra_options": argument_parser.ui_extra_args_dict(None if options else []),
             "hide_common_options": shape and not (self.userclass_picker_is_active or shape.use_common_options),
             # Thinned: a page stays small however long the test has been running.
-            "history": thinned(runner.stats.history) if runner.stats.num_requests > 0 else [],
+            "history": thinned(runner.stats._history.since(0), MAX_SAMPLES) if runner.stats.num_requests > 0 else [],
             "host": host or "",
             "is_distributed": isinstance(runner, MasterRunner),
             "is_host_required": HOST_IS_REQUIRED,

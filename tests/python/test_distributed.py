@@ -480,11 +480,11 @@ def test_charts_go_on_with_the_run(make_master: Any, make_hand: Any, tmp_path: P
     second = make_master(master_state=str(tmp_path / "copy"))
     resumed = second.environment._timeline = Timeline(second.environment)
     assert second.resume() is not None
-    assert resumed.samples == timeline.samples and len(resumed.samples) == 3
+    assert resumed.samples() == timeline.samples() and len(resumed) == 3
     assert [mark["text"] for mark in resumed.marks] == ["test 1", "something", "the master was started again"]
     assert resumed.reasons == timeline.reasons == ["E()"]
     resumed.sample()
-    last = resumed.samples[-1]
+    last = resumed.samples()[-1]
     assert (last.run, last.heat, last.reasons) == (1, (), ()), "what was counted before is not counted again"
     assert json.loads(resumed.to_json(0, 2))["first"] == 0, "a page that knew the other process gets all of it"
 

@@ -169,7 +169,8 @@ def test_report_of_a_long_run_is_small() -> None:
     """One of 8 hours: spikes of response times stay, and so does the end."""
     report = ENGINES[0].snippet(
         """
-from locust.html import MAX_SAMPLES, get_html_report, thinned
+from locust._history import thinned
+from locust.html import MAX_SAMPLES, get_html_report
 environment = Environment(user_classes=[User])
 environment.create_local_runner()
 for second in range(0, 8 * 3600, 5):
@@ -178,7 +179,7 @@ for second in range(0, 8 * 3600, 5):
              "response_time_percentile_0.5", "response_time_percentile_0.95")
     sample = {name: [now, 9000 if second == 5000 and "0.95" in name else second + 0.125] for name in names}
     environment.stats.history.append(sample | {"time": now})
-thin = thinned(environment.stats.history)
+thin = thinned(environment.stats.history, MAX_SAMPLES)
 out([len(get_html_report(environment)), len(thin) <= MAX_SAMPLES, thin[-1]["user_count"],
      [one["response_time_percentile_0.95"][1] for one in thin].count(9000)])
 """
@@ -283,7 +284,7 @@ for second in range(0, 36000, 2):
     heat, reasons = (40 + second % 7, 10, 190), (second % 3, 2)
     sample = (float(second), 2.0, run, 5, 100.0, 1.0, (20, None), heat, reasons, 50.0, lag, int(lag > 1))
     line._add(_timeline.Sample(*sample))
-samples = line.samples
+samples = line.samples()
 out([len(samples),
      [sum(sum(one.heat[1:]) for one in samples), sum(sum(one.reasons[1::2]) for one in samples),
       sum(one.span for one in samples), sum(one.bad_seconds for one in samples), max(one.lag_ms for one in samples)],

@@ -72,6 +72,8 @@ LCORE_API bool lc_meter_next_second(const struct lc_meter *meter, uint64_t *posi
  */
 LCORE_API bool lc_meter_next_mark(const struct lc_meter *meter, size_t *position, int64_t *first_unix_s,
                                   int64_t *last_unix_s);
+/* How many of these ranges there are. */
+LCORE_API size_t lc_meter_mark_count(const struct lc_meter *meter);
 
 #ifdef __cplusplus
 }

@@ -83,6 +83,7 @@ test_a_loop_that_is_held_up_is_marked_and_left_out(void **state)
     assert_int_equal(numbers.lagging_seconds, last_s - first_s + 1);
     assert_true(numbers.lagging_seconds >= 2 && numbers.seconds >= numbers.lagging_seconds);
     assert_false(lc_meter_next_mark(meter, &position, &first_s, &last_s));
+    assert_int_equal(lc_meter_mark_count(meter), position);
     uint64_t requests, failures;
     lc_stats_left_out(stats, &requests, &failures);
     assert_int_equal(requests, 1);

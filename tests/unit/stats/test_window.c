@@ -13,9 +13,9 @@ test_seconds_ascend_in_whatever_order_they_come(void **state)
         assert_int_equal(second->unix_s, order[i]);
         second->requests++;
     }
-    assert_int_equal(window.count, 7);
-    for (size_t i = 1; i < window.count; i++) {
-        assert_true(window.seconds[i - 1].unix_s < window.seconds[i].unix_s);
+    assert_int_equal(lc__window_count(&window), 7);
+    for (size_t i = 1; i < lc__window_count(&window); i++) {
+        assert_true(lc__window_get(&window, i - 1).unix_s < lc__window_get(&window, i).unix_s);
     }
     lc__window_fini(&window);
 }
@@ -56,6 +56,55 @@ test_merge_adds_by_second(void **state)
     lc__window_fini(&two);
 }
 
+/* Hours of seconds, some of them missing, some late, against a plain array of counters. */
+static void
+test_packed_seconds_are_what_was_counted(void **state)
+{
+    enum { SPAN = 20000, KEPT = 6000 };
+    static uint32_t requests[SPAN], failures[SPAN];
+    struct lc_window window = {0};
+    uint64_t random = 7;
+    for (uint32_t now = 0; now < SPAN; now++) {
+        uint64_t dice = test_random(&random);
+        if (now > 9000 && now < 9500 && dice % 50 != 0) {
+            continue;
+        }
+        /* A clock that is set back, by more than one pack now and then. */
+        uint32_t second = dice % 97 == 0 && now > 700 ? now - (uint32_t)(dice >> 8) % 700 : now;
+        uint32_t more = now / 4000 == 1 ? 300 : now / 4000 == 2 ? 70000 : now / 4000 == 3 ? 0 : 20;
+        lc__window_at(&window, second)->requests += more;
+        lc__window_at(&window, second)->failures += dice % 5 == 0;
+        requests[second] += more;
+        failures[second] += dice % 5 == 0;
+    }
+    assert_in_range(window.pack_count, 250, SPAN / LCORE_WINDOW_PACK);
+    assert_in_range(window.capacity, 1, 1000);
+    size_t index = 0;
+    uint64_t sums[2] = {0};
+    for (uint32_t second = 0; second < SPAN; second++) {
+        if (index < lc__window_count(&window) && lc__window_get(&window, index).unix_s == second) {
+            assert_int_equal(lc__window_get(&window, index).requests, requests[second]);
+            assert_int_equal(lc__window_get(&window, index++).failures, failures[second]);
+        } else {
+            assert_int_equal(requests[second] + failures[second], 0);
+        }
+        sums[0] += second >= 3210 && second < 14567 ? requests[second] : 0;
+        sums[1] += second >= 3210 && second < 14567 ? failures[second] : 0;
+    }
+    assert_int_equal(index, lc__window_count(&window));
+    uint64_t told[2];
+    lc__window_sum(&window, 3210, 14567, &told[0], &told[1]);
+    assert_int_equal(told[0], sums[0]);
+    assert_int_equal(told[1], sums[1]);
+    /* The newest stay. */
+    lc__window_trim(&window, KEPT);
+    assert_in_range(lc__window_count(&window), KEPT, KEPT + LCORE_WINDOW_PACK);
+    assert_int_equal(lc__window_get(&window, lc__window_count(&window) - 1).unix_s, SPAN - 1);
+    lc__window_trim(&window, 10);
+    assert_in_range(lc__window_count(&window), 10, 10 + LCORE_WINDOW_PACK);
+    lc__window_fini(&window);
+}
+
 int
 main(void)
 {
@@ -63,6 +112,7 @@ main(void)
         cmocka_unit_test(test_seconds_ascend_in_whatever_order_they_come),
         cmocka_unit_test(test_sum_is_half_open),
         cmocka_unit_test(test_merge_adds_by_second),
+        cmocka_unit_test(test_packed_seconds_are_what_was_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

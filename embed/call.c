@@ -2,6 +2,7 @@
  * greenlet is parked: greenlet copies that part of the stack at each switch. */
 #include "call.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "helpers.h"
 #include "http/url.h"
@@ -17,6 +18,10 @@ call_release(struct cload_call *call)
     Py_CLEAR(call->auth_value);
     Py_CLEAR(call->tls_owner);
     Py_CLEAR(call->proxy);
+    Py_CLEAR(call->upper_method);
+    Py_CLEAR(call->cookies_owner);
+    lc__free(call->cookie_pairs);
+    call->cookie_pairs = NULL;
 }
 
 static void
@@ -33,7 +38,7 @@ static __attribute__((noinline)) struct lc_exchange *
 call_start(struct cload_session *self, struct cload_call *call, int64_t start_ns, struct cload_waiter *waiter)
 {
     struct cload_call_room room;
-    room.many_headers = room.many_cookies = NULL;
+    room.many_headers = NULL;
     struct lc_request request = {0};
     struct lc_exchange *exchange = NULL;
     int err = cload__call_fill(self, call, &room, &request);
@@ -144,6 +149,20 @@ tell_of_older_http(struct cload_session *self, const struct lc_response *respons
     return told == NULL ? -1 : 0;
 }
 
+/* As requests: the exception is the task's to handle, and nothing is recorded. */
+static void
+raise_bad_redirect(struct cload_session *self, const struct lc_response *response)
+{
+    struct lc_str to = lc_response_header(response, LCORE_STR("location"));
+    PyObject *text = PyUnicode_DecodeUTF8(response->fail_text.data, (Py_ssize_t)response->fail_text.len, "replace");
+    PyObject *location = PyUnicode_DecodeUTF8(to.data, (Py_ssize_t)to.len, "replace");
+    if (text != NULL && location != NULL) {
+        Py_XDECREF(cload__call_helper(self->state, "raise_bad_redirect", text, location, NULL));
+    }
+    Py_XDECREF(location);
+    Py_XDECREF(text);
+}
+
 /* The length that counts is the one that is announced: the body is still to come. */
 static int
 take_stream(struct cload_session *self, const struct cload_call *call, struct cload_response *response)
@@ -170,6 +189,11 @@ take_stream(struct cload_session *self, const struct cload_call *call, struct cl
 static __attribute__((noinline)) PyObject *
 call_finish(struct cload_session *self, const struct cload_call *call, struct lc_response *core)
 {
+    if (core->fail == LCORE_FAIL_BAD_REDIRECT && !self->is_fast) {
+        raise_bad_redirect(self, core);
+        lc_response_free(core);
+        return NULL;
+    }
     PyObject *name = call_name(self, call, core);
     if (name == NULL || (core->http_major < self->http_version && core->status != 0 && !self->is_older_told &&
                          tell_of_older_http(self, core) < 0)) {

@@ -16,6 +16,8 @@ struct cload_call {
     PyObject *method, *url;
     PyObject *name, *context, *data, *json, *params, *headers, *cookies, *timeout, *verify, *cert, *auth, *proxies;
     PyObject *body_owner, *full_url, *auth_value, *tls_owner, *proxy; /* made on the way, owned */
+    PyObject *upper_method, *cookies_owner; /* the same; a redirect reads them again, so they are nowhere on a stack */
+    struct lc_header *cookie_pairs;         /* of cookies_owner; lc__free() */
     const char *content_type;
     int64_t first_start_ns;  /* of a call that is tried again */
     int64_t read_timeout_ns; /* of this call; 0: the session's */
@@ -39,12 +41,10 @@ int cload__call_prepare(struct cload_session *self, struct cload_call *call);
 
 #define CLOAD_FEW_HEADERS 48
 #define CLOAD_ADDED_HEADERS 3 /* Authorization, Content-Type, Accept */
-/* What the struct lc_request of a call borrows from besides Python's objects. Only the last two need a value before. */
+/* What is needed only until the exchange has started. Only the last one needs a value before. */
 struct cload_call_room {
     struct lc_header headers[CLOAD_FEW_HEADERS + CLOAD_ADDED_HEADERS];
-    struct lc_header cookies[CLOAD_FEW_HEADERS];
-    char method[32];
-    struct lc_header *many_headers, *many_cookies; /* instead of the above, or NULL */
+    struct lc_header *many_headers; /* instead of the above, or NULL */
 };
 /* `request` borrows from the call and `room`. 0; 1: the call is general; -1 with an exception. */
 int cload__call_fill(struct cload_session *self, struct cload_call *call, struct cload_call_room *room,

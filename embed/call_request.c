@@ -241,6 +241,16 @@ read_pairs(PyObject *dict, struct lc_header *pairs, size_t *count)
     return true;
 }
 
+/* Names that mean something to what lies below requests: urllib3 frames a body by the first, and has values of its own
+ * for the others where the caller wants none. */
+static bool
+is_for_urllib3(const struct lc_header *header)
+{
+    return lc_str_equal_nocase(header->name, LCORE_STR("Transfer-Encoding")) ||
+           (header->value.data == NULL && (lc_str_equal_nocase(header->name, LCORE_STR("User-Agent")) ||
+                                           lc_str_equal_nocase(header->name, LCORE_STR("Accept-Encoding"))));
+}
+
 /* Whether Python code has to look at them first: a name that is there twice (the last counts), and with FastHttpUser a
  * value that is None, or begins with a blank. */
 static bool
@@ -249,6 +259,9 @@ are_headers_odd(const struct lc_header *headers, size_t count, bool is_fast)
     for (size_t i = 0; i < count; i++) {
         struct lc_str value = headers[i].value;
         if (is_fast && (value.data == NULL || (value.len > 0 && (value.data[0] == ' ' || value.data[0] == '\t')))) {
+            return true;
+        }
+        if (!is_fast && is_for_urllib3(&headers[i])) {
             return true;
         }
         for (size_t j = 0; j < i; j++) {
@@ -302,21 +315,19 @@ read_timeout(PyObject *timeout, struct lc_request *request)
 }
 
 /* As requests does: the method goes out in capitals, whatever it is called in the statistics. */
-static void
-upper_method(struct lc_str *method, char *buffer, size_t size)
+static int
+set_method(struct cload_call *call, struct lc_str *out)
 {
-    bool is_upper = true;
-    for (size_t i = 0; i < method->len; i++) {
-        is_upper = is_upper && !(method->data[i] >= 'a' && method->data[i] <= 'z');
+    if (!cload__text_of(call->method, out)) {
+        return -1;
     }
-    if (is_upper || method->len > size) {
-        return;
+    for (size_t i = 0; i < out->len; i++) {
+        if (out->data[i] >= 'a' && out->data[i] <= 'z') {
+            call->upper_method = PyObject_CallMethod((PyObject *)&PyUnicode_Type, "upper", "O", call->method);
+            return call->upper_method != NULL && cload__text_of(call->upper_method, out) ? 0 : -1;
+        }
     }
-    for (size_t i = 0; i < method->len; i++) {
-        char c = method->data[i];
-        buffer[i] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
-    }
-    method->data = buffer;
+    return 0;
 }
 
 static bool
@@ -328,6 +339,19 @@ has_header(const struct lc_request *request, struct lc_str name)
         }
     }
     return false;
+}
+
+/* Credentials take the place of what headers= says. */
+static void
+set_authorization(struct lc_request *request, struct lc_header *headers, PyObject *value)
+{
+    const struct lc_str name = LCORE_STR("Authorization");
+    size_t at = 0;
+    while (at < request->header_count && !lc_str_equal_nocase(headers[at].name, name)) {
+        at++;
+    }
+    request->header_count += at == request->header_count;
+    headers[at] = (struct lc_header){name, {PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value)}};
 }
 
 /* json= says so itself, above what the session's default headers say. */
@@ -346,12 +370,11 @@ add_json_headers(struct lc_request *request, struct lc_header *headers)
     }
 }
 
-/* Reads headers= or cookies= into `*pairs`: `few`, or `*many`, which is allocated, where they are many. Either has room
- * for CLOAD_ADDED_HEADERS more. As cload__call_fill(). */
+/* Reads headers= into `room`, which has space for CLOAD_ADDED_HEADERS more. As cload__call_fill(). */
 static int
-fill_pairs(PyObject *dict, struct lc_header *few, struct lc_header **many, struct lc_header **pairs, size_t *count)
+fill_headers(PyObject *dict, struct cload_call_room *room, struct lc_header **pairs, size_t *count)
 {
-    *pairs = few;
+    *pairs = room->headers;
     if (!cload__is_set(dict)) {
         return 0;
     }
@@ -359,13 +382,44 @@ fill_pairs(PyObject *dict, struct lc_header *few, struct lc_header **many, struc
         return 1;
     }
     if (PyDict_GET_SIZE(dict) > CLOAD_FEW_HEADERS) {
-        *pairs = *many = lc__alloc(((size_t)PyDict_GET_SIZE(dict) + CLOAD_ADDED_HEADERS) * sizeof(**pairs));
+        *pairs = room->many_headers =
+            lc__alloc(((size_t)PyDict_GET_SIZE(dict) + CLOAD_ADDED_HEADERS) * sizeof(**pairs));
         if (*pairs == NULL) {
             PyErr_NoMemory();
             return -1;
         }
     }
     if (read_pairs(dict, *pairs, count)) {
+        return 0;
+    }
+    return PyErr_Occurred() ? -1 : 1;
+}
+
+/* Reads cookies=, which the call keeps: each hop of a redirect sends them, and the caller's own dictionary may have
+ * changed by then. As cload__call_fill(). */
+static int
+fill_cookies(struct cload_call *call, struct lc_request *request)
+{
+    if (!cload__is_set(call->cookies)) {
+        return 0;
+    }
+    if (!PyDict_CheckExact(call->cookies)) {
+        return 1;
+    }
+    if (PyDict_GET_SIZE(call->cookies) == 0) {
+        return 0;
+    }
+    call->cookies_owner = PyDict_Copy(call->cookies);
+    if (call->cookies_owner == NULL) {
+        return -1;
+    }
+    call->cookie_pairs = lc__alloc((size_t)PyDict_GET_SIZE(call->cookies_owner) * sizeof(*call->cookie_pairs));
+    if (call->cookie_pairs == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    request->cookies = call->cookie_pairs;
+    if (read_pairs(call->cookies_owner, call->cookie_pairs, &request->cookie_count)) {
         return 0;
     }
     return PyErr_Occurred() ? -1 : 1;
@@ -384,32 +438,27 @@ int
 cload__call_fill(struct cload_session *self, struct cload_call *call, struct cload_call_room *room,
                  struct lc_request *request)
 {
-    struct lc_header *headers, *cookies;
-    int err = fill_pairs(call->headers, room->headers, &room->many_headers, &headers, &request->header_count);
+    struct lc_header *headers;
+    int err = fill_headers(call->headers, room, &headers, &request->header_count);
     if (err == 0 && are_headers_odd(headers, request->header_count, self->is_fast)) {
         return 1;
     }
     if (err == 0) {
-        err = fill_pairs(call->cookies, room->cookies, &room->many_cookies, &cookies, &request->cookie_count);
+        err = fill_cookies(call, request);
     }
     if (err != 0) {
         return err;
     }
     request->headers = headers;
-    request->cookies = cookies;
     if (!read_timeout(call->timeout, request) || !PyUnicode_IS_ASCII(call->method)) {
         return 1;
     }
-    if (!cload__text_of(call->method, &request->method) || !cload__text_of(call->full_url, &request->url) ||
+    if (set_method(call, &request->method) < 0 || !cload__text_of(call->full_url, &request->url) ||
         (call->body_owner != NULL && !cload__text_of(call->body_owner, &request->body))) {
         return -1;
     }
-    upper_method(&request->method, room->method, sizeof(room->method));
     if (call->auth_value != NULL) {
-        headers[request->header_count++] = (struct lc_header){
-            LCORE_STR("Authorization"),
-            {PyBytes_AS_STRING(call->auth_value), (size_t)PyBytes_GET_SIZE(call->auth_value)},
-        };
+        set_authorization(request, headers, call->auth_value);
     }
     if (call->is_json) {
         add_json_headers(request, headers);
@@ -443,5 +492,4 @@ void
 cload__call_room_fini(struct cload_call_room *room)
 {
     lc__free(room->many_headers);
-    lc__free(room->many_cookies);
 }

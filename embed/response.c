@@ -179,6 +179,13 @@ core_headers(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (list == NULL || self->core == NULL) {
         return list;
     }
+    if (self->core->previous != NULL && self->asked_url == NULL) {
+        self->asked_url = cload__response_text(cload__response_first_url(self));
+        if (self->asked_url == NULL) {
+            Py_DECREF(list);
+            return NULL;
+        }
+    }
     size_t position = 0;
     struct lc_str name, value;
     while (lc_response_next_header(self->core, &position, &name, &value)) {
@@ -259,6 +266,13 @@ core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (list == NULL || self->core == NULL) {
         return list;
     }
+    if (self->core->previous != NULL && self->asked_url == NULL) {
+        self->asked_url = cload__response_text(cload__response_first_url(self));
+        if (self->asked_url == NULL) {
+            Py_DECREF(list);
+            return NULL;
+        }
+    }
     while (self->core->previous != NULL) {
         struct lc_response *hop = self->core->previous;
         self->core->previous = hop->previous;
@@ -272,6 +286,7 @@ core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
             return NULL;
         }
         ((struct cload_response *)response)->is_history = true;
+        ((struct cload_response *)response)->body = Py_XNewRef(self->body);
         ((struct cload_response *)response)->is_fast = self->is_fast;
         ((struct cload_response *)response)->is_stream = self->is_stream && !self->is_fast;
         Py_DECREF(response);

@@ -40,7 +40,7 @@ struct cload_response {
     PyObject *context;   /* the call's own, or NULL */
     PyObject *manual;    /* NULL: the status decides; Py_True: success(); else what failure() was given */
     PyObject *body;      /* bytes that were sent, or NULL */
-    PyObject *asked_url; /* where requests' own code made it; fast: the url argument */
+    PyObject *asked_url; /* where requests' own code made it, or history was taken; fast: the url argument */
     PyObject *base_url;  /* fast: what is put before asked_url unless that is absolute */
     PyObject *stream;    /* the rest of a body that is taken piece by piece, or NULL */
     PyObject *owner;     /* fast: the response whose `core` this one shows, or NULL */
@@ -75,6 +75,8 @@ LCORE_YIELDS int cload_response_report(struct cload_response *self);
 PyObject *cload__response_get(PyObject *object, void *slot); /* the attribute, built if nobody asked before */
 PyObject *cload__response_url(struct cload_response *self);  /* fast: the URL that was asked for, absolute */
 PyObject *cload__response_text(struct lc_str text);          /* as UTF-8 if it is, else as Latin-1 */
+/* The URL that was asked for: that of the first hop, or of the hop that failed. */
+struct lc_str cload__response_first_url(const struct cload_response *self);
 /* Whether the core's body is all of it, decoded, and nobody takes it piece by piece. */
 bool cload__response_is_whole(const struct cload_response *self);
 /* The keywords for events.request. */

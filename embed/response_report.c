@@ -22,9 +22,8 @@ response_time_ms(const struct cload_response *self)
     return PyFloat_FromDouble((double)self->response_time_ns / 1e6);
 }
 
-/* The URL that was asked for: that of the first hop, or of the hop that failed. */
-static struct lc_str
-first_url(const struct cload_response *self)
+struct lc_str
+cload__response_first_url(const struct cload_response *self)
 {
     const struct lc_response *hop = self->core;
     while (hop->fail == LCORE_FAIL_NONE && hop->previous != NULL) {
@@ -74,7 +73,8 @@ meta_url(struct cload_response *self)
     if (self->is_fast) {
         return cload__response_url(self);
     }
-    return self->core == NULL ? Py_XNewRef(self->asked_url) : cload__response_text(first_url(self));
+    return self->asked_url != NULL || self->core == NULL ? Py_XNewRef(self->asked_url)
+                                                         : cload__response_text(cload__response_first_url(self));
 }
 
 /* A caught response of a FastHttpSession is a shell around the one that listeners get. New reference. */

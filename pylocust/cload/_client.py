@@ -23,6 +23,7 @@ from ._call import url_text as url_text
 from ._failure import failure_text as failure_text
 from ._failure import is_response_error as is_response_error
 from ._failure import outcome_exception as outcome_exception
+from ._failure import raise_bad_redirect as raise_bad_redirect
 from ._failure import raise_not_catching as raise_not_catching
 from ._failure import wrap_failure as wrap_failure
 from ._general import request_by_keywords as request_by_keywords

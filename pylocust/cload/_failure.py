@@ -13,6 +13,7 @@ import urllib.parse
 from typing import Any
 
 import requests.exceptions
+import requests.utils
 import urllib3.exceptions
 
 
@@ -159,8 +160,6 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
         )
     if kind == "TOO_MANY_REDIRECTS":
         return _twice(exceptions.TooManyRedirects(f"Exceeded {first_number(text, 30)} redirects.", request=request))
-    if kind == "BAD_REDIRECT":
-        return _twice(exceptions.InvalidURL(text, request=request))
     if cause is None:
         cause = OSError(number, text) if number else http.client.HTTPException(text)
     aborted = urllib3.exceptions.ProtocolError("Connection aborted.", cause)
@@ -193,6 +192,15 @@ def tls_error(kind: str, text: str) -> ssl.SSLError:
 def _twice(error: Exception) -> tuple[Exception, Exception]:
     """Kinds of which requests' exception itself is counted."""
     return error, error
+
+
+def raise_bad_redirect(text: str, location: str) -> None:
+    """For a redirect to where no call can go: the script gets what it would get for a call of that URL."""
+    scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):", location)
+    if scheme is not None and scheme[1].lower() not in ("http", "https"):
+        url = requests.utils.requote_uri(location)
+        raise requests.exceptions.InvalidSchema(f"No connection adapters were found for {url!r}")
+    raise requests.exceptions.InvalidURL(text)
 
 
 def _body_error(kind: str, number: int, text: str) -> Exception:

@@ -35,7 +35,8 @@ def _request(response: Any) -> PreparedRequest:
     prepared.headers = CaseInsensitiveDict(
         line.partition(": ")[::2] for line in lines[1:] if line and not line.startswith("Host: ")
     )
-    prepared.body = response._sent_body if prepared.method not in ("GET", "HEAD") or not response._is_history else None
+    # Only these statuses send the body on.
+    prepared.body = response._sent_body if all(hop.status_code in (307, 308) for hop in response.history) else None
     prepared.hooks = requests.hooks.default_hooks()
     prepared._cookies = requests.cookies.RequestsCookieJar()
     return prepared

@@ -9,7 +9,7 @@ import urllib.parse
 from collections import OrderedDict
 from collections.abc import Mapping
 from http.client import HTTPConnection
-from http.cookiejar import Cookie, CookieJar, CookiePolicy
+from http.cookiejar import Cookie, CookieJar, CookiePolicy, DefaultCookiePolicy
 from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -26,6 +26,7 @@ from requests.structures import CaseInsensitiveDict
 
 logger = logging.getLogger(__name__)
 
+_URLLIB3_AGENT = f"python-urllib3/{vars(urllib3)['__version__']}"
 _ACCEPT_ENCODING = str(requests.utils.default_headers()["Accept-Encoding"])
 #: user agent, whether br is accepted, whether zstd is: what requests would send
 session_defaults = (
@@ -149,10 +150,22 @@ def wrap_headers(session: Any, value: Any) -> SessionHeaders:
     return SessionHeaders(session, value)
 
 
+def _has_default_policy(jar: CookieJar) -> bool:
+    policy = jar._policy  # type: ignore[attr-defined]  # RequestsCookieJar alone has a method for it
+    usual = vars(DefaultCookiePolicy())
+    return type(policy) is DefaultCookiePolicy and {k: v for k, v in vars(policy).items() if k in usual} == usual
+
+
 def wrap_cookies(session: Any, value: Any) -> Any:
     if not session._has_core or (isinstance(value, SessionCookies) and value._session is session):
         return value
+    if isinstance(value, CookieJar) and type(value) not in (CookieJar, requests.cookies.RequestsCookieJar):
+        # With methods of its own, or another session's: what the script has in its hands must stay the jar.
+        session._be_general()
+        return value
     jar = SessionCookies(session)
+    if isinstance(value, CookieJar) and not _has_default_policy(value):
+        jar.set_policy(value._policy)  # type: ignore[attr-defined]
     kept = [value] if value is None else list(value) if isinstance(value, CookieJar) else []
     session._cookie_remove(None, None, None)
     if isinstance(value, Mapping) and not kept:
@@ -193,6 +206,11 @@ def session_attribute(session: Any, name: str) -> Any:
 def header_pairs(headers: Any) -> list[tuple[bytes, bytes]]:
     """Names and values as they go on the wire; requests' own checks complain about what cannot."""
     pairs = []
+    told = {str(name).lower() for name in headers or ()}
+    # What http.client and urllib3 say where nobody does.
+    for name, value in (("accept-encoding", "identity"), ("user-agent", _URLLIB3_AGENT)):
+        if name not in told or headers[name] is None:
+            pairs.append((name.title().encode(), value.encode()))
     for name, value in (headers or {}).items():
         if value is None:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http.cookiejar import DefaultCookiePolicy, LWPCookieJar
 from typing import Any
 
 import gevent
@@ -328,4 +329,93 @@ def greenlets_at_once(kit: Kit) -> Any:
         gevent.joinall(jobs, 10)
         told.append([job.value.status_code for job in jobs])
         told.append(sorted([event[1], event[6], event[4]] for event in caller.events))
+    return told
+
+
+def borrowed(kit: Kit) -> Any:
+    """API-153, 158, 172: cookies= and a method in small letters, when a redirect sends them again after others ran."""
+    caller, other = Caller(kit, HttpUser), Caller(kit, HttpUser)
+    told: list[Any] = []
+
+    def disturb(count: int) -> None:
+        for i in range(count):
+            other.client.get("/echo/other", headers={f"X-{i}-{k}": "y" * 40 for k in range(30)})
+
+    for cookies in ({"few": "1"}, {f"k{i}": f"{i}" * 40 for i in range(60)}):
+        beside = gevent.spawn(disturb, 20)
+        told.extend(
+            [method, url, echo["method"], echo["body"], echo["headers"].get("Cookie")]
+            for method in ("get", "Post")
+            for url in ("/redirect-to?url=/echo/1", "/redirect-to?url=/echo/1&status=307", "/echo/1")
+            for echo in [caller.client.request(method, url, cookies=cookies, data="d").json()]
+        )
+        beside.join()
+    response = caller.client.request("head", "/hello")
+    told.append([response.status_code, response.text, response.request.method])
+    return told
+
+
+def after_redirects(kit: Kit) -> Any:
+    """API-155, 158, 161, 163, 164, 172: what is told of a call that was led elsewhere, and of one that led nowhere."""
+    caller = Caller(kit, HttpUser)
+
+    def looks_first(client: Any) -> Any:
+        with client.get("/redirect-to?url=/status/404", catch_response=True) as response:
+            return [caller.plain(hop.url) for hop in response.history]
+
+    told = caller.tell(
+        looks_first,
+        lambda c: c.get("/redirect-to?url=/status/404"),
+        lambda c: c.get("/redirect-to?url=/hello", data="once").request.body,
+        lambda c: c.post("/redirect-to?url=/echo/1&status=307", data="kept").request.body,
+        lambda c: [hop.request.body for hop in c.post("/redirect-to?url=/redirect/1", data="first").history],
+        lambda c: c.get("/redirect-to?url=myapp://callback?code=1"),
+        lambda c: c.get("/redirect-to?url=mailto:somebody"),
+    )
+    try:
+        caller.client.get("/redirect-to?url=myapp://callback")
+    except requests.exceptions.InvalidSchema as error:
+        told.append(str(error))
+    return told
+
+
+def what_wins(kit: Kit) -> Any:
+    """API-152, 172: auth above a header of the same name; headers that the libraries below requests care for."""
+    client = Caller(kit, HttpUser).client
+
+    def sent(**settings: Any) -> Any:
+        headers = client.get("/echo/1", **settings).json()["headers"]
+        agent = headers.pop("User-Agent", None)
+        return [agent and agent.partition("/")[0], {k: v for k, v in headers.items() if k != "Host"}]
+
+    told = [
+        sent(auth=("a", "b"), headers={"authorization": "mine", "X": "1"}),
+        sent(headers={"User-Agent": None}),
+        sent(headers={"Accept-Encoding": None, "user-agent": "mine"}),
+        sent(headers={"Transfer-Encoding": "chunked"}),
+    ]
+    client.auth = ("c", "d")
+    told.append(sent(headers={"Authorization": "mine"}))
+    client.auth = None
+    client.headers = {"Only": "1"}
+    told.append(sent())
+    client.headers.clear()
+    told.append(sent(headers={"Accept-Encoding": "gzip"}))
+    return told
+
+
+def jars(kit: Kit) -> Any:
+    """API-172: cookie jars that a script brings along: with a policy, with methods of their own, shared by two."""
+    told: list[Any] = []
+    one, two = Caller(kit, HttpUser).client, Caller(kit, HttpUser).client
+    one.cookies = requests.cookies.RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+    one.get("/cookies/set?a=1")
+    told.append([len(one.cookies), one.get("/echo/1").json()["headers"].get("Cookie")])
+    one.cookies = LWPCookieJar()
+    one.get("/cookies/set?b=2")
+    told.append([type(one.cookies).__name__, [cookie.name for cookie in one.cookies]])
+    three = Caller(kit, HttpUser).client
+    two.cookies = three.cookies
+    three.get("/cookies/set?c=3")
+    told.append([two.get("/echo/1").json()["headers"].get("Cookie"), two.cookies is three.cookies])
     return told

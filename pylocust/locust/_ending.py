@@ -125,11 +125,21 @@ class Signals:
         """The end has begun: what asks for it changes nothing any more."""
         self._is_ending = True
 
+    def is_terminating(self) -> bool:
+        """Whether SIGTERM has come, too, for one who got a SystemExit: a script may have a handler of its own that exits.
+        Nothing is thrown any more."""
+        self.begin_end()
+        # The handlers of a signal are called one after the other; those after the one that exits have yet to be.
+        gevent.sleep(0)
+        return self._is_terminated
+
     def _on_terminate(self, name: str) -> None:
         # Some send it twice: to the process and to its group.
-        if not self._is_ending and not self._is_terminated:
-            self._is_terminated = True
-            logger.info("Got %s signal", name)
+        if self._is_terminated:
+            return
+        self._is_terminated = True
+        logger.info("Got %s signal", name)
+        if not self._is_ending:
             self._hub.loop.run_callback(self._tell_terminate)
 
     def _tell_terminate(self) -> None:

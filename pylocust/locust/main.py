@@ -15,6 +15,7 @@ import sys
 import time
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import _cload
@@ -331,6 +332,12 @@ class TestRun:
             main_greenlet.join()
         except Terminated:
             self.shutdown()
+        except SystemExit:
+            if self.signals.is_terminating():
+                # The status is that of the script's own handler, but what was measured is told first.
+                with suppress(SystemExit):
+                    self.shutdown()
+            raise
         except KeyboardInterrupt:
             logger.debug("Interrupted")
         self.signals.begin_end()

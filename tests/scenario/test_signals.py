@@ -101,6 +101,19 @@ def test_terminate_ends_orderly(engine: Engine, target: Target) -> None:
     assert result.code == 0, str(result)
 
 
+def test_terminate_with_a_handler_of_the_script(engine: Engine, target: Target) -> None:
+    """CLI-90, API-90: it exits with a status of its own, and users stop all the same. Locust begins with that, too, but
+    the process is gone before the summary is printed."""
+    handler = "import signal, sys\nimport gevent\ngevent.signal_handler(signal.SIGTERM, sys.exit, 5)\n"
+    path = engine.locustfile(SLEEPER + handler)
+    during = _interrupt(path, number=signal.SIGTERM)
+    result = engine.load(path, host=target.url, users=5, run_time="60s", limit=40, during=during)
+    assert result.code == 5, str(result)
+    assert "Shutting down" in result.stderr
+    if engine.is_cload:
+        assert result.rows["GET", "goodbye"].requests == 5, str(result)
+
+
 def test_interrupt_while_the_target_hangs(engine: Engine, target: Target) -> None:
     """Users in the middle of a request are cut off."""
     source = SLEEPER.replace("/hello", "/hang").replace('self.client.get("/", name="goodbye")', "pass")

@@ -499,12 +499,6 @@ cload_greenlet_current(void)
 }
 
 PyObject *
-cload_greenlet_new(PyObject *run, PyObject *parent)
-{
-    return (PyObject *)PyGreenlet_New(run, (PyGreenlet *)parent);
-}
-
-PyObject *
 cload_greenlet_switch(PyObject *greenlet)
 {
     return PyGreenlet_Switch((PyGreenlet *)greenlet, NULL, NULL);

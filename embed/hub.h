@@ -82,7 +82,6 @@ LCORE_YIELDS int cload_hub_sleep(struct cload_hub *hub, int64_t ns);
 
 /* greenlet's C API, for the files that have none of their own. All return new references or NULL with an exception. */
 PyObject *cload_greenlet_current(void);
-PyObject *cload_greenlet_new(PyObject *run, PyObject *parent);
 LCORE_YIELDS PyObject *cload_greenlet_switch(PyObject *greenlet);
 LCORE_YIELDS PyObject *cload_greenlet_throw(PyObject *greenlet, PyObject *type, PyObject *value);
 PyObject *cload_greenlet_exit_type(void); /* borrowed */

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "carrier.h"
 #include "object.h"
 
 /* A greenlet that ran Python code keeps pages of its own. The pool holds no more of them than were in use at once
@@ -173,6 +174,7 @@ worker_thrown_into(struct cload_worker *worker)
         }
     }
     if (user != NULL) {
+        cload_carrier_end(worker->greenlet, user);
         Py_XSETREF(user->loop.thrown, exception);
         cload_hub_put(hub, &user->kill_ready);
     } else {
@@ -203,6 +205,7 @@ worker_main(PyObject *capsule, PyObject *Py_UNUSED(args))
             cload_user_finish(user, outcome == LOOP_ERROR);
             if (was_pinned || cload_greenlet_has_state(worker->greenlet)) {
                 /* What user code left on this greenlet must not reach another user. */
+                cload_carrier_end(worker->greenlet, user);
                 hub->busy_count--;
                 cload_hub_put(hub, &worker->reap);
                 Py_RETURN_NONE;
@@ -238,6 +241,7 @@ static void
 worker_reap(struct cload_ready *ready)
 {
     struct cload_worker *worker = LCORE_CONTAINER(ready, struct cload_worker, reap);
+    cload_carrier_end(worker->greenlet, NULL);
     Py_DECREF(worker->greenlet);
     lc__free(worker);
 }
@@ -254,7 +258,7 @@ worker_new(struct cload_hub *hub)
     worker->reap.fn = worker_reap;
     PyObject *capsule = PyCapsule_New(worker, "cload.worker", NULL);
     PyObject *run = capsule == NULL ? NULL : PyCFunction_New(&worker_main_def, capsule);
-    worker->greenlet = run == NULL ? NULL : cload_greenlet_new(run, hub->greenlet);
+    worker->greenlet = run == NULL ? NULL : cload_carrier_new(worker, run, hub->greenlet);
     Py_XDECREF(capsule);
     Py_XDECREF(run);
     if (worker->greenlet == NULL) {

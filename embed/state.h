@@ -97,6 +97,7 @@
     X(user_type)                                                                                                       \
     X(taskset_type)                                                                                                    \
     X(user_greenlet_type)                                                                                              \
+    X(carrier_type)                                                                                                    \
     X(wire_type)                                                                                                       \
     X(stream_type)
 

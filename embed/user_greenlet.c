@@ -423,6 +423,46 @@ greenlet_get_loop(PyObject *object, void *Py_UNUSED(closure))
     return Py_NewRef(((struct cload_user_greenlet *)object)->loop.hub->gevent_loop);
 }
 
+/* A small number that no other greenlet has as long as this one lives; gevent counts them. */
+static PyObject *
+greenlet_get_ident(PyObject *object, void *Py_UNUSED(closure))
+{
+    PyObject *hub = ((struct cload_user_greenlet *)object)->loop.hub->greenlet;
+    PyObject *registry = cload_attribute(hub, "ident_registry");
+    PyObject *ident = registry == NULL ? NULL : PyObject_CallMethod(registry, "get_ident", "O", object);
+    Py_XDECREF(registry);
+    return ident;
+}
+
+static PyObject *
+greenlet_get_name(PyObject *object, void *Py_UNUSED(closure))
+{
+    PyObject *ident = greenlet_get_ident(object, NULL);
+    PyObject *name = ident == NULL ? NULL : PyUnicode_FromFormat("Greenlet-%S", ident);
+    Py_XDECREF(ident);
+    return name;
+}
+
+static PyObject *
+greenlet_get_kwargs(PyObject *Py_UNUSED(object), void *Py_UNUSED(closure))
+{
+    return PyDict_New();
+}
+
+static PyObject *
+greenlet_get_exc_info(PyObject *object, void *Py_UNUSED(closure))
+{
+    PyObject *exception = ((struct cload_user_greenlet *)object)->exception;
+    if (exception == NULL) {
+        Py_RETURN_NONE;
+    }
+    PyObject *traceback = PyException_GetTraceback(exception);
+    PyObject *info =
+        PyTuple_Pack(3, (PyObject *)Py_TYPE(exception), exception, traceback == NULL ? Py_None : traceback);
+    Py_XDECREF(traceback);
+    return info;
+}
+
 static PyObject *
 greenlet_get_none(PyObject *Py_UNUSED(object), void *Py_UNUSED(closure))
 {
@@ -496,7 +536,12 @@ static PyMethodDef greenlet_methods[] = {
 static PyGetSetDef greenlet_getset[] = {
     {"args", greenlet_get_args, NULL, PyDoc_STR("A tuple of one: the user."), NULL},
     {"carrier", greenlet_get_carrier, NULL, PyDoc_STR("The greenlet the user's code runs in, or None."), NULL},
+    {"exc_info", greenlet_get_exc_info, NULL, PyDoc_STR("What ended it: type, exception, traceback; or None."), NULL},
+    {"kwargs", greenlet_get_kwargs, NULL, PyDoc_STR("Empty: see args."), NULL},
     {"loop", greenlet_get_loop, NULL, PyDoc_STR("gevent's loop."), NULL},
+    {"minimal_ident", greenlet_get_ident, NULL, PyDoc_STR("A small number that is only its own as long as it lives."),
+     NULL},
+    {"name", greenlet_get_name, NULL, PyDoc_STR("Its name in what gevent tells, with minimal_ident."), NULL},
     {"value", greenlet_get_none, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -126,7 +126,7 @@ class Signals:
         self._is_ending = True
 
     def is_terminating(self) -> bool:
-        """Whether SIGTERM has come, too, for one who got a SystemExit: a script may have a handler of its own that exits.
+        """For who got a SystemExit: whether SIGTERM has come, as a script may have a handler of its own that exits.
         Nothing is thrown any more."""
         self.begin_end()
         # The handlers of a signal are called one after the other; those after the one that exits have yet to be.

@@ -167,6 +167,7 @@ class Weighted(MarkovTaskSet):
     @transitions(["x", ("y", 2)])
     def y(self): pass
 out([log, kind(), kind(f=transition("nope")(f)), kind(g=transition("z")(g), z=lambda self: None), kind(h=tagged),
+     kind(i=transitions([1])(lambda self: None)),
      kind(abstract=True), sorted(Weighted.x.transitions), sorted(Weighted.y.transitions), Weighted.tasks,
      issubclass(m.NoMarkovTasksError, LocustError), U.tasks[0].abstract, MarkovTaskSet.abstract])
 """
@@ -176,6 +177,7 @@ out([log, kind(), kind(f=transition("nope")(f)), kind(g=transition("z")(g), z=la
         "InvalidTransitionError",
         "NonMarkovTaskTransitionError",
         "MarkovTaskTagError",
+        "InvalidTransitionError",
         None,
         ["x", "y", "y"],
         ["x", "y", "y"],

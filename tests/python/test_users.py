@@ -380,3 +380,41 @@ run(U, V, seconds=0.3)
 out(len(log) > 2)
 """
     assert ENGINES[0].snippet(code) is True
+
+
+def test_greenlet_that_a_task_runs_in(engine: Engine) -> None:
+    """API-31, API-33: gevent.getcurrent() in a task has what scripts take from a gevent.Greenlet."""
+    code = """
+kept = []
+class U(User):
+    wait_time = constant(0.05)
+    ran = 0
+    def on_start(self):
+        kept.append(gevent.getcurrent())
+        kept[-1].link(lambda _: note("linked"))
+        self.ident = gevent.getcurrent().minimal_ident
+    @task
+    def t(self):
+        self.ran += 1
+        mine = gevent.getcurrent()
+        note(mine.minimal_ident == self.ident, mine.name == f"Greenlet-{self.ident}", mine.ready(), mine.exception,
+             mine.args[0] is self, mine.kwargs, mine.value, mine.exc_info, hasattr(mine, "nothing"))
+        if self.ran == 2:
+            self.stop(force=True)
+class V(User):
+    wait_time = constant(30)
+    @task
+    def t(self):
+        idents.append(gevent.getcurrent().minimal_ident)
+idents = []
+environment = Environment(user_classes=[U])
+runner = environment.create_local_runner()
+runner.start(1, 100)
+while not kept: gevent.sleep(0.01)
+gevent.joinall(kept, timeout=10)
+note(len(kept), kept[0].ready(), kept[0].successful(), kept[0].dead, bool(kept[0]))
+run(V, users=5)
+out([sorted(set(log)), log.count("linked"), len(set(idents))])
+"""
+    own = "True True False None True {} None None False"
+    assert engine.snippet(code) == [sorted([own, "linked", "1 True True True False"]), 1, 5]

@@ -49,7 +49,7 @@ def transitions(weights: dict[str, int] | list[tuple[str, int] | str]) -> Callab
     if isinstance(weights, dict):
         pairs = list(weights.items())
     else:
-        pairs = [(entry, 1) if isinstance(entry, str) else entry for entry in weights]
+        pairs = [entry if isinstance(entry, tuple) else (entry, 1) for entry in weights]
     return lambda step: _add_transitions(step, pairs)
 
 

@@ -201,9 +201,6 @@ call_finish(struct cload_session *self, const struct cload_call *call, struct lc
         lc_response_free(core);
         return NULL;
     }
-    if (call->first_start_ns != 0) {
-        core->timings.start_ns = call->first_start_ns;
-    }
     PyTypeObject *type = !self->is_fast                  ? self->response_class
                          : call->is_catching             ? self->catching_class
                          : core->fail != LCORE_FAIL_NONE ? self->error_class
@@ -215,6 +212,7 @@ call_finish(struct cload_session *self, const struct cload_call *call, struct lc
         return NULL;
     }
     struct cload_response *made = (struct cload_response *)response;
+    made->response_time_ns += call->lost_ns;
     made->is_catching = call->is_catching;
     made->body = Py_XNewRef(call->body_owner);
     if (self->is_fast) {
@@ -330,7 +328,7 @@ cload__call_run(struct cload_session *self, struct cload_call *call, PyObject *c
         struct lc_response *core = begun == 0 ? call_fly(self, waiter, exchange) : NULL;
         if (core != NULL && tries_left > 0 && is_retried(call, core)) {
             tries_left--;
-            call->first_start_ns = call->first_start_ns == 0 ? core->timings.start_ns : call->first_start_ns;
+            call->lost_ns += lc_response_time_ns(core);
             lc_response_free(core);
             call_release(call);
             continue;

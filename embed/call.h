@@ -19,7 +19,7 @@ struct cload_call {
     PyObject *upper_method, *cookies_owner; /* the same; a redirect reads them again, so they are nowhere on a stack */
     struct lc_header *cookie_pairs;         /* of cookies_owner; lc__free() */
     const char *content_type;
-    int64_t first_start_ns;  /* of a call that is tried again */
+    int64_t lost_ns;         /* what tries took that were not the last */
     int64_t read_timeout_ns; /* of this call; 0: the session's */
     int max_redirects, max_retries;
     bool is_catching, is_redirecting, is_general;

@@ -25,7 +25,7 @@ cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_resp
     self->request_event = Py_XNewRef(request_event);
     self->user = Py_XNewRef(user);
     self->context = Py_XNewRef(context);
-    self->response_time_ns = core->timings.end_ns - core->timings.start_ns;
+    self->response_time_ns = lc_response_time_ns(core);
     self->response_length = core->fail == LCORE_FAIL_NONE ? core->body.len : 0;
     return (PyObject *)self;
 }
@@ -299,10 +299,11 @@ core_take_history(PyObject *object, PyObject *Py_UNUSED(ignored))
 
 /* As Wire.timings has it. 0, or -1 with an exception. */
 static int
-adopt_timings(struct cload_response *self, PyObject *timings, int64_t response_time_ns)
+adopt_timings(struct cload_response *self, PyObject *timings)
 {
-    long long hop, dns, connected, tls, sent, first_byte, end;
-    if (!PyArg_ParseTuple(timings, "LLLLLLL", &hop, &dns, &connected, &tls, &sent, &first_byte, &end)) {
+    long long hop, begin, dns, connected, tls, sent, first_byte, end, time;
+    if (!PyArg_ParseTuple(timings, "LLLLLLLLL", &hop, &begin, &dns, &connected, &tls, &sent, &first_byte, &end,
+                          &time)) {
         return -1;
     }
     if (self->adopted == NULL && (self->adopted = lc__alloc(sizeof(*self->adopted))) == NULL) {
@@ -310,8 +311,9 @@ adopt_timings(struct cload_response *self, PyObject *timings, int64_t response_t
         return -1;
     }
     *self->adopted = (struct lc_timings){
-        .start_ns = end - response_time_ns,
+        .start_ns = hop,
         .hop_ns = hop,
+        .begin_ns = begin,
         .dns_ns = dns,
         .connected_ns = connected,
         .tls_ns = tls,
@@ -337,7 +339,7 @@ response_adopt(PyObject *object, PyObject *args)
                           &length, &start, &is_catching, &timings)) {
         return NULL;
     }
-    if (timings != Py_None && adopt_timings(self, timings, (int64_t)(time_ms * 1e6)) < 0) {
+    if (timings != Py_None && adopt_timings(self, timings) < 0) {
         return NULL;
     }
     Py_XSETREF(self->request_type, Py_NewRef(request_type));

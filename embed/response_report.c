@@ -10,7 +10,8 @@ static double
 start_unix_s(struct cload_response *self)
 {
     if (self->start_unix_s == 0 && self->core != NULL) {
-        int64_t ago_ns = lc_clock_monotonic_ns() - self->core->timings.start_ns;
+        /* So that start_time and the response time end where the response did. */
+        int64_t ago_ns = lc_clock_monotonic_ns() - self->core->timings.end_ns + self->response_time_ns;
         self->start_unix_s = (double)(lc_clock_realtime_ns() - ago_ns) * 1e-9;
     }
     return self->start_unix_s;

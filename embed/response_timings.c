@@ -7,8 +7,8 @@ static PyStructSequence_Field timings_fields[] = {
     {"tls", "TLS handshake"},
     {"first_byte", "from sending the request to the first byte of the answer"},
     {"transfer", "from the first byte to the last"},
-    {"total", "all of it, from the call to the last byte, redirects included"},
-    {"queue", "our own: until the request was handed to the kernel"},
+    {"total", "the response time: all of these but queue, redirects included"},
+    {"queue", "our own, until the request was handed to the kernel: no part of the response time"},
     {NULL, NULL},
 };
 
@@ -39,7 +39,7 @@ cload__response_get_timings(PyObject *object, void *Py_UNUSED(closure))
     PyObject *phases[] = {
         phase_ms(spans.ns[LCORE_PHASE_DNS]),      phase_ms(spans.ns[LCORE_PHASE_CONNECT]),
         phase_ms(spans.ns[LCORE_PHASE_TLS]),      phase_ms(spans.ns[LCORE_PHASE_FIRST_BYTE]),
-        phase_ms(spans.ns[LCORE_PHASE_TRANSFER]), phase_ms(at->end_ns - at->start_ns),
+        phase_ms(spans.ns[LCORE_PHASE_TRANSFER]), phase_ms(self->response_time_ns),
         phase_ms(spans.ns[LCORE_PHASE_QUEUE]),
     };
     PyObject *timings = PyStructSequence_New(self->state->timings_type);

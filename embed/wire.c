@@ -185,9 +185,9 @@ wire_get_timings(PyObject *object, void *Py_UNUSED(closure))
         Py_RETURN_NONE;
     }
     const struct lc_timings *at = &wire_of(self)->timings;
-    return Py_BuildValue("(LLLLLLL)", (long long)at->hop_ns, (long long)at->dns_ns, (long long)at->connected_ns,
-                         (long long)at->tls_ns, (long long)at->sent_ns, (long long)at->first_byte_ns,
-                         (long long)at->end_ns);
+    return Py_BuildValue("(LLLLLLLLL)", (long long)at->hop_ns, (long long)at->begin_ns, (long long)at->dns_ns,
+                         (long long)at->connected_ns, (long long)at->tls_ns, (long long)at->sent_ns,
+                         (long long)at->first_byte_ns, (long long)at->end_ns, (long long)lc_timings_time_ns(at));
 }
 
 static PyObject *
@@ -241,9 +241,10 @@ static PyMethodDef wire_methods[] = {
 
 static PyGetSetDef wire_getset[] = {
     {"timings", wire_get_timings, NULL,
-     PyDoc_STR("tuple of int: when it was asked for, the name was known, it was connected, TLS was ready, the first\n"
-               "byte was sent, the first and the last were received; nanoseconds of the monotonic clock, 0 for what\n"
-               "did not happen. None once it is closed."),
+     PyDoc_STR(
+         "tuple of int: when it was asked for, the network was used first, the name was known, it was connected,\n"
+         "TLS was ready, the first byte was sent, the first and the last were received; nanoseconds of the\n"
+         "monotonic clock, 0 for what did not happen. And the response time. None once it is closed."),
      NULL},
     {"http_version", wire_get_http_version, NULL,
      PyDoc_STR("What is spoken on the connection, as http.client numbers it: 11, 20. Whoever has it speaks HTTP/1.1."),

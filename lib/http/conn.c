@@ -30,15 +30,17 @@
 
 /* ---- receiving from the kernel ---- */
 
+/* When what is received now can have come at the earliest: not before the request. Over TLS session tickets can. */
 static int64_t
-request_sent_ns(const struct lc_conn *conn)
+earliest_ns(const struct lc_conn *conn)
 {
-    return conn->exchange != NULL ? conn->exchange->timings.sent_ns
-           : conn->wire != NULL   ? conn->wire->timings.sent_ns
-                                  : 0;
+    return conn->ssl != NULL        ? conn->stamp_ns
+           : conn->exchange != NULL ? conn->exchange->timings.sent_ns
+           : conn->wire != NULL     ? conn->wire->timings.sent_ns
+                                    : 0;
 }
 
-/* A stamp is believed only where it can be true: not before the request, not in the future. The clocks may have been
+/* A stamp is believed only where it can be true: not too early, not in the future. The clocks may have been
  * set in between. Bytes do not arrive before those that came first, however the clocks were compared meanwhile. */
 static int64_t
 believable_ns(const struct lc_conn *conn, int64_t stamp_ns)
@@ -47,11 +49,11 @@ believable_ns(const struct lc_conn *conn, int64_t stamp_ns)
     if (stamp_ns > now_ns) {
         now_ns = lc_clock_monotonic_ns();
     }
-    int64_t sent_ns = request_sent_ns(conn);
-    if (stamp_ns <= now_ns && stamp_ns >= sent_ns) {
+    int64_t least_ns = earliest_ns(conn);
+    if (stamp_ns <= now_ns && stamp_ns >= least_ns) {
         return stamp_ns > conn->stamp_ns ? stamp_ns : conn->stamp_ns;
     }
-    return now_ns > sent_ns ? now_ns : lc_clock_monotonic_ns();
+    return now_ns > least_ns ? now_ns : lc_clock_monotonic_ns();
 }
 
 ssize_t
@@ -280,6 +282,9 @@ begin_request(struct lc_conn *conn)
     }
     int64_t now_ns = lc_clock_monotonic_ns();
     exchange->timings.sent_ns = now_ns;
+    if (exchange->timings.begin_ns == 0) {
+        exchange->timings.begin_ns = now_ns; /* on a connection that was there */
+    }
     exchange->active_ns = now_ns;
     send_more(conn);
     if (exchange->read_timeout_ns > 0 &&
@@ -385,17 +390,17 @@ hand_out(struct lc_conn *conn, struct lc_str ready)
     lc__exchange_finish(exchange, &hop);
 }
 
-/* Takes received bytes in. False: the exchange has left the connection, which may be gone. */
+/* Takes bytes in that arrived at stamp_ns. False: the exchange has left the connection, which may be gone. */
 static bool
-take_in(struct lc_conn *conn, struct lc_str in)
+take_in(struct lc_conn *conn, struct lc_str in, int64_t stamp_ns)
 {
     struct lc_exchange *exchange = conn->exchange;
     struct lc_http *http = conn->http;
     exchange->has_received = true;
     exchange->active_ns = lc_loop_now_ns(http->loop);
-    exchange->timings.end_ns = conn->stamp_ns;
+    exchange->timings.end_ns = stamp_ns;
     if (exchange->timings.first_byte_ns == 0) {
-        exchange->timings.first_byte_ns = conn->stamp_ns;
+        exchange->timings.first_byte_ns = stamp_ns;
     }
     struct lc_str head_data = {0};
     size_t head_len = 0;
@@ -432,7 +437,7 @@ take_in(struct lc_conn *conn, struct lc_str in)
             } else {
                 in = (struct lc_str){in.data + len, in.len - (size_t)len};
             }
-            exchange->timings.first_byte_ns = in.len > 0 ? conn->stamp_ns : 0;
+            exchange->timings.first_byte_ns = in.len > 0 ? stamp_ns : 0;
             if (in.len == 0) {
                 return true;
             }
@@ -499,6 +504,20 @@ no_memory:
     return false;
 }
 
+/* The response ends with the connection. The kernel stamps bytes only, as TLS's goodbye; an end that was not there
+ * right after the last bytes came later, for which there is the loop's time. */
+static void
+note_end(struct lc_conn *conn)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    int64_t now_ns = lc_loop_now_ns(conn->http->loop);
+    if (conn->stamp_ns > exchange->timings.end_ns) {
+        exchange->timings.end_ns = conn->stamp_ns;
+    } else if (exchange->active_ns < now_ns && exchange->timings.end_ns < now_ns) {
+        exchange->timings.end_ns = now_ns;
+    }
+}
+
 static void
 take_end(struct lc_conn *conn, int errnum)
 {
@@ -525,6 +544,7 @@ take_end(struct lc_conn *conn, int errnum)
         fail(conn, LCORE_FAIL_RESET, errnum, strerror(errnum));
         return;
     }
+    note_end(conn);
     enum lc_fail reason = lc_h1_body_end(&exchange->in_body);
     if (reason != LCORE_FAIL_NONE) {
         char text[96];
@@ -568,7 +588,7 @@ receive_in_place(struct lc_conn *conn)
     exchange->wire_body_bytes += (uint64_t)got;
     exchange->active_ns = lc_loop_now_ns(conn->http->loop);
     exchange->timings.end_ns = conn->stamp_ns;
-    return exchange->in_body.remaining > 0 || take_in(conn, (struct lc_str){body->data, 0});
+    return exchange->in_body.remaining > 0 || take_in(conn, (struct lc_str){body->data, 0}, conn->stamp_ns);
 }
 
 static void
@@ -586,12 +606,19 @@ receive_response(struct lc_conn *conn)
             continue;
         }
         size_t filled = 0;
+        int64_t stamp_ns = 0;
         ssize_t got;
         do {
             got = lc__conn_read(conn, http->receive + filled, LCORE_RECEIVE_SIZE - filled);
-            filled += got > 0 ? (size_t)got : 0;
+            if (got > 0) {
+                filled += (size_t)got;
+                stamp_ns = conn->stamp_ns; /* not that of the goodbye, which comes with a read of nothing */
+            }
         } while (conn->ssl != NULL && got > 0 && filled < LCORE_RECEIVE_SIZE);
-        if (filled > 0 && !take_in(conn, (struct lc_str){http->receive, filled})) {
+        if (stamp_ns < exchange->timings.sent_ns) {
+            stamp_ns = lc_loop_now_ns(http->loop); /* the clocks were set */
+        }
+        if (filled > 0 && !take_in(conn, (struct lc_str){http->receive, filled}, stamp_ns)) {
             return;
         }
         if (got <= 0) {
@@ -600,10 +627,12 @@ receive_response(struct lc_conn *conn)
             }
             return;
         }
-        if (conn->ssl == NULL) {
+        bool is_end_awaited = exchange->has_head && exchange->in_body.framing == LCORE_H1_UNTIL_CLOSE;
+        if (conn->ssl == NULL && (!is_end_awaited || conn->receives_left-- == 0)) {
             return;
         }
-        /* What OpenSSL has read ahead would not make the descriptor readable: on until it wants more. */
+        /* What OpenSSL has read ahead would not make the descriptor readable: on until it wants more. And an end that
+         * is there already came with the bytes, see note_end(). */
     }
 }
 
@@ -622,7 +651,7 @@ go_on_handshake(struct lc_conn *conn)
         conn->is_handshaking = false;
         lc_timer_stop(loop, &exchange->timer);
         lc_io_stop(loop, &exchange->write_io);
-        exchange->timings.tls_ns = lc_clock_monotonic_ns();
+        exchange->timings.tls_ns = lc__tls_ready_ns(conn);
         begin_request(conn);
         break;
     case LCORE_TLS_WANT_READ:
@@ -729,6 +758,7 @@ lc__conn_open(struct lc_exchange *exchange, int fd)
     attach(conn, exchange);
     lc_io_start(conn->http->loop, &conn->read_io);
     if (conn->is_handshaking) {
+        conn->stamp_ns = exchange->timings.connected_ns;
         /* The first flight goes out in the next round, so that a failure does not end the exchange in here. */
         lc_io_start(conn->http->loop, &exchange->write_io);
     } else {

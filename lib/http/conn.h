@@ -29,7 +29,10 @@ struct lc_conn {
     struct ssl_st *ssl;           /* NULL: plain */
     struct lc_h2 *h2;             /* whose connection it is; NULL: HTTP/1.1 */
     int64_t stamp_ns;             /* when the last bytes arrived, by the kernel's receive time stamp */
-    int64_t idle_since_ns;
+    union {
+        int64_t idle_since_ns;
+        int64_t own_ns; /* while it shakes hands: what of that was our own so far, see lc__tls_ready_ns() */
+    };
     uint32_t served;
     uint16_t receives_left; /* of this round, for TLS; see lc__conn_receive() */
     bool is_handshaking;

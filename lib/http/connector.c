@@ -27,7 +27,7 @@ struct lc_connect {
     struct lc_list link;            /* in connector->queued, then in ->failed if it cannot begin */
     struct lc_dial dial;
     int errnum; /* with LCE_SYSTEM, why the lookup could not begin */
-    int64_t dns_ns;
+    int64_t begin_ns, dns_ns;
 };
 
 struct lc_connector {
@@ -67,7 +67,8 @@ report(struct lc_connect *connect, const struct lc_connect_result *result)
 static void
 fail(struct lc_connect *connect, int error, int errnum)
 {
-    struct lc_connect_result result = {.fd = -1, .errnum = errnum, .dns_ns = connect->dns_ns};
+    struct lc_connect_result result = {
+        .fd = -1, .errnum = errnum, .begin_ns = connect->begin_ns, .dns_ns = connect->dns_ns};
     const char *host = connect->addresses == NULL ? "" : connect->addresses->host;
     unsigned port = connect->addresses == NULL ? 0 : connect->addresses->port;
     char text[512];
@@ -111,13 +112,15 @@ on_dialed(struct lc_dial *dial, int fd, int errnum)
         return;
     }
     report(connect,
-           &(struct lc_connect_result){.fd = fd, .dns_ns = connect->dns_ns, .connected_ns = lc_clock_monotonic_ns()});
+           &(struct lc_connect_result){
+               .fd = fd, .begin_ns = connect->begin_ns, .dns_ns = connect->dns_ns, .connected_ns = dial->connected_ns});
 }
 
 static void on_release(struct lc_deferred *deferred);
 
+/* The name is known. */
 static void
-begin(struct lc_connect *connect)
+begin(struct lc_connect *connect, int64_t now_ns)
 {
     struct lc_connector *connector = connect->connector;
     if (connector->round_count == ROUND_MAX) {
@@ -127,7 +130,10 @@ begin(struct lc_connect *connect)
     if (connector->round_count++ == 0) {
         lc__loop_defer(connector->loop, &connector->release, on_release);
     }
-    lc_dial_start(&connect->dial, connector->loop, connect->addresses, connector->ports, on_dialed);
+    if (connect->begin_ns == 0) {
+        connect->begin_ns = connect->dns_ns = now_ns;
+    }
+    lc_dial_start(&connect->dial, connector->loop, connect->addresses, connector->ports, now_ns, on_dialed);
 }
 
 static void
@@ -137,7 +143,7 @@ on_release(struct lc_deferred *deferred)
     connector->round_count = 0;
     struct lc_list *link;
     while (connector->round_count < ROUND_MAX && (link = lc_list_pop(&connector->queued)) != NULL) {
-        begin(LCORE_CONTAINER(link, struct lc_connect, link));
+        begin(LCORE_CONTAINER(link, struct lc_connect, link), lc_clock_monotonic_ns());
     }
     /* Once for those that are there now: what they start may fail at once too. */
     size_t count = 0;
@@ -160,7 +166,7 @@ on_looked_up(struct lc_lookup *lookup, struct lc_addresses *addresses)
         return;
     }
     connect->dns_ns = lc_clock_monotonic_ns();
-    begin(connect);
+    begin(connect, connect->dns_ns);
 }
 
 static void
@@ -172,7 +178,7 @@ on_tunnel(void *arg, const struct lc_connect_result *result)
 }
 
 static int
-start_direct(struct lc_connect *connect, struct lc_str host, uint16_t port)
+start_direct(struct lc_connect *connect, struct lc_str host, uint16_t port, int64_t now_ns)
 {
     struct lc_connector *connector = connect->connector;
     connect->lookup.done = on_looked_up;
@@ -184,14 +190,15 @@ start_direct(struct lc_connect *connect, struct lc_str host, uint16_t port)
         return 0;
     }
     if (err == 0 && connect->addresses != NULL) {
-        connect->dns_ns = lc_clock_monotonic_ns();
-        begin(connect);
+        begin(connect, now_ns);
+    } else {
+        connect->begin_ns = now_ns;
     }
     return err;
 }
 
 int
-lc_connector_start(struct lc_connector *connector, struct lc_str host, uint16_t port, const char *proxy,
+lc_connector_start(struct lc_connector *connector, struct lc_str host, uint16_t port, const char *proxy, int64_t now_ns,
                    lc_connect_fn *fn, void *arg, struct lc_connect **out)
 {
     struct lc_connect *connect = lc__calloc(1, sizeof(*connect));
@@ -202,7 +209,7 @@ lc_connector_start(struct lc_connector *connector, struct lc_str host, uint16_t 
     connect->fn = fn;
     connect->arg = arg;
     int err = proxy == NULL
-                  ? start_direct(connect, host, port)
+                  ? start_direct(connect, host, port, now_ns)
                   : lc_tunnel_start(connector->tunnels, host, port, proxy, on_tunnel, connect, &connect->tunnel);
     if (err < 0) {
         connect_free(connect);

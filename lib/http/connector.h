@@ -14,6 +14,7 @@ struct lc_connect_result {
     enum lc_fail fail;
     int errnum;       /* of LCORE_FAIL_DNS: EAI_* */
     const char *text; /* borrowed during the call; NULL when it did not fail */
+    int64_t begin_ns; /* looking up or connecting began; 0: it did not */
     int64_t dns_ns;   /* 0: the name is not known */
     int64_t connected_ns;
 };
@@ -26,9 +27,9 @@ struct lc_connector *lc_connector_new(struct lc_loop *loop);
 /* Every attempt must be over. */
 void lc_connector_free(struct lc_connector *connector);
 /* host without brackets. proxy: NULL for none, else a URL, http:// meaning a CONNECT tunnel. No time limit of its own.
- * LCE_NOMEM. */
+ * now_ns: CLOCK_MONOTONIC. LCE_NOMEM. */
 int lc_connector_start(struct lc_connector *connector, struct lc_str host, uint16_t port, const char *proxy,
-                       lc_connect_fn *fn, void *arg, struct lc_connect **out);
+                       int64_t now_ns, lc_connect_fn *fn, void *arg, struct lc_connect **out);
 /* Gone at once, fn is not called. */
 void lc_connector_cancel(struct lc_connect *connect);
 

@@ -29,14 +29,16 @@ struct lc_dial {
     struct lc_timer head_start;
     struct lc_deferred failed;
     int errnum;
+    int64_t begin_ns;
+    int64_t connected_ns; /* valid in done */
     void (*done)(struct lc_dial *dial, int fd, int errnum);
 };
 
 /* done is called once, from the loop, never from in here: with a descriptor that is the receiver's (non-blocking,
  * TCP_NODELAY, receive time stamps on), or with -1 and what the addresses failed of. ports: the range of local ports,
- * highest << 16 | lowest; 0 if unknown. */
+ * highest << 16 | lowest; 0 if unknown. now_ns: CLOCK_MONOTONIC. */
 void lc_dial_start(struct lc_dial *dial, struct lc_loop *loop, struct lc_addresses *addresses, uint32_t ports,
-                   void (*done)(struct lc_dial *dial, int fd, int errnum));
+                   int64_t now_ns, void (*done)(struct lc_dial *dial, int fd, int errnum));
 /* Gone at once, done is not called. Fine on one that was never started, or is over. */
 void lc_dial_stop(struct lc_dial *dial);
 

@@ -18,6 +18,9 @@ on_connected(void *arg, const struct lc_connect_result *result)
 {
     struct lc_exchange *exchange = arg;
     exchange->connect = NULL;
+    if (!exchange->is_retried && result->begin_ns > exchange->timings.begin_ns) {
+        exchange->timings.begin_ns = result->begin_ns;
+    }
     exchange->timings.dns_ns = result->dns_ns;
     exchange->timings.connected_ns = result->connected_ns;
     if (result->fd < 0) {
@@ -55,8 +58,12 @@ connect_anew(struct lc_exchange *exchange)
     struct lc_http *http = exchange->session->http;
     struct lc_origin *origin = exchange->origin;
     const char *proxy = origin->route == LCORE_ROUTE_FORWARD ? NULL : origin->proxy;
-    int err = lc_connector_start(http->connector, origin->connect_host, origin->connect_port, proxy, on_connected,
-                                 exchange, &exchange->connect);
+    int64_t now_ns = lc_clock_monotonic_ns();
+    if (exchange->timings.begin_ns == 0) {
+        exchange->timings.begin_ns = now_ns;
+    }
+    int err = lc_connector_start(http->connector, origin->connect_host, origin->connect_port, proxy, now_ns,
+                                 on_connected, exchange, &exchange->connect);
     if (err < 0) {
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
         return;
@@ -141,8 +148,9 @@ lc__direct_fail(struct lc_exchange *exchange, struct lc_hop *hop, bool is_reused
     if (is_gone && is_reused && lc__exchange_may_retry(exchange)) {
         exchange->is_retried = true;
         lc__exchange_reset_response(exchange);
+        const struct lc_timings *lost = &exchange->timings;
         exchange->timings =
-            (struct lc_timings){.start_ns = exchange->timings.start_ns, .hop_ns = exchange->timings.hop_ns};
+            (struct lc_timings){.start_ns = lost->start_ns, .hop_ns = lost->hop_ns, .begin_ns = lost->begin_ns};
         connect_anew(exchange);
         return;
     }

@@ -78,8 +78,9 @@ connect_anew(struct lc_session *session, struct lc_origin *origin)
     lc_list_init(&h2->done);
     lc_list_init(&h2->wholes);
     lc_list_prepend(&session->h2s, &h2->link);
+    h2->begin_ns = lc_clock_monotonic_ns();
     if (lc_connector_start(session->http->connector, origin->connect_host, origin->connect_port, origin->proxy,
-                           on_connected, h2, &h2->connect) < 0) {
+                           h2->begin_ns, on_connected, h2, &h2->connect) < 0) {
         lc__h2_free(h2);
         return NULL;
     }
@@ -279,7 +280,7 @@ go_on_handshake(struct lc_h2 *h2)
     case LCORE_TLS_DONE:
         conn->is_handshaking = false;
         lc_io_stop(loop, &h2->write_io);
-        h2->tls_ns = lc_clock_monotonic_ns();
+        h2->tls_ns = lc__tls_ready_ns(conn);
         if (!lc__tls_is_h2(conn)) {
             lc__h2_fall_back(h2, true);
         } else {
@@ -327,6 +328,7 @@ on_connected(void *arg, const struct lc_connect_result *result)
 {
     struct lc_h2 *h2 = arg;
     h2->connect = NULL;
+    h2->begin_ns = result->begin_ns > h2->begin_ns ? result->begin_ns : h2->begin_ns;
     h2->dns_ns = result->dns_ns;
     h2->connected_ns = result->connected_ns;
     if (result->fd < 0) {
@@ -348,6 +350,7 @@ on_connected(void *arg, const struct lc_connect_result *result)
     lc_io_init(&h2->write_io, on_writable, result->fd, EV_WRITE, h2);
     lc_io_start(loop, &conn->read_io);
     if (conn->is_handshaking) {
+        conn->stamp_ns = h2->connected_ns;
         go_on_handshake(h2);
     } else {
         begin(h2);
@@ -376,6 +379,9 @@ h2_start(struct lc_exchange *exchange)
     h2->live_count++;
     lc_list_append(&h2->waiting, &stream->link);
     if (h2->codec == NULL) {
+        if (exchange->timings.begin_ns == 0) {
+            exchange->timings.begin_ns = exchange->timings.hop_ns;
+        }
         lc__exchange_limit_connect(exchange);
         return;
     }

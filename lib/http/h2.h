@@ -51,7 +51,7 @@ struct lc_h2 {
     struct lc_buffer pending; /* frames the kernel did not take */
     struct lc_deferred later; /* what start and cancel leave to be done */
     int holds;                /* functions at work that call callbacks: the memory stays, see is_dead */
-    int64_t dns_ns, connected_ns, tls_ns;
+    int64_t begin_ns, dns_ns, connected_ns, tls_ns;
     int64_t idle_since_ns;
     int64_t sending_ns; /* when the frames that are gathered go out */
     size_t open_count;  /* known to nghttp2 */

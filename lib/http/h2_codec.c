@@ -377,6 +377,18 @@ on_read_body(nghttp2_session *codec, int32_t id, uint8_t *place, size_t room, ui
     return (ssize_t)len;
 }
 
+/* A request that was held back, or is sent again, counts from the first time. */
+static void
+note_sent(struct lc_timings *timings, int64_t now_ns)
+{
+    if (timings->sent_ns == 0) {
+        timings->sent_ns = now_ns;
+        if (timings->begin_ns == 0) {
+            timings->begin_ns = now_ns;
+        }
+    }
+}
+
 static int
 on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
 {
@@ -387,7 +399,8 @@ on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
         } else if (stream != NULL && stream->exchange != NULL) {
             struct lc_exchange *exchange = stream->exchange;
             exchange->sent = 1;
-            exchange->timings.sent_ns = exchange->active_ns = ((struct lc_h2 *)arg)->sending_ns;
+            exchange->active_ns = ((struct lc_h2 *)arg)->sending_ns;
+            note_sent(&exchange->timings, exchange->active_ns);
         }
     }
     return 0;
@@ -491,6 +504,22 @@ submit_one(struct lc_h2 *h2, struct lc_h2_stream *stream)
     return true;
 }
 
+/* Those that wait do so for the server from now on. The newest are last. */
+static void
+hold_back(struct lc_h2 *h2)
+{
+    int64_t now_ns = lc_loop_now_ns(h2->session->http->loop);
+    for (struct lc_list *link = h2->waiting.prev; link != &h2->waiting; link = link->prev) {
+        struct lc_timings *timings = &LCORE_CONTAINER(link, struct lc_h2_stream, link)->exchange->timings;
+        if (timings->sent_ns != 0) {
+            break;
+        }
+        int64_t ready_ns = timings->tls_ns != 0 ? timings->tls_ns : timings->connected_ns;
+        ready_ns = ready_ns != 0 ? ready_ns : timings->hop_ns;
+        note_sent(timings, now_ns > ready_ns ? now_ns : ready_ns);
+    }
+}
+
 void
 lc__h2_submit(struct lc_h2 *h2)
 {
@@ -506,6 +535,7 @@ lc__h2_submit(struct lc_h2 *h2)
         struct lc_h2_stream *stream = LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link);
         if (stream->exchange->request.wire != NULL) {
             if (!h2->has_received && h2->conn->ssl == NULL) {
+                hold_back(h2);
                 return; /* what is lent cannot be sent again to a server that turns out to speak HTTP/1.1 */
             }
             lc__h2_wire_open(stream);
@@ -517,6 +547,7 @@ lc__h2_submit(struct lc_h2 *h2)
             move_to_done(stream);
         }
     }
+    hold_back(h2);
 }
 
 void

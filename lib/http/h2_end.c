@@ -87,7 +87,9 @@ void
 lc__h2_start_again(struct lc_exchange *exchange)
 {
     lc__exchange_reset_response(exchange);
-    exchange->timings = (struct lc_timings){.start_ns = exchange->timings.start_ns, .hop_ns = exchange->timings.hop_ns};
+    const struct lc_timings *lost = &exchange->timings;
+    exchange->timings = (struct lc_timings){
+        .start_ns = lost->start_ns, .hop_ns = lost->hop_ns, .begin_ns = lost->begin_ns, .sent_ns = lost->sent_ns};
     exchange->transport->start(exchange);
 }
 
@@ -264,10 +266,14 @@ lc__h2_fail_waiting(struct lc_h2 *h2, const struct lc_hop *hop)
 void
 lc__h2_take_timings(const struct lc_h2 *h2, struct lc_exchange *exchange)
 {
-    int64_t start_ns = exchange->timings.hop_ns;
-    exchange->timings.dns_ns = h2->dns_ns > start_ns ? h2->dns_ns : 0;
-    exchange->timings.connected_ns = h2->connected_ns > start_ns ? h2->connected_ns : 0;
-    exchange->timings.tls_ns = h2->tls_ns > start_ns ? h2->tls_ns : 0;
+    struct lc_timings *timings = &exchange->timings;
+    if (timings->sent_ns == 0 && h2->begin_ns > timings->begin_ns) {
+        timings->begin_ns = h2->begin_ns;
+    }
+    timings->dns_ns = h2->dns_ns >= timings->begin_ns ? h2->dns_ns : 0;
+    timings->connected_ns = h2->connected_ns >= timings->begin_ns ? h2->connected_ns : 0;
+    timings->tls_ns = h2->tls_ns >= timings->begin_ns ? h2->tls_ns : 0;
+    timings->sent_ns = 0;
 }
 
 void

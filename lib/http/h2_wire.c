@@ -134,8 +134,10 @@ lc__h2_wire_close(struct lc_h2_wire *self)
 void
 lc__h2_wire_note_sent(struct lc_h2_stream *stream, int64_t now_ns)
 {
+    struct lc_timings *timings = &stream->wire->wire->timings;
     stream->wire->is_sent = true;
-    stream->wire->wire->timings.sent_ns = now_ns;
+    timings->sent_ns = timings->sent_ns == 0 ? now_ns : timings->sent_ns;
+    timings->begin_ns = timings->begin_ns == 0 ? now_ns : timings->begin_ns;
 }
 
 void
@@ -280,7 +282,12 @@ submit(struct lc_h2_wire *self)
     }
     stream->id = id;
     stream->is_reused = h2->served > 0;
-    push(h2);
+    if (self->has_body && self->out.len == 0 && !self->is_out_done) {
+        /* Who speaks HTTP/1.1 writes the body next: if at once, both go together, and the server waits for nothing. */
+        lc__h2_soon(h2);
+    } else {
+        push(h2);
+    }
     return 0;
 }
 

@@ -35,7 +35,7 @@ void
 lc_timings_phases(const struct lc_timings *timings, struct lc_phases *out)
 {
     int64_t *ns = out->ns;
-    int64_t ready_ns = timings->hop_ns;
+    int64_t ready_ns = timings->begin_ns;
     ns[LCORE_PHASE_DNS] = ns[LCORE_PHASE_CONNECT] = ns[LCORE_PHASE_TLS] = -1;
     if (timings->dns_ns != 0) {
         ns[LCORE_PHASE_DNS] = span_ns(ready_ns, timings->dns_ns);
@@ -49,9 +49,33 @@ lc_timings_phases(const struct lc_timings *timings, struct lc_phases *out)
         ns[LCORE_PHASE_TLS] = span_ns(ready_ns, timings->tls_ns);
         ready_ns = timings->tls_ns;
     }
-    ns[LCORE_PHASE_QUEUE] = span_ns(ready_ns, timings->sent_ns);
+    int64_t prepared_ns = span_ns(timings->hop_ns, timings->begin_ns);
+    int64_t ready_to_sent_ns = span_ns(ready_ns, timings->sent_ns);
+    ns[LCORE_PHASE_QUEUE] = prepared_ns < 0 || ready_to_sent_ns < 0 ? -1 : prepared_ns + ready_to_sent_ns;
     ns[LCORE_PHASE_FIRST_BYTE] = span_ns(timings->sent_ns, timings->first_byte_ns);
     ns[LCORE_PHASE_TRANSFER] = span_ns(timings->first_byte_ns, timings->end_ns);
+}
+
+int64_t
+lc_timings_time_ns(const struct lc_timings *timings)
+{
+    int64_t ready_ns = timings->tls_ns != 0         ? timings->tls_ns
+                       : timings->connected_ns != 0 ? timings->connected_ns
+                       : timings->dns_ns != 0       ? timings->dns_ns
+                                                    : timings->begin_ns;
+    int64_t own_ns = timings->sent_ns > ready_ns ? timings->sent_ns - ready_ns : 0;
+    int64_t time_ns = timings->end_ns - timings->begin_ns - own_ns;
+    return timings->begin_ns == 0 || time_ns < 0 ? 0 : time_ns;
+}
+
+int64_t
+lc_response_time_ns(const struct lc_response *response)
+{
+    int64_t time_ns = 0;
+    for (; response != NULL; response = response->previous) {
+        time_ns += lc_timings_time_ns(&response->timings);
+    }
+    return time_ns;
 }
 
 static struct lc_str

@@ -54,6 +54,11 @@ bio_write(BIO *bio, const char *data, int size)
 {
     struct lc_conn *conn = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    if (conn->is_handshaking) {
+        int64_t now_ns = lc_clock_monotonic_ns();
+        conn->own_ns += now_ns - conn->stamp_ns;
+        conn->stamp_ns = now_ns;
+    }
     ssize_t sent;
     do {
         sent = send(conn->read_io.fd, data, (size_t)size, MSG_NOSIGNAL);
@@ -463,6 +468,12 @@ lc__tls_handshake(struct lc_conn *conn, enum lc_fail *reason, int *errnum, char 
     explain(conn, kind, *errnum, reason, text, size);
     ERR_clear_error();
     return LCORE_TLS_FAILED;
+}
+
+int64_t
+lc__tls_ready_ns(const struct lc_conn *conn)
+{
+    return conn->stamp_ns - conn->own_ns;
 }
 
 static ssize_t

@@ -3,6 +3,7 @@
 #ifndef LCORE_HTTP_TLS_H
 #define LCORE_HTTP_TLS_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "locustcore/http.h"
@@ -18,6 +19,9 @@ int lc__tls_open(struct lc_conn *conn, bool is_offering_h2);
 bool lc__tls_is_h2(const struct lc_conn *conn);
 /* Goes on with the handshake; on FAILED reason, errnum and text are set. */
 enum lc_tls_step lc__tls_handshake(struct lc_conn *conn, enum lc_fail *reason, int *errnum, char *text, size_t size);
+/* When the handshake was done, had we answered at once: it counts from when the connection was there. What our own
+ * turns took (arithmetic, waiting for a core) is left out. */
+int64_t lc__tls_ready_ns(const struct lc_conn *conn);
 /* Bytes, 0 at the end (with or without close_notify), or -errno: EAGAIN, or EPROTO where TLS itself failed. */
 ssize_t lc__tls_read(struct lc_conn *conn, void *data, size_t size);
 ssize_t lc__tls_write(struct lc_conn *conn, const void *data, size_t size);

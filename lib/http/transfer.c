@@ -20,6 +20,7 @@ struct lc_transfer {
     struct curl_slist *headers;
     char *url;
     char *method;
+    int64_t begin_ns;  /* libcurl got it */
     enum lc_fail fail; /* why a callback stopped it */
     int major;         /* of the response's HTTP */
     bool is_reused;    /* the connection had served before */
@@ -149,6 +150,10 @@ static void
 end(struct lc_exchange *exchange, enum lc_fail fail, int errnum, const char *text)
 {
     int major = exchange->transfer->major;
+    struct lc_timings *timings = &exchange->timings;
+    long connections = 0;
+    curl_easy_getinfo(exchange->transfer->job.easy, CURLINFO_NUM_CONNECTS, &connections);
+    timings->begin_ns = connections == 0 && timings->sent_ns != 0 ? timings->sent_ns : exchange->transfer->begin_ns;
     struct lc_hop hop = {
         .fail = fail, .errnum = errnum, .text = lc_str_from(text), .is_kept_alive = exchange->transfer->is_reused};
     stop(exchange);
@@ -224,7 +229,7 @@ take_timings(struct lc_transfer *transfer)
     for (size_t i = 0; connections > 0 && i < sizeof(phases) / sizeof(phases[0]); i++) {
         curl_off_t us = 0;
         curl_easy_getinfo(transfer->job.easy, phases[i].info, &us);
-        int64_t at_ns = timings->hop_ns + (int64_t)us * 1000;
+        int64_t at_ns = transfer->begin_ns + (int64_t)us * 1000;
         *phases[i].at_ns = us <= 0 ? 0 : timings->sent_ns != 0 && at_ns > timings->sent_ns ? timings->sent_ns : at_ns;
     }
 }
@@ -406,6 +411,7 @@ transfer_start(struct lc_exchange *exchange)
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
         return;
     }
+    transfer->begin_ns = lc_clock_monotonic_ns();
     exchange->transfer = transfer;
 }
 

@@ -237,7 +237,7 @@ static void
 on_done(struct lc_multi_job *job, CURLcode code)
 {
     struct lc_tunnel *tunnel = LCORE_CONTAINER(job, struct lc_tunnel, job);
-    struct lc_connect_result result = {.fd = -1, .dns_ns = tunnel->dns_ns};
+    struct lc_connect_result result = {.fd = -1, .begin_ns = tunnel->begin_ns, .dns_ns = tunnel->dns_ns};
     char text[CURL_ERROR_SIZE + 64];
     if (code == CURLE_OK) {
         curl_socket_t fd = CURL_SOCKET_BAD;

@@ -14,13 +14,25 @@
 /* Of TLS records, between two looks at the loop. */
 #define RECEIVES_AT_ONCE 64
 
+/* A request that goes again on another stream began with the first one. */
+static void
+take_timings(struct lc_wire *wire, const struct lc_timings *timings)
+{
+    struct lc_timings first = wire->timings;
+    wire->timings = *timings;
+    if (first.begin_ns != 0) {
+        wire->timings.begin_ns = first.begin_ns;
+        wire->timings.sent_ns = timings->connected_ns == 0 ? first.sent_ns : 0;
+    }
+}
+
 static void
 on_opened(struct lc_exchange *exchange, struct lc_response *response, void *arg)
 {
     struct lc_wire *wire = arg;
     (void)exchange;
     wire->exchange = NULL;
-    wire->timings = response->timings;
+    take_timings(wire, &response->timings);
     wire->fail = response->fail;
     wire->fail_errno = response->fail_errno;
     size_t len =
@@ -84,7 +96,7 @@ lc_wire_is_open(struct lc_wire *wire)
     if (wire->conn == NULL && wire->h2 == NULL) {
         return false;
     }
-    wire->timings = wire->exchange->timings;
+    take_timings(wire, &wire->exchange->timings);
     lc_exchange_cancel(wire->exchange);
     wire->exchange = NULL;
     return wire->h2 == NULL || !lc__h2_wire_go_on(wire->h2);
@@ -174,12 +186,18 @@ lc_wire_read(struct lc_wire *wire, void *data, size_t size)
     ssize_t got = lc__conn_read(conn, data, size);
     if (got == -EAGAIN) {
         lc_io_start(wire->session->http->loop, &conn->read_io);
+        wire->has_waited = true;
+    } else if (got == 0 && wire->has_waited) {
+        /* The end was not there with the last bytes, and has no stamp. */
+        int64_t now_ns = lc_loop_now_ns(wire->session->http->loop);
+        wire->timings.end_ns = now_ns > wire->timings.end_ns ? now_ns : wire->timings.end_ns;
     } else if (got > 0) {
-        wire->stamp_ns = conn->stamp_ns;
+        wire->has_waited = false;
+        wire->stamp_ns = conn->stamp_ns < wire->timings.sent_ns ? wire->timings.sent_ns : conn->stamp_ns;
         if (wire->timings.first_byte_ns == 0) {
-            wire->timings.first_byte_ns = conn->stamp_ns;
+            wire->timings.first_byte_ns = wire->stamp_ns;
         }
-        wire->timings.end_ns = conn->stamp_ns;
+        wire->timings.end_ns = wire->stamp_ns;
     }
     return got;
 }
@@ -191,11 +209,14 @@ lc_wire_write(struct lc_wire *wire, const void *data, size_t size)
     if (conn == NULL && wire->h2 == NULL) {
         return -ECONNABORTED;
     }
-    if (wire->timings.sent_ns == 0) {
-        wire->timings.sent_ns = lc_clock_monotonic_ns();
-    }
     if (wire->h2 != NULL) {
         return lc__h2_wire_write(wire->h2, data, size);
+    }
+    if (wire->timings.sent_ns == 0) {
+        wire->timings.sent_ns = lc_clock_monotonic_ns();
+        if (wire->timings.begin_ns == 0) {
+            wire->timings.begin_ns = wire->timings.sent_ns;
+        }
     }
     conn->receives_left = RECEIVES_AT_ONCE;
     ssize_t sent = lc__conn_write(conn, data, size);

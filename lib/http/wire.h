@@ -35,9 +35,10 @@ struct lc_wire {
     int fail_errno;
     char fail_text[256];
     int64_t connect_timeout_ns; /* as it was asked for */
-    struct lc_timings timings;  /* start, dns, connected, tls; the last two are set when they happen first */
+    struct lc_timings timings;  /* begin, unless it was opened by connecting, and sent: of what is written first */
     int64_t stamp_ns;           /* arrival of the last bytes, by the kernel's receive time stamp */
     bool is_reused;             /* it had served before */
+    bool has_waited;            /* for what comes after the last bytes */
 };
 
 /* Opens one to the host of `request->url`; of the rest of the request tls, proxy and connect_timeout_ns count. An idle

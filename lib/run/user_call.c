@@ -85,9 +85,8 @@ static int
 log_response(struct lc_runner_shared *shared, struct lc_stats_entry *entry, const struct lc_response *response,
              bool is_failed, const char *failure)
 {
-    int64_t time_ns = response->timings.end_ns - first_hop(response)->timings.start_ns;
     double unix_s = (double)(response->timings.end_ns + shared->unix_offset_ns) / (double)LCORE_NS_PER_S;
-    int err = lc_stats_log_request(shared->stats, entry, time_ns < 0 ? 0 : time_ns, response->body.len, unix_s);
+    int err = lc_stats_log_request(shared->stats, entry, lc_response_time_ns(response), response->body.len, unix_s);
     for (const struct lc_response *hop = response; err == 0 && hop != NULL; hop = hop->previous) {
         struct lc_phases phases;
         lc_timings_phases(&hop->timings, &phases);

@@ -99,7 +99,7 @@ class Stream:
 @final
 class Wire:
     @property
-    def timings(self) -> tuple[int, int, int, int, int, int, int] | None: ...
+    def timings(self) -> tuple[int, int, int, int, int, int, int, int, int] | None: ...
     @property
     def http_version(self) -> int: ...
     @property
@@ -288,7 +288,7 @@ class _AnyResponse:
         length: int,
         start: float,
         is_catching: object,
-        timings: tuple[int, int, int, int, int, int, int] | None,
+        timings: tuple[int, int, int, int, int, int, int, int, int] | None,
         /,
     ) -> None: ...
     def _report_request(self) -> None: ...

@@ -52,13 +52,10 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
     name = kwargs.pop("name", None)
     is_catching = bool(kwargs.pop("catch_response", False))
     context = kwargs.pop("context", None) or {}
-    start, start_ns = time.time(), time.monotonic_ns()
-    timings = None
+    start_ns = time.monotonic_ns()
     made = session._send_request_safe_mode(method, absolute_url(session, url), **{"data": None, "json": None, **kwargs})
     failure: Exception | None = getattr(made, "error", None)
-    if failure is None:
-        timings = _transport.timings_of(made)
-    milliseconds = _transport.milliseconds_since(start_ns, timings)
+    start, milliseconds, timings = _transport.times_of(made if failure is None else None, start_ns)
     length = int(made.headers.get("content-length") or 0) if kwargs.get("stream") else len(made.content or b"")
     response = session._response_class.__new__(session._response_class)
     for key, value in made.__dict__.items():

@@ -28,8 +28,8 @@ from . import _failure
 from ._call import tls_capsule
 
 _BUFFER_SIZE = 16384
-# As Wire.timings; the last one is when the last bytes arrived.
-Timings = tuple[int, int, int, int, int, int, int]
+# As Wire.timings; the last two are when the last bytes arrived, and the response time.
+Timings = tuple[int, int, int, int, int, int, int, int, int]
 # The standard library's, which monkey patching makes one of greenlets.
 _ThreadLocal: Any = get_original("_thread", "_local")
 
@@ -261,13 +261,21 @@ class SessionAdapter(LocustHttpAdapter):
             }
 
 
-def milliseconds_since(start_ns: int, timings: Timings | None) -> float:
-    """Until the last bytes arrived, or until now where that is not known."""
-    end_ns = timings[-1] if timings else 0
-    return ((end_ns or time.monotonic_ns()) - start_ns) / 1e6
-
-
 def timings_of(response: requests.Response) -> Timings | None:
     """When the last hop of a response was where; None: not known."""
     sock = getattr(response.raw, "_cload_socket", None)
     return sock.timings if isinstance(sock, Socket) else None
+
+
+def times_of(made: requests.Response | None, start_ns: int) -> tuple[float, float, Timings | None]:
+    """When a call began as a listener understands it, its response time in ms, and when its last hop was where.
+
+    Of a call that failed (None), or went over somebody else's connection, the time is that since start_ns.
+    """
+    hops = [] if made is None else [timings_of(hop) for hop in (*made.history, made)]
+    known = [hop for hop in hops if hop and hop[-2]]
+    now, now_ns = time.time(), time.monotonic_ns()
+    if not known or len(known) < len(hops):
+        return now - (now_ns - start_ns) / 1e9, (now_ns - start_ns) / 1e6, hops[-1] if hops else None
+    taken_ns = sum(hop[-1] for hop in known)
+    return now - (now_ns - known[-1][-2] + taken_ns) / 1e9, taken_ns / 1e6, known[-1]

@@ -42,7 +42,7 @@ on_response(struct lc_exchange *exchange, struct lc_response *response, void *ar
     bench->done++;
     bench->connected += response->is_kept_alive ? 0 : 1;
     bench->bytes += (int64_t)response->body.len;
-    bench->latency_ns += response->timings.end_ns - response->timings.start_ns;
+    bench->latency_ns += lc_response_time_ns(response);
     lc_response_free(response);
     ask(user);
 }

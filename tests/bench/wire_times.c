@@ -1,6 +1,7 @@
 /* What the requests to a port of this machine took by the clock of the kernel's packets, whatever client and server say
  * of themselves: from the first packet of the request to the last one of the answer before the connection's next
- * request. With `connections`, where each request has one of its own: from its SYN.
+ * request. With `connections`, where each request has one of its own: what the server needed for each of its turns,
+ * from the last packet of the client's (SYN, handshake, request) to the last one of its own.
  *
  * wire_times PORT SECONDS [connections]: prints count, median and 99 % in ms, at SIGTERM or after so long. Needs the
  * right to open packet sockets (root). */
@@ -24,8 +25,10 @@
 enum { BATCH = 256, SNAP = 128 };
 
 static int64_t sent_ns[65536], answered_ns[65536]; /* by the client's port; 0: none */
+static int64_t turns_ns[65536];                    /* of its connection, so far */
 static int64_t *times_ns;
 static uint32_t answered_to[65536]; /* the highest sequence number of that */
+static uint32_t sent_to[65536];
 static size_t count, capacity;
 static bool is_by_connection;
 static volatile sig_atomic_t is_over;
@@ -47,6 +50,7 @@ compare(const void *left, const void *right)
 static void
 finish(uint16_t client)
 {
+    int64_t taken_ns = is_by_connection ? turns_ns[client] : answered_ns[client] - sent_ns[client];
     if (sent_ns[client] != 0 && answered_ns[client] != 0) {
         if (count == capacity) {
             capacity = capacity == 0 ? 65536 : capacity * 2;
@@ -55,9 +59,31 @@ finish(uint16_t client)
                 abort();
             }
         }
-        times_ns[count++] = answered_ns[client] - sent_ns[client];
+        times_ns[count++] = taken_ns;
     }
-    sent_ns[client] = answered_ns[client] = 0;
+    sent_ns[client] = answered_ns[client] = turns_ns[client] = 0;
+}
+
+/* sent_ns is when the turn began, or the last packet of it came. */
+static void
+take_turn(bool is_of_client, uint16_t client, bool is_data, const struct tcphdr *tcp, int64_t now_ns, uint32_t end)
+{
+    if (is_of_client && tcp->syn) {
+        finish(client);
+        sent_ns[client] = now_ns;
+        sent_to[client] = end;
+    } else if (is_of_client && is_data && sent_ns[client] != 0 && (int32_t)(end - sent_to[client]) > 1) {
+        /* Not what is sent again because a busy server is slow to acknowledge it. A SYN counts as a byte. */
+        sent_ns[client] = now_ns;
+        sent_to[client] = end;
+    } else if (!is_of_client && sent_ns[client] != 0 && (tcp->syn || is_data)) {
+        if (tcp->syn || answered_ns[client] == 0 || (int32_t)(end - answered_to[client]) > 0) {
+            turns_ns[client] += now_ns - sent_ns[client];
+            sent_ns[client] = now_ns;
+            answered_ns[client] = is_data ? now_ns : 0;
+            answered_to[client] = end;
+        }
+    }
 }
 
 static void
@@ -72,15 +98,17 @@ take(const unsigned char *data, size_t len, int64_t now_ns, uint16_t port)
     memcpy(&tcp, data + ip.ihl * 4u, sizeof(tcp));
     int carried = ntohs(ip.tot_len) - ip.ihl * 4 - tcp.doff * 4;
     uint16_t source = ntohs(tcp.source);
-    if (is_by_connection && tcp.syn && !tcp.ack) {
-        finish(source);
-        sent_ns[source] = now_ns;
+    if (is_by_connection) {
+        bool is_of_client = ntohs(tcp.dest) == port;
+        uint16_t client = is_of_client ? source : ntohs(tcp.dest);
+        take_turn(is_of_client, client, carried > 0, &tcp, now_ns, ntohl(tcp.seq) + (uint32_t)carried);
+        return;
     }
     if (carried <= 0) {
         return;
     }
     if (ntohs(tcp.dest) == port) {
-        if (!is_by_connection && (sent_ns[source] == 0 || answered_ns[source] != 0)) {
+        if (sent_ns[source] == 0 || answered_ns[source] != 0) {
             finish(source);
             sent_ns[source] = now_ns;
         }

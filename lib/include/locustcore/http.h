@@ -185,18 +185,23 @@ LCORE_API void lc_exchange_cancel(struct lc_exchange *exchange);
 
 /* Everything is CLOCK_MONOTONIC nanoseconds, 0 where it did not happen (a kept-alive connection has no DNS). */
 struct lc_timings {
-    int64_t start_ns;      /* the call */
-    int64_t hop_ns;        /* this hop: the call, or when the redirect before it had been read */
-    int64_t dns_ns;        /* name known */
-    int64_t connected_ns;  /* TCP (and proxy) */
-    int64_t tls_ns;        /* TLS handshake done */
-    int64_t sent_ns;       /* first byte of the request handed to the kernel */
+    int64_t start_ns;     /* the call */
+    int64_t hop_ns;       /* this hop: the call, or when the redirect before it had been read */
+    int64_t begin_ns;     /* its first network operation: looking up the name, connect(), or send() on a connection that
+                           * is there. What a try cost that was lost with its connection counts, too */
+    int64_t dns_ns;       /* name known */
+    int64_t connected_ns; /* TCP (and proxy) */
+    int64_t tls_ns;       /* TLS handshake done */
+    int64_t sent_ns; /* right before the first byte of the request went to the kernel; in HTTP/2 since when it waited
+                      * because the server wanted no more streams */
     int64_t first_byte_ns; /* kernel's receive time stamp of the first bytes of the final response */
     int64_t end_ns;        /* kernel's receive time stamp of the last byte */
 };
 
 /* The phases of a hop. */
 LCORE_API void lc_timings_phases(const struct lc_timings *timings, struct lc_phases *out);
+/* What others took for the hop: all of its phases but `queue`, which is ours. 0 if it did not come to the network. */
+LCORE_API int64_t lc_timings_time_ns(const struct lc_timings *timings);
 
 /* A response: one allocation for small ones, immutable, owned by whoever got it. */
 struct lc_response {
@@ -221,6 +226,8 @@ struct lc_response {
     struct lc_stream *stream; /* the rest of the body, of LCORE_REQUEST_STREAM; NULL: `body` is all of it */
 };
 LCORE_API void lc_response_free(struct lc_response *response);
+/* The response time: that of all its hops, see lc_timings_time_ns(). */
+LCORE_API int64_t lc_response_time_ns(const struct lc_response *response);
 /* First header of that name (case-insensitive), trimmed; data NULL if absent. */
 LCORE_API struct lc_str lc_response_header(const struct lc_response *response, struct lc_str name);
 /* Walks all header lines: *position starts at 0; false at the end. Folded lines are joined as one value on the wire

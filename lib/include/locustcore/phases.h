@@ -10,12 +10,15 @@ extern "C" {
 #endif
 
 /* In the order in which they follow each other; the first three happen on new connections only.
- *   dns         until the name was known, waiting for a free place among the attempts to connect included
+ *   dns         until the name was known
  *   connect     TCP, and the proxy's part
  *   tls         the handshake
- *   queue       our own: until the first byte of the request was handed to the kernel
- *   first_byte  until the first byte of the response arrived
- *   transfer    until the last byte arrived */
+ *   queue       our own, wherever it came: from the call until the first network operation (preparing the request,
+ *               waiting for a connection of a pool that is full, or for a core), and from a connection that is ready
+ * until the first byte of the request went to the kernel first_byte  until the first byte of the response arrived;
+ * HTTP/2: with what the server made it wait for a stream transfer    until the last byte arrived All but `queue` add up
+ * to the response time, that of redirects to the time of all their hops: what the generator needs for itself is not the
+ * server's. A try that was lost with its connection is part of the phase that followed it. */
 #define LCORE_PHASE_LIST(X)                                                                                            \
     X(DNS, "dns")                                                                                                      \
     X(CONNECT, "connect")                                                                                              \

@@ -40,8 +40,8 @@ def request_with_requests(
     merged.update(headers or {})
     body = _body_with_type(data, json, merged)
     asked = session._build_url(url)
-    start, start_ns = time.time(), time.monotonic_ns()
-    made, failure, timings = None, None, None
+    start_ns = time.monotonic_ns()
+    made, failure = None, None
     try:
         made = sender.request(
             method, asked, params=params, data=body, headers=dict(merged.itermerged()), stream=True,
@@ -49,12 +49,11 @@ def request_with_requests(
             timeout=(session._options[1] or None, session._options[2] or None),
         )  # fmt: skip
         content = None if stream else made.content
-        timings = _transport.timings_of(made)
     except OSError as error:
         made, failure = None, failure_of_requests(error, asked, limit, session._max_retries)
     for cookie in sender.cookies:
         session.cookiejar.set_cookie(cookie)
-    milliseconds = _transport.milliseconds_since(start_ns, timings)
+    start, milliseconds, timings = _transport.times_of(made, start_ns)
     response_class = ResponseContextManager if catch_response else ErrorResponse if made is None else FastResponse
     response: Any = response_class.__new__(response_class)
     response._is_fast = True

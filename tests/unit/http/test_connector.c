@@ -126,9 +126,9 @@ attempt_fini(struct attempt *attempt)
 static void
 attempt_start(struct attempt *attempt, const char *host, uint16_t port)
 {
-    assert_int_equal(
-        lc_connector_start(attempt->connector, lc_str_from(host), port, NULL, on_attempt, attempt, &attempt->connect),
-        0);
+    assert_int_equal(lc_connector_start(attempt->connector, lc_str_from(host), port, NULL, lc_clock_monotonic_ns(),
+                                        on_attempt, attempt, &attempt->connect),
+                     0);
 }
 
 static void
@@ -372,7 +372,7 @@ dial(struct lc_addresses *addresses)
 {
     struct dialing dialing = {.loop = lc_loop_new()};
     int before = count_descriptors();
-    lc_dial_start(&dialing.dial, dialing.loop, addresses, 0, on_dialed);
+    lc_dial_start(&dialing.dial, dialing.loop, addresses, 0, lc_clock_monotonic_ns(), on_dialed);
     assert_int_equal(dialing.calls, 0);
     lc_loop_run(dialing.loop);
     assert_int_equal(dialing.calls, 1);
@@ -483,8 +483,8 @@ test_crowd(void **state)
     struct lc_connector *connector = lc_connector_new(crowd.loop);
     for (int i = 0; i < CROWD; i++) {
         struct lc_connect *connect;
-        assert_int_equal(lc_connector_start(connector, LCORE_STR("127.0.0.1"), port_of(&address), NULL, on_connected,
-                                            &crowd, &connect),
+        assert_int_equal(lc_connector_start(connector, LCORE_STR("127.0.0.1"), port_of(&address), NULL,
+                                            lc_clock_monotonic_ns(), on_connected, &crowd, &connect),
                          0);
     }
     on_round(&crowd.timer);

@@ -39,34 +39,54 @@ test_everything_is_copied(void **state)
 }
 
 static void
-assert_phases(struct lc_timings timings, const int64_t expected[LCORE_PHASE_COUNT])
+assert_phases(struct lc_timings timings, const int64_t expected[LCORE_PHASE_COUNT], int64_t time_ns)
 {
     struct lc_phases phases;
     lc_timings_phases(&timings, &phases);
     for (int i = 0; i < LCORE_PHASE_COUNT; i++) {
         assert_int_equal(phases.ns[i], expected[i]);
     }
+    assert_int_equal(lc_timings_time_ns(&timings), time_ns);
+    struct lc_response redirect = {.timings = timings};
+    struct lc_response response = {.timings = timings, .previous = &redirect};
+    assert_int_equal(lc_response_time_ns(&response), 2 * time_ns);
 }
 
 static void
 test_phases(void **state)
 {
+    /* Seven before the name was asked for, five from the handshake to the first byte: ours */
     assert_phases((struct lc_timings){.start_ns = 10,
                                       .hop_ns = 10,
-                                      .dns_ns = 11,
-                                      .connected_ns = 13,
-                                      .tls_ns = 17,
-                                      .sent_ns = 22,
-                                      .first_byte_ns = 52,
-                                      .end_ns = 60},
-                  (const int64_t[]){1, 2, 4, 5, 30, 8});
+                                      .begin_ns = 17,
+                                      .dns_ns = 18,
+                                      .connected_ns = 20,
+                                      .tls_ns = 24,
+                                      .sent_ns = 29,
+                                      .first_byte_ns = 59,
+                                      .end_ns = 67},
+                  (const int64_t[]){1, 2, 4, 12, 30, 8}, 45);
     /* Kept alive, behind a redirect */
     assert_phases(
-        (struct lc_timings){.start_ns = 10, .hop_ns = 100, .sent_ns = 102, .first_byte_ns = 110, .end_ns = 110},
-        (const int64_t[]){-1, -1, -1, 2, 8, 0});
+        (struct lc_timings){
+            .start_ns = 10, .hop_ns = 100, .begin_ns = 102, .sent_ns = 102, .first_byte_ns = 110, .end_ns = 110},
+        (const int64_t[]){-1, -1, -1, 2, 8, 0}, 8);
+    /* Kept alive, but the connection was lost, and there had to be another one */
+    assert_phases((struct lc_timings){.start_ns = 10,
+                                      .hop_ns = 10,
+                                      .begin_ns = 12,
+                                      .dns_ns = 40,
+                                      .connected_ns = 41,
+                                      .sent_ns = 44,
+                                      .first_byte_ns = 50,
+                                      .end_ns = 50},
+                  (const int64_t[]){28, 1, -1, 5, 6, 0}, 35);
     /* The name was found, the connection refused */
-    assert_phases((struct lc_timings){.start_ns = 10, .hop_ns = 10, .dns_ns = 15, .end_ns = 20},
-                  (const int64_t[]){5, -1, -1, -1, -1, -1});
+    assert_phases((struct lc_timings){.start_ns = 10, .hop_ns = 10, .begin_ns = 11, .dns_ns = 15, .end_ns = 20},
+                  (const int64_t[]){4, -1, -1, -1, -1, -1}, 9);
+    /* It came to nothing */
+    assert_phases((struct lc_timings){.start_ns = 10, .hop_ns = 10, .end_ns = 20},
+                  (const int64_t[]){-1, -1, -1, -1, -1, -1}, 0);
 }
 
 static void

@@ -185,7 +185,9 @@ test_bodies(void **state)
     response = client_post(&client, "/", body);
     free(body);
     assert_int_equal(response->fail, LCORE_FAIL_NONE);
-    assert_int_equal(strtoul(response->body.data, NULL, 10), up + response->sent_head.len);
+    uint64_t received;
+    assert_true(lc_str_to_u64(response->body, &received));
+    assert_int_equal(received, up + response->sent_head.len);
     assert_true(response->is_kept_alive);
     lc_response_free(response);
     response = client_get(&client, "/abrupt");

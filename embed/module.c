@@ -6,6 +6,7 @@
 #include "helpers.h"
 #include "hub.h"
 #include "meter.h"
+#include "user_client.h"
 
 PyObject *
 cload_raise(int code, const struct lc_error *error)
@@ -119,10 +120,20 @@ module_exec(PyObject *module)
         return -1;
     }
     int (*const adders[])(PyObject * module) = {
-        cload__hub_add,          cload__stats_add_types,    cload__dispatch_add_types,
-        cload__report_add_types, cload__response_add_types, cload__session_add_types,
-        cload__user_add_types,   cload__taskset_add_types,  cload__user_greenlet_add_types,
-        cload__rpc_add_types,    cload__meter_add_types,    cload__prometheus_add,
+        cload__hub_add,
+        cload__stats_add_types,
+        cload__dispatch_add_types,
+        cload__report_add_types,
+        cload__response_add_types,
+        cload__session_add_types,
+        cload__user_add_types,
+        cload__taskset_add_types,
+        cload__user_greenlet_add_types,
+        cload__rpc_add_types,
+        cload__meter_add_types,
+        cload__prometheus_add,
+        cload__user_client_add_types,
+        cload__users_add,
     };
     for (size_t i = 0; i < sizeof(adders) / sizeof(adders[0]); i++) {
         if (adders[i](module) < 0) {
@@ -143,7 +154,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     for (size_t i = 0; i < CLOAD_KNOWN_HELPERS; i++) {
         Py_VISIT(state->known_helpers[i].function);
     }
-    return 0;
+    return cload__models_traverse(state, visit, arg);
 }
 
 static int
@@ -155,6 +166,7 @@ module_clear(PyObject *module)
     CLOAD_OBJECT_LIST(CLOAD_CLEAR)
 #undef CLOAD_CLEAR
     cload__helpers_forget(state);
+    cload__models_clear(state);
     cload_entry_cache_free(state->entry_cache);
     state->entry_cache = NULL;
 #define CLOAD_NAME_CLEAR(name) Py_CLEAR(state->str_##name);

@@ -58,6 +58,12 @@ worker_pin(struct cload_worker *worker)
     worker->hub->busy_count++;
 }
 
+bool
+cload_pool_is_kept(const struct cload_user_greenlet *user)
+{
+    return user->worker != NULL || (user->last != NULL && is_kept(user->last));
+}
+
 void
 cload_pool_reclaim(struct cload_user_greenlet *user)
 {

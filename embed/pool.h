@@ -14,6 +14,8 @@ struct cload_worker {
     bool is_resumed;                  /* it is the engine that switches into it */
 };
 
+/* Whether the greenlet it ran in is, or is to be, this waiting user's own. */
+bool cload_pool_is_kept(const struct cload_user_greenlet *user);
 /* An idle greenlet, or a new one; NULL with an exception. */
 struct cload_worker *cload_pool_get(struct cload_hub *hub);
 /* Before a user that waited runs on: if somebody kept the greenlet it ran in last, it is the user's again. */

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "helpers.h"
+#include "http/session.h"
 #include "http/url.h"
 #include "hub.h"
 #include "stream.h"
@@ -401,6 +402,68 @@ cload__session_set_base_url(PyObject *object, PyObject *value, void *Py_UNUSED(c
     }
     Py_XDECREF(cookies);
     return err;
+}
+
+bool
+cload__session_is_plain(const struct cload_session *self)
+{
+    for (int i = 0; i < CLOAD_SESSION_SLOT_COUNT; i++) {
+        if (self->slots[i] != NULL && !(i == CLOAD_SESSION_trust_env && self->slots[i] == Py_False)) {
+            return false;
+        }
+    }
+    bool is_settled = self->core != NULL && !self->hub->is_left && self->flight_count == 0;
+    return is_settled && self->conn_pool == NULL && self->auth_value == NULL && self->request_name == NULL &&
+           (self->pool_manager == NULL || self->pool_manager == Py_None) &&
+           (self->dict == NULL || PyDict_GET_SIZE(self->dict) == 0);
+}
+
+PyObject *
+cload__session_like(const struct cload_session *model, PyObject *request_event, PyObject *user)
+{
+    struct cload_session *self = (struct cload_session *)Py_TYPE(model)->tp_alloc(Py_TYPE(model), 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->state = model->state;
+    self->hub = model->hub;
+    self->core = lc__session_like(model->core);
+    if (self->core == NULL) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    self->base_url = Py_NewRef(model->base_url);
+    self->request_event = Py_NewRef(request_event);
+    self->user = Py_NewRef(user);
+    self->pool_manager = Py_XNewRef(model->pool_manager);
+    self->tls_owner = Py_XNewRef(model->tls_owner);
+    self->response_class = (PyTypeObject *)Py_XNewRef(model->response_class);
+    self->catching_class = (PyTypeObject *)Py_XNewRef(model->catching_class);
+    self->error_class = (PyTypeObject *)Py_XNewRef(model->error_class);
+    self->options = Py_XNewRef(model->options);
+    self->valid_statuses = Py_XNewRef(model->valid_statuses);
+    self->slots[CLOAD_SESSION_trust_env] = Py_XNewRef(model->slots[CLOAD_SESSION_trust_env]);
+    self->is_general = model->is_general;
+    self->class_version = model->class_version;
+    self->connection_version = model->connection_version;
+    self->is_request_overridden = model->is_request_overridden;
+    self->is_class_general = model->is_class_general;
+    self->is_mounted = model->is_mounted;
+    self->is_fast = model->is_fast;
+    self->http_version = model->http_version;
+    self->max_redirects = model->max_redirects;
+    self->max_retries = model->max_retries;
+    self->has_slash_base = model->has_slash_base;
+    self->has_plain_base = model->has_plain_base;
+    return (PyObject *)self;
+}
+
+PyObject *
+cload_session_user(struct cload_state *state, PyObject *client)
+{
+    bool is_session =
+        PyObject_TypeCheck(client, state->session_type) || PyObject_TypeCheck(client, state->fast_session_type);
+    return is_session ? ((struct cload_session *)client)->user : NULL;
 }
 
 PyObject *

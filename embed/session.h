@@ -74,6 +74,12 @@ struct cload_session {
 
 /* A new core behind base_url, in place of the one there is. */
 int cload__session_make_core(struct cload_session *self, PyObject *base_url);
+/* Whether all there is to a session are its options, so that cload__session_like() makes another one of the kind. */
+bool cload__session_is_plain(const struct cload_session *self);
+/* A new session with the class and the options of a plain one, but no headers, cookies or attributes of its own. */
+PyObject *cload__session_like(const struct cload_session *model, PyObject *request_event, PyObject *user);
+/* Whose client it is, borrowed; NULL: nobody's, or `client` is no session. */
+PyObject *cload_session_user(struct cload_state *state, PyObject *client);
 /* Makes a list of (name, value), bytes, the default headers. */
 int cload__session_send_pairs(struct lc_session *core, PyObject *pairs);
 /* Brings the attribute `headers` to the core. */

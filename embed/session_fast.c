@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "helpers.h"
+#include "object.h"
 #include "wire.h"
 
 /* The verbs of a FastHttpSession: HEAD follows redirects, DELETE takes its body by keyword. */
@@ -238,8 +239,6 @@ static PyType_Spec fast_spec = {
 int
 cload__session_fast_add(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &fast_spec, NULL);
-    int err = type == NULL ? -1 : PyModule_AddType(module, (PyTypeObject *)type);
-    Py_XDECREF(type);
-    return err;
+    struct cload_state *state = cload_state_of_module(module);
+    return cload_type_add(module, &fast_spec, &state->fast_session_type);
 }

@@ -16,13 +16,16 @@
     X(PATCH)                                                                                                           \
     X(POST)                                                                                                            \
     X(PUT)                                                                                                             \
+    X(add)                                                                                                             \
     X(allow_redirects)                                                                                                 \
+    X(args)                                                                                                            \
     X(auth)                                                                                                            \
     X(base_url)                                                                                                        \
     X(_build_attribute)                                                                                                \
     X(catch_exceptions)                                                                                                \
     X(catch_response)                                                                                                  \
     X(cert)                                                                                                            \
+    X(client)                                                                                                          \
     X(context)                                                                                                         \
     X(cookies)                                                                                                         \
     X(__ObjectId__)                                                                                                    \
@@ -34,6 +37,13 @@
     X(execute_next_task)                                                                                               \
     X(execute_task)                                                                                                    \
     X(files)                                                                                                           \
+    X(http2)                                                                                                           \
+    X(http3)                                                                                                           \
+    X(_make_client)                                                                                                    \
+    X(max_wait)                                                                                                        \
+    X(min_wait)                                                                                                        \
+    X(parsed_options)                                                                                                  \
+    X(__init__)                                                                                                        \
     X(fire)                                                                                                            \
     X(get_next_task)                                                                                                   \
     X(_handlers)                                                                                                       \
@@ -61,10 +71,13 @@
     X(response_length)                                                                                                 \
     X(response_time)                                                                                                   \
     X(run)                                                                                                             \
+    X(running)                                                                                                         \
     X(schedule_task)                                                                                                   \
     X(send)                                                                                                            \
     X(start_time)                                                                                                      \
     X(stats)                                                                                                           \
+    X(stop)                                                                                                            \
+    X(stopping)                                                                                                        \
     X(stream)                                                                                                          \
     X(_task_queue)                                                                                                     \
     X(_taskset_instance)                                                                                               \
@@ -79,16 +92,20 @@
     X(timer)                                                                                                           \
     X(url)                                                                                                             \
     X(user)                                                                                                            \
+    X(_user)                                                                                                           \
     X(user_error)                                                                                                      \
     X(user_instance)                                                                                                   \
     X(verify)                                                                                                          \
+    X(wait_function)                                                                                                   \
     X(wait)                                                                                                            \
+    X(waiting)                                                                                                         \
     X(wait_time)
 
 /* The module's types, and what Python code registered: client_helpers builds what is rarely asked for, see
  * locust/clients.py; rpc_helpers makes messages of rare values, see locust/rpc/protocol.py; the rest is what the task
  * loop needs, see locust/user/task.py. Each is NULL until then. */
 #define CLOAD_TYPE_LIST(X)                                                                                             \
+    X(fast_session_type)                                                                                               \
     X(session_type)                                                                                                    \
     X(response_type)                                                                                                   \
     X(fast_response_type)                                                                                              \
@@ -122,11 +139,31 @@
 
 struct cload_hub;
 struct cload_entry_cache;
+struct cload_source;
 
 /* Where objects of a class have an attribute that the class names in __slots__. */
 struct cload_place {
     unsigned class_version; /* 0: not known */
     Py_ssize_t offset;
+};
+
+#define CLOAD_CLASS_OVERRIDES 32
+
+/* What a class of task sets overrides, see taskset.c. */
+struct cload_class_overrides {
+    unsigned version, default_version; /* of the class, 0: none; of DefaultTaskSet */
+    unsigned overrides;
+};
+
+#define CLOAD_MODELS 16
+
+/* What the client of the last user of a class was like, see user_client.h. */
+struct cload_model {
+    unsigned user_version; /* of the classes: of the user, 0: none; of the client; of further settings */
+    unsigned client_version, settings_version;
+    int http_versions; /* what the options said */
+    struct cload_source *source;
+    PyObject *session; /* a client that nobody has */
 };
 
 struct cload_state {
@@ -144,6 +181,11 @@ struct cload_state {
     struct cload_entry_cache *entry_cache;
     unsigned session_class_version; /* of the class of sessions that session_response_class was found for; 0: none */
     struct cload_place handlers_place, stats_place; /* of EventHook, of Environment */
+    struct cload_class_overrides class_overrides[CLOAD_CLASS_OVERRIDES];
+    struct cload_model models[CLOAD_MODELS];
+    struct cload_source *sources;
+    unsigned
+        plain_init_version; /* of the class of users whose bases beside ours have no __init__, seen last; 0: none */
 
     /* Functions of client_helpers that were looked up, by where the name is, which is a literal; see helpers.c. */
     struct cload_known_helper {
@@ -185,6 +227,7 @@ int cload__response_add_types(PyObject *module);
 int cload__user_add_types(PyObject *module);
 int cload__taskset_add_types(PyObject *module);
 int cload__user_greenlet_add_types(PyObject *module);
+int cload__users_add(PyObject *module);
 int cload__stats_add_types(PyObject *module);
 int cload__dispatch_add_types(PyObject *module);
 

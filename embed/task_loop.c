@@ -109,6 +109,20 @@ check_stopping(struct cload_task_loop *loop)
     return 0;
 }
 
+/* What was thrown at the user, as the pending exception. */
+static void
+raise_thrown(struct cload_task_loop *loop)
+{
+    PyObject *thrown = loop->thrown;
+    loop->thrown = NULL;
+    if (PyExceptionClass_Check(thrown)) {
+        PyErr_SetNone(thrown);
+        Py_DECREF(thrown);
+    } else {
+        cload_exception_restore(thrown);
+    }
+}
+
 /* Runs the next task of the top frame. 0: done, 1: a frame was pushed, -1: exception. */
 static int
 frame_execute(struct cload_task_loop *loop)
@@ -384,6 +398,22 @@ loop_yield(struct cload_task_loop *loop)
 
 /* --- the machine --- */
 
+/* Whether the user has a hook of its own in place of the one that does nothing. */
+static bool
+has_user_hook(struct cload_task_loop *loop, PyObject *name)
+{
+    struct cload_user *user = loop->user;
+    return _PyType_Lookup(Py_TYPE(user), name) != _PyType_Lookup(loop->state->user_type, name) ||
+           (user->dict != NULL && PyDict_GET_SIZE(user->dict) > 0 && PyDict_Contains(user->dict, name) != 0) ||
+           Py_TYPE(user)->tp_getattro != PyObject_GenericGetAttr;
+}
+
+static int
+call_user_hook(struct cload_task_loop *loop, PyObject *name)
+{
+    return has_user_hook(loop, name) ? cload_call_hook((PyObject *)loop->user, name) : 0;
+}
+
 /* The user's own end. With an exception set that means a regular stop: on_stop, and all is well. */
 static enum cload_outcome
 loop_leave(struct cload_task_loop *loop)
@@ -392,7 +422,28 @@ loop_leave(struct cload_task_loop *loop)
         return LOOP_ERROR;
     }
     PyErr_Clear();
-    return cload_call_hook((PyObject *)loop->user, loop->state->str_on_stop) < 0 ? LOOP_ERROR : LOOP_END;
+    return call_user_hook(loop, loop->state->str_on_stop) < 0 ? LOOP_ERROR : LOOP_END;
+}
+
+bool
+cload_loop_has_quiet_end(struct cload_task_loop *loop)
+{
+    struct cload_state *state = loop->state;
+    if (loop->phase == PHASE_NEW) {
+        return true;
+    }
+    if (loop->phase == PHASE_FRAMES || loop->thrown == NULL ||
+        !(PyErr_GivenExceptionMatches(loop->thrown, cload_greenlet_exit_type()) ||
+          PyErr_GivenExceptionMatches(loop->thrown, state->exc_stop_user))) {
+        return false;
+    }
+    for (uint32_t i = 0; i < loop->count; i++) {
+        frame_refresh(state, &loop->frames[i]);
+        if (loop->frames[i].overrides & HAS_ON_STOP) {
+            return false;
+        }
+    }
+    return !has_user_hook(loop, state->str_on_stop);
 }
 
 /* LOOP_WAIT when the first round may begin, else how the user ended. */
@@ -402,7 +453,7 @@ loop_begin(struct cload_task_loop *loop)
     struct cload_state *state = loop->state;
     struct cload_user *user = loop->user;
     user->run_state = USER_RUNNING;
-    PyObject *taskset = PyObject_CallOneArg(state->default_taskset_type, (PyObject *)user);
+    PyObject *taskset = cload_taskset_new_default(state, (PyObject *)user);
     if (taskset == NULL) {
         return LOOP_ERROR;
     }
@@ -411,7 +462,7 @@ loop_begin(struct cload_task_loop *loop)
         return LOOP_ERROR;
     }
     loop->frames[0].is_entered = true;
-    if (cload_call_hook((PyObject *)user, state->str_on_start) == 0) {
+    if (call_user_hook(loop, state->str_on_start) == 0) {
         return LOOP_WAIT;
     }
     if (PyErr_ExceptionMatches(cload_greenlet_exit_type()) || !PyErr_ExceptionMatches(PyExc_Exception)) {
@@ -430,7 +481,7 @@ loop_begin(struct cload_task_loop *loop)
         return LOOP_ERROR;
     }
     Py_DECREF(exception);
-    return cload_call_hook((PyObject *)user, state->str_on_stop) < 0 ? LOOP_ERROR : LOOP_END;
+    return call_user_hook(loop, state->str_on_stop) < 0 ? LOOP_ERROR : LOOP_END;
 }
 
 enum cload_outcome
@@ -456,8 +507,7 @@ cload_loop_run(struct cload_task_loop *loop)
         bool is_yield = loop->phase == PHASE_YIELD;
         loop->phase = PHASE_FRAMES;
         if (loop->thrown != NULL) {
-            cload_exception_restore(loop->thrown);
-            loop->thrown = NULL;
+            raise_thrown(loop);
             action = frame_settle(loop, place);
         } else if (!is_yield) {
             if (check_stopping(loop) < 0) {

@@ -41,7 +41,7 @@ struct cload_task_loop {
     bool is_user_level;    /* on_start and on_stop of the user belong to this loop */
     uint64_t switch_count; /* the hub's, when this round began */
     int64_t wait_ns;       /* what LOOP_WAIT asks for; 0: let others run */
-    PyObject *thrown;      /* raised where the user waits */
+    PyObject *thrown;      /* an exception or a class of them: raised where the user waits */
 };
 
 enum cload_outcome { LOOP_WAIT, LOOP_END, LOOP_ERROR };
@@ -51,6 +51,9 @@ void cload_loop_init(struct cload_task_loop *loop, struct cload_state *state, st
 void cload_loop_fini(struct cload_task_loop *loop);
 /* Runs on until the user waits (pooled only) or ends. */
 LCORE_YIELDS enum cload_outcome cload_loop_run(struct cload_task_loop *loop);
+/* Whether a loop at which something was thrown while it waited, or before it began, would end without any code of the
+ * script's being called, so that it need not be run for that. */
+bool cload_loop_has_quiet_end(struct cload_task_loop *loop);
 /* Runs the machine here, in the caller's greenlet, to its end; `taskset` NULL: the whole life of the user. */
 LCORE_YIELDS PyObject *cload_loop_run_here(struct cload_state *state, struct cload_user *user, PyObject *taskset);
 /* Waits here, as the task set does after a task. */

@@ -2,6 +2,7 @@
 
 #include <structmember.h>
 
+#include "base/clock.h"
 #include "object.h"
 #include "task_loop.h"
 #include "user.h"
@@ -51,10 +52,24 @@ class_overrides(struct cload_state *state, PyTypeObject *type)
     return overrides;
 }
 
+/* The same from memory, as long as the classes it depends on are not changed. */
+static unsigned
+known_overrides(struct cload_state *state, PyTypeObject *type)
+{
+    unsigned version = type->tp_version_tag;
+    unsigned default_version = ((PyTypeObject *)state->default_taskset_type)->tp_version_tag;
+    struct cload_class_overrides *known = &state->class_overrides[version % CLOAD_CLASS_OVERRIDES];
+    if (version == 0 || known->version != version || known->default_version != default_version) {
+        unsigned overrides = class_overrides(state, type);
+        *known = (struct cload_class_overrides){type->tp_version_tag, default_version, overrides};
+    }
+    return known->overrides;
+}
+
 unsigned
 cload_taskset_overrides(struct cload_state *state, PyObject *taskset)
 {
-    unsigned overrides = class_overrides(state, Py_TYPE(taskset));
+    unsigned overrides = known_overrides(state, Py_TYPE(taskset));
     PyObject *dict = ((struct cload_taskset *)taskset)->dict;
     if (dict != NULL && PyDict_GET_SIZE(dict) > 0) {
         overrides |= PyDict_Contains(dict, state->str_run) > 0 ? HAS_RUN : 0;
@@ -349,6 +364,75 @@ taskset_set_queue(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
+/* A value of the set's own class stands before the user's, which is the set's otherwise. Most have none. */
+static int
+inherit_wait(struct cload_state *state, struct cload_taskset *self, PyObject *name)
+{
+    PyObject *in_class = _PyType_Lookup(Py_TYPE(self), name);
+    if (in_class == Py_None && self->dict == NULL && PyObject_TypeCheck(self->user, state->user_type)) {
+        PyObject *dict = ((struct cload_user *)self->user)->dict;
+        bool is_dict_empty = dict == NULL || PyDict_GET_SIZE(dict) == 0;
+        if (is_dict_empty && _PyType_Lookup(Py_TYPE(self->user), name) == Py_None) {
+            return 0;
+        }
+    }
+    PyObject *own = PyObject_GetAttr((PyObject *)self, name);
+    int is_own = own == NULL ? -1 : PyObject_IsTrue(own);
+    PyObject *of_user = is_own == 0 ? PyObject_GetAttr(self->user, name) : NULL;
+    int err = is_own < 0 || (is_own == 0 && of_user == NULL) ? -1 : 0;
+    if (of_user != NULL && of_user != own) {
+        err = PyObject_SetAttr((PyObject *)self, name, of_user);
+    }
+    Py_XDECREF(of_user);
+    Py_XDECREF(own);
+    return err;
+}
+
+static int
+taskset_begin(struct cload_state *state, struct cload_taskset *self, PyObject *parent)
+{
+    PyObject *user = PyObject_TypeCheck(parent, state->taskset_type) ? PyObject_GetAttr(parent, state->str__user)
+                                                                     : Py_NewRef(parent);
+    if (user == NULL) {
+        return -1;
+    }
+    Py_XSETREF(self->user, user);
+    Py_XSETREF(self->parent, Py_NewRef(parent));
+    if (inherit_wait(state, self, state->str_min_wait) < 0 || inherit_wait(state, self, state->str_max_wait) < 0 ||
+        inherit_wait(state, self, state->str_wait_function) < 0) {
+        return -1;
+    }
+    self->last_run_s = (double)lc_clock_monotonic_ns() / 1e9;
+    return 0;
+}
+
+/* TaskSet(parent) */
+static int
+taskset_init(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"parent", NULL};
+    struct cload_state *state = cload_state_find(Py_TYPE(object));
+    PyObject *parent;
+    if (state == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:TaskSet", names, &parent)) {
+        return -1;
+    }
+    return taskset_begin(state, (struct cload_taskset *)object, parent);
+}
+
+PyObject *
+cload_taskset_new_default(struct cload_state *state, PyObject *user)
+{
+    PyTypeObject *type = (PyTypeObject *)state->default_taskset_type;
+    if (type->tp_init != taskset_init || type->tp_new != cload_object_new) {
+        return PyObject_CallOneArg((PyObject *)type, user);
+    }
+    PyObject *taskset = type->tp_alloc(type, 0);
+    if (taskset != NULL && taskset_begin(state, (struct cload_taskset *)taskset, user) < 0) {
+        Py_CLEAR(taskset);
+    }
+    return taskset;
+}
+
 static int
 taskset_traverse(PyObject *object, visitproc visit, void *arg)
 {
@@ -413,8 +497,9 @@ static PyMemberDef taskset_members[] = {
 };
 
 static PyType_Slot taskset_slots[] = {
-    {Py_tp_doc, (void *)PyDoc_STR("Base of locust.TaskSet: the task loop.")},
+    {Py_tp_doc, (void *)PyDoc_STR("TaskSet(parent)\n--\n\nBase of locust.TaskSet: the task loop.")},
     {Py_tp_new, cload_object_new},
+    {Py_tp_init, taskset_init},
     {Py_tp_traverse, taskset_traverse},
     {Py_tp_clear, taskset_clear},
     {Py_tp_dealloc, taskset_dealloc},

@@ -27,6 +27,8 @@ enum {
 
 /* Which of them hold for a task set: its class's, and hooks that were put on the instance. */
 unsigned cload_taskset_overrides(struct cload_state *state, PyObject *taskset);
+/* The set that holds the tasks of a user's own class. New reference, or NULL. */
+PyObject *cload_taskset_new_default(struct cload_state *state, PyObject *user);
 /* The next task: out of the queue, which is filled by picking when it is empty. New reference, or NULL. */
 PyObject *cload_taskset_next_task(struct cload_state *state, PyObject *taskset, unsigned overrides);
 /* Runs one task of the set. 0: done, 1: `*nested` is a task set instance to be run, -1: exception. */

@@ -2,35 +2,148 @@
 
 #include <structmember.h>
 
+#include "base/clock.h"
 #include "object.h"
 #include "task_loop.h"
+#include "taskset.h"
+#include "user_greenlet.h"
 
-static const char *const run_state_names[] = {NULL, "running", "waiting", "stopping"};
+/* Of the interned names; borrowed. */
+static PyObject *
+run_state_name(const struct cload_state *state, enum cload_run_state run_state)
+{
+    PyObject *const names[] = {Py_None, state->str_running, state->str_waiting, state->str_stopping};
+    return names[run_state];
+}
 
 static PyObject *
 user_get_state(PyObject *object, void *Py_UNUSED(closure))
 {
-    const char *name = run_state_names[((struct cload_user *)object)->run_state];
-    return name == NULL ? Py_NewRef(Py_None) : PyUnicode_InternFromString(name);
+    struct cload_state *state = cload_state_find(Py_TYPE(object));
+    return state == NULL ? NULL : Py_NewRef(run_state_name(state, ((struct cload_user *)object)->run_state));
 }
 
 static int
 user_set_state(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
 {
-    struct cload_user *self = (struct cload_user *)object;
-    if (value == Py_None) {
-        self->run_state = USER_NEW;
-        return 0;
+    struct cload_state *state = cload_state_find(Py_TYPE(object));
+    if (state == NULL) {
+        return -1;
     }
-    for (int i = USER_RUNNING; i <= USER_STOPPING; i++) {
-        if (value != NULL && PyUnicode_Check(value) &&
-            PyUnicode_CompareWithASCIIString(value, run_state_names[i]) == 0) {
-            self->run_state = (enum cload_run_state)i;
+    for (int i = USER_NEW; value != NULL && i <= USER_STOPPING; i++) {
+        PyObject *name = run_state_name(state, (enum cload_run_state)i);
+        if (value == name || (PyUnicode_Check(value) && i != USER_NEW && PyUnicode_Compare(value, name) == 0)) {
+            ((struct cload_user *)object)->run_state = (enum cload_run_state)i;
             return 0;
         }
     }
     PyErr_SetString(PyExc_ValueError, "a user's state is 'running', 'waiting', 'stopping' or None");
     return -1;
+}
+
+/* Calls the __init__() that super() would find behind ours: a script's class may have other bases beside. */
+static int
+init_further_bases(struct cload_state *state, PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (type->tp_version_tag != 0 && type->tp_version_tag == state->plain_init_version) {
+        return 0;
+    }
+    PyObject *mro = Py_NewRef(type->tp_mro), *function = NULL;
+    Py_ssize_t count = PyTuple_GET_SIZE(mro), i = 0;
+    while (i < count && PyTuple_GET_ITEM(mro, i) != (PyObject *)state->user_type) {
+        i++;
+    }
+    while (function == NULL && ++i < count && PyTuple_GET_ITEM(mro, i) != (PyObject *)&PyBaseObject_Type) {
+        PyObject *dict = ((PyTypeObject *)PyTuple_GET_ITEM(mro, i))->tp_dict;
+        function = PyDict_GetItemWithError(dict, state->str___init__);
+        if (function == NULL && PyErr_Occurred()) {
+            break;
+        }
+    }
+    int err = PyErr_Occurred() ? -1 : 0;
+    if (function != NULL) {
+        Py_INCREF(function);
+        descrgetfunc bind = Py_TYPE(function)->tp_descr_get;
+        PyObject *method = bind == NULL ? Py_NewRef(function) : bind(function, object, (PyObject *)type);
+        PyObject *result = method == NULL ? NULL : PyObject_CallNoArgs(method);
+        err = result == NULL ? -1 : 0;
+        Py_XDECREF(result);
+        Py_XDECREF(method);
+        Py_DECREF(function);
+    } else if (err == 0) {
+        state->plain_init_version = type->tp_version_tag;
+    }
+    Py_DECREF(mro);
+    return err;
+}
+
+struct cload_state *
+cload_user_init(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"environment", NULL};
+    struct cload_user *self = (struct cload_user *)object;
+    struct cload_state *state = cload_state_find(Py_TYPE(object));
+    PyObject *environment;
+    if (state == NULL) {
+        return NULL;
+    }
+    if (PyTuple_GET_SIZE(args) == 1 && (kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0)) {
+        environment = PyTuple_GET_ITEM(args, 0);
+    } else if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:User", names, &environment)) {
+        return NULL;
+    }
+    if (init_further_bases(state, object) < 0) {
+        return NULL;
+    }
+    Py_XSETREF(self->environment, Py_NewRef(environment));
+    self->last_run_s = (double)lc_clock_monotonic_ns() / 1e9;
+    return state;
+}
+
+static int
+user_init(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    return cload_user_init(object, args, kwargs) == NULL ? -1 : 0;
+}
+
+/* start(group) */
+static PyObject *
+user_start(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+{
+    struct cload_user *self = (struct cload_user *)object;
+    struct cload_state *state = cload_state_find(Py_TYPE(object));
+    if (state == NULL) {
+        return NULL;
+    }
+    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    if (count + named != 1 || (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "group"))) {
+        PyErr_SetString(PyExc_TypeError, "start() takes one argument: group");
+        return NULL;
+    }
+    PyObject *group = args[0];
+    Py_XSETREF(self->group, Py_NewRef(group));
+    bool is_own_run =
+        self->dict != NULL && PyDict_GET_SIZE(self->dict) > 0 && PyDict_Contains(self->dict, state->str_run) != 0;
+    if (is_own_run ||
+        _PyType_Lookup(Py_TYPE(object), state->str_run) != _PyType_Lookup(state->user_type, state->str_run)) {
+        PyObject *spawned = PyErr_Occurred() ? NULL : cload_call_task_helper(state, "spawn_user", group, object);
+        if (spawned != NULL) {
+            Py_XSETREF(self->greenlet, Py_NewRef(spawned));
+        }
+        return spawned;
+    }
+    PyObject *greenlet = cload_user_greenlet_new(state, object);
+    if (greenlet == NULL) {
+        return NULL;
+    }
+    Py_XSETREF(self->greenlet, Py_NewRef(greenlet));
+    PyObject *added = PyObject_CallMethodOneArg(group, state->str_add, greenlet);
+    if (added == NULL || cload_user_greenlet_start(greenlet) < 0) {
+        Py_CLEAR(greenlet);
+    }
+    Py_XDECREF(added);
+    return greenlet;
 }
 
 static PyObject *
@@ -40,12 +153,19 @@ user_run(PyObject *object, PyObject *Py_UNUSED(ignored))
     return state == NULL ? NULL : cload_loop_run_here(state, (struct cload_user *)object, NULL);
 }
 
+static PyObject *
+user_do_nothing(PyObject *Py_UNUSED(object), PyObject *Py_UNUSED(ignored))
+{
+    Py_RETURN_NONE;
+}
+
 static int
 user_traverse(PyObject *object, visitproc visit, void *arg)
 {
     struct cload_user *self = (struct cload_user *)object;
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->environment);
+    Py_VISIT(self->client);
     Py_VISIT(self->greenlet);
     Py_VISIT(self->group);
     Py_VISIT(self->taskset);
@@ -58,6 +178,7 @@ user_clear(PyObject *object)
 {
     struct cload_user *self = (struct cload_user *)object;
     Py_CLEAR(self->environment);
+    Py_CLEAR(self->client);
     Py_CLEAR(self->greenlet);
     Py_CLEAR(self->group);
     Py_CLEAR(self->taskset);
@@ -74,6 +195,12 @@ user_dealloc(PyObject *object)
 static PyMethodDef user_methods[] = {
     {"run", user_run, METH_NOARGS,
      PyDoc_STR("run($self, /)\n--\n\nLives the user's life in the current greenlet: on_start, tasks, on_stop.")},
+    {"on_start", user_do_nothing, METH_NOARGS,
+     PyDoc_STR("on_start($self, /)\n--\n\nCalled when the user starts, before its first task.")},
+    {"on_stop", user_do_nothing, METH_NOARGS, PyDoc_STR("on_stop($self, /)\n--\n\nCalled when the user stops.")},
+    {"start", (PyCFunction)(void (*)(void))user_start, METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("start($self, /, group)\n--\n\n"
+               "Starts the user in a new greenlet of the group, and returns the greenlet.")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -85,6 +212,8 @@ static PyGetSetDef user_getset[] = {
 
 static PyMemberDef user_members[] = {
     {"environment", T_OBJECT_EX, offsetof(struct cload_user, environment), 0, NULL},
+    {"client", T_OBJECT_EX, offsetof(struct cload_user, client), 0,
+     PyDoc_STR("What the user makes its requests with, if it has one.")},
     {"_greenlet", T_OBJECT, offsetof(struct cload_user, greenlet), 0, NULL},
     {"_group", T_OBJECT, offsetof(struct cload_user, group), 0, NULL},
     {"_taskset_instance", T_OBJECT, offsetof(struct cload_user, taskset), 0, NULL},
@@ -96,8 +225,11 @@ static PyMemberDef user_members[] = {
 };
 
 static PyType_Slot user_slots[] = {
-    {Py_tp_doc, (void *)PyDoc_STR("Base of locust.User: the part of a user that the task loop looks at.")},
+    {Py_tp_doc,
+     (void *)PyDoc_STR("User(environment)\n--\n\nBase of locust.User: the part of a user that the task loop looks "
+                       "at.")},
     {Py_tp_new, cload_object_new},
+    {Py_tp_init, user_init},
     {Py_tp_traverse, user_traverse},
     {Py_tp_clear, user_clear},
     {Py_tp_dealloc, user_dealloc},

@@ -8,10 +8,13 @@ enum cload_run_state { USER_NEW, USER_RUNNING, USER_WAITING, USER_STOPPING };
 
 struct cload_user {
     PyObject_HEAD
-    PyObject *environment, *greenlet, *group, *taskset;
+    PyObject *environment, *client, *greenlet, *group, *taskset;
     PyObject *dict, *weakrefs;
     double last_run_s, last_wait_s; /* of constant_pacing() and its like */
     enum cload_run_state run_state;
 };
+
+/* What User(environment) does; NULL with an exception. */
+struct cload_state *cload_user_init(PyObject *object, PyObject *args, PyObject *kwargs);
 
 #endif

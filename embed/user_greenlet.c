@@ -32,7 +32,22 @@ tell_links(struct cload_ready *ready)
     }
     Py_XDECREF(links);
     cload_hub_release(self->loop.hub);
+    cload_user_release(self, 1);
     Py_DECREF(self); /* the reference the engine held since start() */
+}
+
+/* Everything that ends with the user, but the links. */
+static void
+finish_silently(struct cload_user_greenlet *self)
+{
+    struct cload_hub *hub = self->loop.hub;
+    self->is_running = false;
+    self->is_dead = true;
+    lc_timer_stop(hub->loop, &self->timer);
+    lc_list_remove(&self->kill_ready.link);
+    cload_loop_fini(&self->loop);
+    cload_worker_forget(self);
+    self->worker = NULL;
 }
 
 void
@@ -47,11 +62,7 @@ cload_user_finish(struct cload_user_greenlet *self, bool has_failed)
         cload_exception_restore(exception);
         cload_hub_handle_error(hub, (PyObject *)self);
     }
-    lc_timer_stop(hub->loop, &self->timer);
-    lc_list_remove(&self->kill_ready.link);
-    cload_loop_fini(&self->loop);
-    cload_worker_forget(self);
-    self->worker = NULL;
+    finish_silently(self);
     self->ready.fn = tell_links;
     cload_hub_put(hub, &self->ready);
 }
@@ -117,6 +128,12 @@ user_deliver(struct cload_ready *ready)
         return;
     }
     if (!self->is_running) {
+        if (!cload_pool_is_kept(self) && cload_loop_has_quiet_end(&self->loop)) {
+            lc_list_remove(&self->ready.link);
+            finish_silently(self);
+            tell_links(&self->ready);
+            return;
+        }
         /* Waiting or not yet begun: it is raised where the wait is. */
         lc_timer_stop(self->loop.hub->loop, &self->timer);
         cload_hub_put(self->loop.hub, &self->ready);
@@ -125,20 +142,16 @@ user_deliver(struct cload_ready *ready)
     PyObject *exception = self->loop.thrown;
     self->loop.thrown = NULL;
     struct cload_worker *worker = self->worker;
-    PyObject *result = cload_greenlet_throw(worker->greenlet, (PyObject *)Py_TYPE(exception), exception);
+    bool is_class = PyExceptionClass_Check(exception);
+    PyObject *result = cload_greenlet_throw(worker->greenlet, is_class ? exception : (PyObject *)Py_TYPE(exception),
+                                            is_class ? NULL : exception);
     cload_worker_returned(worker, result);
     Py_DECREF(exception);
 }
 
-static PyObject *
-greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+PyObject *
+cload_user_greenlet_new(struct cload_state *state, PyObject *user)
 {
-    static char *names[] = {"user", NULL};
-    struct cload_state *state = cload_state_find(type);
-    PyObject *user;
-    if (state == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O!", names, state->user_type, &user)) {
-        return NULL;
-    }
     struct cload_hub *hub = cload_hub_get(state);
     if (hub == NULL) {
         if (!PyErr_Occurred()) {
@@ -146,6 +159,7 @@ greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         }
         return NULL;
     }
+    PyTypeObject *type = state->user_greenlet_type;
     struct cload_user_greenlet *self = (struct cload_user_greenlet *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
@@ -160,19 +174,37 @@ greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 }
 
 static PyObject *
-greenlet_start(PyObject *object, PyObject *Py_UNUSED(ignored))
+greenlet_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
+    static char *names[] = {"user", NULL};
+    struct cload_state *state = cload_state_find(type);
+    PyObject *user;
+    if (state == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O!", names, state->user_type, &user)) {
+        return NULL;
+    }
+    return cload_user_greenlet_new(state, user);
+}
+
+int
+cload_user_greenlet_start(PyObject *greenlet)
+{
+    struct cload_user_greenlet *self = (struct cload_user_greenlet *)greenlet;
     if (self->is_started || self->is_dead) {
-        Py_RETURN_NONE;
+        return 0;
     }
     if (cload_hub_retain(self->loop.hub) < 0) {
-        return NULL;
+        return -1;
     }
     self->is_started = true;
     Py_INCREF(self);
     cload_hub_put(self->loop.hub, &self->ready);
-    Py_RETURN_NONE;
+    return 0;
+}
+
+static PyObject *
+greenlet_start(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    return cload_user_greenlet_start(object) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *
@@ -197,6 +229,31 @@ greenlet_join(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObjec
     Py_RETURN_NONE;
 }
 
+/* -1 with an exception. `exception`: a class or an instance. */
+static int
+throw_at(struct cload_user_greenlet *self, PyObject *exception)
+{
+    if (!self->is_started) {
+        if (cload_hub_retain(self->loop.hub) < 0) {
+            return -1;
+        }
+        self->is_started = true;
+        Py_INCREF(self);
+        cload_user_finish(self, false);
+        return 0;
+    }
+    self->loop.is_killed |= PyErr_GivenExceptionMatches(exception, cload_greenlet_exit_type());
+    Py_XSETREF(self->loop.thrown, Py_NewRef(exception));
+    cload_hub_put(self->loop.hub, &self->kill_ready);
+    return 0;
+}
+
+int
+cload_user_kill(struct cload_user_greenlet *self)
+{
+    return self->is_dead ? 0 : throw_at(self, cload_greenlet_exit_type());
+}
+
 /* kill(exception=GreenletExit, block=True, timeout=None) */
 static PyObject *
 greenlet_kill(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -211,28 +268,22 @@ greenlet_kill(PyObject *object, PyObject *args, PyObject *kwargs)
     if (self->is_dead) {
         Py_RETURN_NONE;
     }
-    PyObject *instance = PyExceptionClass_Check(exception) ? PyObject_CallNoArgs(exception) : Py_NewRef(exception);
-    if (instance == NULL) {
+    bool is_plain = exception == cload_greenlet_exit_type();
+    PyObject *thrown =
+        PyExceptionClass_Check(exception) && !is_plain ? PyObject_CallNoArgs(exception) : Py_NewRef(exception);
+    if (thrown == NULL) {
         return NULL;
     }
-    if (!PyExceptionInstance_Check(instance)) {
-        Py_DECREF(instance);
+    if (!is_plain && !PyExceptionInstance_Check(thrown)) {
+        Py_DECREF(thrown);
         PyErr_SetString(PyExc_TypeError, "an exception is needed to kill with");
         return NULL;
     }
-    if (!self->is_started) {
-        Py_DECREF(instance);
-        if (cload_hub_retain(self->loop.hub) < 0) {
-            return NULL;
-        }
-        self->is_started = true;
-        Py_INCREF(self);
-        cload_user_finish(self, false);
-        Py_RETURN_NONE;
+    int err = throw_at(self, thrown);
+    Py_DECREF(thrown);
+    if (err < 0) {
+        return NULL;
     }
-    self->loop.is_killed |= PyErr_GivenExceptionMatches(instance, cload_greenlet_exit_type());
-    Py_XSETREF(self->loop.thrown, instance);
-    cload_hub_put(self->loop.hub, &self->kill_ready);
     if (is_blocking) {
         return greenlet_join(object, &timeout, 1, NULL);
     }

@@ -22,9 +22,18 @@ struct cload_user_greenlet {
     bool is_started, is_running, is_dead, is_pinned;
 };
 
+/* As UserGreenlet(user) and its start(): a new reference, or NULL; 0, or -1. */
+PyObject *cload_user_greenlet_new(struct cload_state *state, PyObject *user);
+int cload_user_greenlet_start(PyObject *greenlet);
+/* Raises GreenletExit in the user, soon, as kill(block=False). 0, or -1 with an exception. */
+int cload_user_kill(struct cload_user_greenlet *self);
 /* The user waits: from here on it is a deadline. */
 void cload_user_park(struct cload_user_greenlet *self);
 /* The user is over. An exception that is set is reported by gevent's hub, as for any greenlet. */
 void cload_user_finish(struct cload_user_greenlet *self, bool has_failed);
+
+/* Lets go of what a user that is over, its greenlet, its task set and its client hold of one another, where nobody else
+ * has any of them; else it is for Python's collector to find. `held`: the caller's references to the greenlet. */
+void cload_user_release(struct cload_user_greenlet *self, Py_ssize_t held);
 
 #endif

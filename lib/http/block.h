@@ -31,6 +31,14 @@ struct lc_block {
 
 /* The block of these lines, made if missing; a reference for the caller. NULL: out of memory. */
 struct lc_block *lc__block_get(struct lc_http *http, struct lc_str lines);
+
+static inline struct lc_block *
+lc__block_ref(struct lc_block *block)
+{
+    block->refs++;
+    return block;
+}
+
 void lc__block_unref(struct lc_http *http, struct lc_block *block); /* NULL is fine */
 
 #endif

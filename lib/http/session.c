@@ -125,6 +125,32 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
     return session;
 }
 
+struct lc_session *
+lc__session_like(const struct lc_session *like)
+{
+    struct lc_session *session = lc__calloc(1, sizeof(*session));
+    if (session == NULL) {
+        return NULL;
+    }
+    session->http = like->http;
+    lc_list_init(&session->exchanges);
+    lc_list_init(&session->wires);
+    lc_list_init(&session->h2s);
+    session->headers = lc__block_ref(like->headers);
+    session->site = lc__site_ref(like->site);
+    session->tls = like->tls == NULL ? NULL : lc_tls_ref(like->tls);
+    session->connect_timeout_ns = like->connect_timeout_ns;
+    session->read_timeout_ns = like->read_timeout_ns;
+    session->max_redirects = like->max_redirects;
+    session->version = like->version;
+    lc__conn_pool_init(&session->own, like->own.max_connections, like->own.max_idle, like->own.max_idle_in_all);
+    session->pool = &session->own;
+    session->is_using_env_proxy = like->is_using_env_proxy;
+    session->max_body_bytes = like->max_body_bytes;
+    session->http->session_count++;
+    return session;
+}
+
 void
 lc_session_close_idle(struct lc_session *session)
 {

@@ -35,4 +35,8 @@ struct lc_session {
     bool is_using_env_proxy;
 };
 
+/* A session with the settings of another, which has its own connections (no shared pool). No cookies. NULL: LCE_NOMEM.
+ */
+struct lc_session *lc__session_like(const struct lc_session *like);
+
 #endif

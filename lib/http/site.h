@@ -18,6 +18,14 @@ struct lc_site {
 
 /* A reference for the caller. NULL: out of memory. */
 struct lc_site *lc__site_get(struct lc_http *http, struct lc_str base_url, const char *proxy);
+
+static inline struct lc_site *
+lc__site_ref(struct lc_site *site)
+{
+    site->refs++;
+    return site;
+}
+
 void lc__site_unref(struct lc_site *site); /* NULL is fine */
 
 #endif

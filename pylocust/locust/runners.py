@@ -24,6 +24,7 @@ from . import log
 from ._ending import watch_stop
 from ._generator import Generator
 from ._tracebacks import format_trace
+from ._user_group import UserGroup, join_users
 from .exception import StopTest
 from .user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 from .user.users import User
@@ -162,7 +163,7 @@ class Runner:
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         # Holds the greenlets of the users, and nothing else.
-        self.user_greenlets = Group()
+        self.user_greenlets = UserGroup()
         # Holds the runner's own greenlets.
         self.greenlet = Group()
         self.state = STATE_INIT
@@ -244,9 +245,8 @@ class Runner:
     def user_classes_count(self) -> dict[str, int]:
         """Users that are running now, by the name of their class."""
         counts = {user_class.__name__: 0 for user_class in self.user_classes}
-        for _, user in self._running_users():
-            name = type(user).__name__
-            counts[name] = counts.get(name, 0) + 1
+        for user_class, count in _cload.count_users(self.user_greenlets).items():
+            counts[user_class.__name__] = counts.get(user_class.__name__, 0) + count
         return counts
 
     def _running_users(self) -> Iterator[tuple[Any, User]]:
@@ -335,41 +335,35 @@ class Runner:
         returned."""
         timeout = self.environment.stop_timeout
         caller = None
-        ending: list[Any] = []
-        chosen = self._choose_users(counts)
-        if any(user._state is None for _, user in chosen):
+        chosen, has_new = _cload.choose_users(self.user_greenlets, counts)
+        if has_new:
             # Who was started just now gets as far as its first wait.
             gevent.sleep(0)
-        for greenlet, user in chosen:
+        stopping: list[Any] = []
+        for greenlet in _cload.end_users(chosen, bool(timeout), User.stop):
             if _is_current(greenlet):
                 caller = greenlet
+                chosen.remove(greenlet)
                 continue
-            if user._state != LOCUST_STATE_STOPPING or not timeout:
+            # gevent forgets the arguments of a greenlet that is done
+            user = next(iter(getattr(greenlet, "args", ())), None)
+            if user is not None and (user._state != LOCUST_STATE_STOPPING or not timeout):
                 if type(user).stop is not User.stop:
-                    ending.append(gevent.spawn(user.stop, force=not timeout))
+                    stopping.append(gevent.spawn(user.stop, force=not timeout))
                 elif timeout and user._state == LOCUST_STATE_RUNNING:
                     user._state = LOCUST_STATE_STOPPING
                 else:
                     greenlet.kill(block=False)
-            ending.append(greenlet)
-        late = set(ending).difference(gevent.joinall(ending, timeout=timeout or None))
+        late = join_users(self.user_greenlets, [*stopping, *chosen], timeout or None)
         if late:
             logger.info("Not all users finished their tasks in %s seconds: stopping them", timeout)
             for greenlet in late:
                 greenlet.kill(block=False)
-            gevent.joinall(late)
+            join_users(self.user_greenlets, late, None)
+        del late
+        _cload.forget_users(chosen)
         logger.debug("%d users have been stopped, %d still running", sum(counts.values()), self.user_count)
         return caller
-
-    def _choose_users(self, counts: dict[str, int]) -> list[tuple[Any, User]]:
-        missing = dict(counts)
-        chosen = []
-        for greenlet, user in self._running_users():
-            name = type(user).__name__
-            if missing.get(name, 0) > 0:
-                missing[name] -= 1
-                chosen.append((greenlet, user))
-        return chosen
 
     def monitor_cpu_and_memory(self) -> NoReturn:
         """Measures this process for as long as the runner lives."""

@@ -103,7 +103,6 @@ out(found)
         "locust.main.main",
         "locust.runners.LocalRunner.stop",
         "locust.runners.locust_exception_handler",
-        "locust.user.markov_taskset.MarkovTaskSet.__init__",
     }
 
 

@@ -7,6 +7,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+import _cload
+
 from ..exception import CatchResponseError as CatchResponseError
 from ..exception import LocustError as LocustError
 from ..exception import ResponseError as ResponseError
@@ -68,7 +70,7 @@ for _each in __all__:
         vars()[_each].__module__ = __name__
 
 
-class FastHttpUser(User, RestMixin[RestResponseContextManager]):
+class FastHttpUser(User, _cload.ClientUser, RestMixin[RestResponseContextManager]):
     """A user with a fast HTTP client: ``self.client``, a session that keeps cookies and connections.
 
     The class attributes are read when a user is made.
@@ -97,13 +99,12 @@ class FastHttpUser(User, RestMixin[RestResponseContextManager]):
     # Makes the SSLContext for HTTPS.
     ssl_context_factory: Callable[..., Any] | None = None
 
-    def __init__(self, environment: Any) -> None:
-        super().__init__(environment)
+    def _make_client(self) -> Any:
         if self.host is None:
             raise StopTest(
                 f"{type(self).__name__} has no host to go to: set its attribute host, or use the option --host"
             )
-        self.client = FastHttpSession(
+        return FastHttpSession(
             self.host,
             self.environment.events.request,
             self,
@@ -120,3 +121,15 @@ class FastHttpUser(User, RestMixin[RestResponseContextManager]):
             proxy_port=self.proxy_port,
             http_version=chosen_http_version(self),
         )
+
+
+_cload.set_client_source(
+    FastHttpUser,
+    globals(),
+    "FastHttpSession",
+    (
+        "host", "network_timeout", "connection_timeout", "max_redirects", "max_retries", "insecure", "default_headers",
+        "concurrency", "proxy_host", "proxy_port", "client_pool", "http2", "http3", "ssl_context_factory",
+    ),
+    LocustUserAgent,
+)  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import logging
 import random
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload, runtime_checkable
 
@@ -25,6 +24,8 @@ from ..exception import (
 from .wait_time import constant
 
 if TYPE_CHECKING:
+    from gevent.pool import Group
+
     from .users import User
 
 logger = logging.getLogger(__name__)
@@ -177,16 +178,6 @@ class TaskSet(_cload.TaskSet, metaclass=TaskSetMeta):
     max_wait: float | None = None
     wait_function: Callable[..., Any] | None = None
 
-    def __init__(self, parent: Any) -> None:
-        self._parent = parent
-        self._user = parent.user if isinstance(parent, TaskSet) else parent
-        for name in ("min_wait", "max_wait", "wait_function"):
-            # a value of the set's own class stands before the user's; without either no dictionary is needed
-            own = getattr(self, name)
-            if not own and (value := getattr(self._user, name)) is not own:
-                setattr(self, name, value)
-        self._cp_last_run = time.perf_counter()
-
     def _sleep(self, seconds: float) -> None:
         """Old scripts pause with it."""
         gevent.sleep(seconds)
@@ -229,6 +220,10 @@ class DefaultTaskSet(TaskSet):
     execute_task = _cload.TaskSet.execute_task
 
 
+def _run_user(user: User) -> None:
+    user.run()
+
+
 class _TaskHelpers:
     """What the task loop in C asks Python for; see embed/user.c."""
 
@@ -242,6 +237,12 @@ class _TaskHelpers:
     # what constant() makes need not be called
     constant_code = constant(0).__code__  # type: ignore[attr-defined]
     raise_no_tasks = staticmethod(complain_without_tasks)
+
+    @staticmethod
+    def spawn_user(group: Group, user: User) -> Any:
+        """Starts a user that has a run() of its own."""
+        # The runner finds users through the argument of their greenlet.
+        return group.spawn(_run_user, user)
 
     @staticmethod
     def report_task_error(taskset: TaskSet, error: Exception) -> bool:

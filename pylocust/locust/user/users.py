@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from gevent.pool import Group
     from urllib3 import PoolManager
 
-    from ..env import Environment
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +46,6 @@ class UserMeta(type):
         class_dict["tasks"] = get_tasks_from_base_classes(bases, class_dict)
         class_dict["abstract"] = bool(class_dict.get("abstract"))
         return super().__new__(mcs, classname, bases, class_dict)
-
-
-def _run_user(user: User) -> None:
-    # The runner finds users through the argument of their greenlet.
-    user.run()
 
 
 class User(_cload.User, metaclass=UserMeta):
@@ -74,33 +68,11 @@ class User(_cload.User, metaclass=UserMeta):
     # Only meant to be subclassed.
     abstract: bool = True
 
-    def __init__(self, environment: Environment) -> None:
-        super().__init__()
-        self.environment = environment
-        self._cp_last_run = time.perf_counter()
-
-    def on_start(self) -> None:
-        """Called when the user starts, before its first task."""
-
-    def on_stop(self) -> None:
-        """Called when the user stops."""
-
     def wait(self) -> None:
         """Waits as after a task. A user that is asked to stop ends here, even in the middle of a task; where that is
         not wanted, sleep instead."""
         assert self._taskset_instance is not None
         self._taskset_instance.wait()
-
-    def start(self, group: Group) -> Greenlet[..., Any]:
-        """Starts the user in a new greenlet of the group, and returns the greenlet."""
-        self._group = group
-        if type(self).run is _cload.User.run and "run" not in vars(self):
-            self._greenlet = _cload.UserGreenlet(self)
-            group.add(self._greenlet)
-            self._greenlet.start()
-        else:
-            self._greenlet = group.spawn(_run_user, self)
-        return self._greenlet
 
     def stop(self, force: bool = False) -> bool:
         """Stops the user: at once if it waits, has not begun, or by ``force`` (True), else after its task (False)."""
@@ -208,10 +180,6 @@ def _places(error: Exception) -> list[str]:
     return places
 
 
-# An import in a function costs more than all else there is to do for a user.
-_own_names: Any = sys.modules[__name__]
-
-
 def chosen_http_version(user: User) -> int:
     """The highest version of HTTP that the user speaks, if the server does: what its class says, else the options."""
     http2, http3 = user.http2, user.http3  # type: ignore[attr-defined]
@@ -232,7 +200,7 @@ def chosen_http_version(user: User) -> int:
     return version
 
 
-class HttpUser(User, RestMixin[Any]):
+class HttpUser(User, _cload.ClientUser, RestMixin[Any]):
     """A user with an HTTP client: ``self.client``, a session that keeps cookies and connections."""
 
     abstract = True
@@ -242,13 +210,12 @@ class HttpUser(User, RestMixin[Any]):
     # Connections shared among users, where that is wanted.
     pool_manager: PoolManager | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def _make_client(self) -> Any:
         if self.host is None:
             raise StopTest(
                 f"You must specify the base host: the attribute host of {type(self).__name__}, or the option --host"
             )
-        self.client = _own_names.HttpSession(
+        client = sys.modules[__name__].HttpSession(  # type: ignore[attr-defined]
             base_url=self.host,
             request_event=self.environment.events.request,
             user=self,
@@ -256,7 +223,11 @@ class HttpUser(User, RestMixin[Any]):
             http_version=chosen_http_version(self),
         )
         # Proxies and passwords of whoever starts the test are not the simulated user's.
-        self.client.trust_env = False
+        client.trust_env = False
+        return client
+
+
+_cload.set_client_source(HttpUser, globals(), "HttpSession", ("host", "pool_manager", "http2", "http3"))
 
 
 class PytestUser(User):

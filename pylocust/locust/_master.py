@@ -29,6 +29,7 @@ from ._distributed import (
 )
 from ._generator import WIRE_KEY
 from ._losses import Losses
+from ._messages import check_logs, read_exception, read_heartbeat, read_user_counts
 from ._resume import KeptRun
 from ._state import StateError
 from .exception import RPCError, RPCReceiveError, RPCSendError
@@ -541,7 +542,7 @@ class MasterRunner(DistributedRunner):
                 self._asked_to_register[message.node_id] = now
                 self._send(REGISTER, None, message.node_id)
             return
-        state, cpu_usage, memory_usage = data["state"], data["current_cpu_usage"], data.get("current_memory_usage", 0)
+        state, cpu_usage, memory_usage = read_heartbeat(data)
         node.heartbeat = runners.HEARTBEAT_LIVENESS
         self.losses.hear(node.id, data.get(PENDING_KEY))
         self._names[node.id] = data.get(NAMES_KEY, 0)
@@ -580,7 +581,7 @@ class MasterRunner(DistributedRunner):
     def _on_spawning_complete_message(self, message: Message) -> None:
         node = self._known(message)
         if node is not None and node.state != STATE_MISSING:
-            node.user_classes_count = dict(message.data["user_classes_count"])
+            node.user_classes_count = read_user_counts(message.data["user_classes_count"])
             node.state = STATE_RUNNING
 
     def _known(self, message: Message) -> WorkerNode | None:
@@ -609,6 +610,8 @@ class MasterRunner(DistributedRunner):
             if missing:
                 logger.error("The report of %s lacks %s", message.node_id, missing)
                 return
+            if message.data["user_classes_count"] is not None:
+                read_user_counts(message.data["user_classes_count"])
             hook.fire(client_id=message.node_id, data=message.data)
         self.losses.report(message.node_id, self.stats.total.num_requests - before)
         if self._kept is not None:
@@ -626,15 +629,15 @@ class MasterRunner(DistributedRunner):
         if node is None:
             logger.info("Discarded user counts in the report from unrecognized worker %s", client_id)
         elif node.state != STATE_MISSING and counts is not None:
-            node.user_classes_count = dict(counts)
+            node.user_classes_count = read_user_counts(counts)
 
     def _on_exception_message(self, message: Message) -> None:
-        self.log_exception(message.node_id, message.data["msg"], message.data["traceback"])
+        self.log_exception(message.node_id, *read_exception(message.data))
         if self._kept is not None:
             self._kept.note_exception(message)
 
     def _on_logs_message(self, message: Message) -> None:
-        self.environment.update_worker_logs(message.data)
+        self.environment.update_worker_logs(check_logs(message.data))
 
     def _on_quit_message(self, message: Message) -> None:
         node = self.clients.pop(message.node_id, None)

@@ -317,13 +317,26 @@ def test_half_a_report_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "kind", ["stats", "heartbeat", "exception", "spawning_complete", "logs", "locustfile", "client_ready", "nonsense"]
 )
-@pytest.mark.parametrize("data", [None, 1, "x", [], {}, {"state": 5}, {"user_classes_count": 3}], ids=repr)
+@pytest.mark.parametrize(
+    "data",
+    [
+        None, 1, "x", [], {}, {"state": 5}, {"user_classes_count": 3}, {"user_classes_count": {"A": -1, 5: "x"}},
+        {"state": "ready", "current_cpu_usage": float("nan")}, {"state": "ready", "current_cpu_usage": "x"},
+        {"msg": b"x", "traceback": b""}, {"msg": "x", "traceback": None},
+        {"worker_id": 5, "logs": []}, {"worker_id": "w", "logs": [b"x"]}, {"worker_id": "w", "logs": "x"},
+    ],
+    ids=repr,
+)  # fmt: skip
 def test_nonsense_does_no_harm(make_master: Any, make_hand: Any, kind: str, data: Any) -> None:
+    """DST-11, 15, 17, 19, 20."""
     master = make_master()
     hand = make_hand(master, "h_1", is_beating=False).join()
     hand.send(kind, data)
     hand.join()
     assert master.clients["h_1"].state == "ready"
+    # What the web application shows can be shown.
+    assert json.loads(json.dumps([list(master.exceptions.values()), master.environment.worker_logs])) == [[], {}]
+    assert sum(node.user_count + node.cpu_usage for node in master.clients.values()) == 0
 
 
 def test_garbage_from_a_worker(make_master: Any, make_hand: Any) -> None:

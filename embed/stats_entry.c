@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/alloc.h"
 #include "base/buffer.h"
 #include "report/console.h"
 #include "stats_entry_tables.h"
@@ -222,22 +223,40 @@ entry_recent_percentile(struct entry_object *self, PyObject *const *args, Py_ssi
     return PyLong_FromUnsignedLong(ms);
 }
 
+/* A dict of milliseconds to counts. */
+static PyObject *
+moment_buckets(const struct lc_stats_entry *entry, uint32_t number)
+{
+    struct lc_bucket *buckets;
+    size_t count;
+    if (lc__recent_read(&entry->recent, number, &entry->few, &entry->buckets, &buckets, &count) < 0) {
+        return PyErr_NoMemory();
+    }
+    PyObject *dict = PyDict_New();
+    for (size_t i = 0; dict != NULL && i < count; i++) {
+        PyObject *key = PyLong_FromUnsignedLong(buckets[i].ms);
+        PyObject *value = PyLong_FromUnsignedLongLong(buckets[i].count);
+        if (key == NULL || value == NULL || PyDict_SetItem(dict, key, value) < 0) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+    }
+    lc__free(buckets);
+    return dict;
+}
+
 static PyObject *
 entry_moments(struct entry_object *self, PyObject *unused)
 {
     PyObject *list = PyList_New(0);
-    for (size_t i = 0; list != NULL && i < self->entry->recent.count; i++) {
-        const struct lc_recent_moment *moment = &self->entry->recent.moments[i];
-        PyObject *buckets = PyDict_New();
-        for (uint32_t j = 0; buckets != NULL && j < moment->count; j++) {
-            PyObject *key = PyLong_FromUnsignedLong(moment->buckets[j].ms);
-            PyObject *value = PyLong_FromUnsignedLongLong(moment->buckets[j].count);
-            if (key == NULL || value == NULL || PyDict_SetItem(buckets, key, value) < 0) {
-                Py_CLEAR(buckets);
-            }
-            Py_XDECREF(key);
-            Py_XDECREF(value);
+    const struct lc_stats_entry *entry = self->entry;
+    for (uint32_t i = 0; list != NULL && i < entry->recent.count; i++) {
+        const struct lc_recent_moment *moment = lc__recent_at(&entry->recent, i);
+        if (moment->unix_s == INT64_MIN) {
+            continue;
         }
+        PyObject *buckets = moment_buckets(entry, i);
         PyObject *row = buckets == NULL ? NULL
                                         : Py_BuildValue("(LNK)", (long long)moment->unix_s, buckets,
                                                         (unsigned long long)moment->timed_count);
@@ -411,6 +430,10 @@ set_is_keeping_recent(struct entry_object *self, PyObject *value, void *unused)
     if (is_true < 0) {
         return -1;
     }
+    if (lc__stats_entry_pin(self->entry) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
     self->entry->is_keeping_recent = is_true;
     return 0;
 }
@@ -518,12 +541,6 @@ set_last_request(struct entry_object *self, PyObject *value, void *unused)
         return -1;
     }
     self->entry->last_request_unix_s = sample.unix_s;
-    self->entry->last_request_s = sample.second;
-    /* The second is then taken to have its counters. */
-    if (sample.second > 0 && lc__window_at(&self->entry->window, sample.second) == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
     return 0;
 }
 

@@ -107,6 +107,11 @@ cload__entry_set_buckets(struct entry_object *self, PyObject *value, void *unuse
         lc__buckets_fini(&buckets);
         return -1;
     }
+    if (lc__stats_entry_pin(self->entry) < 0) {
+        lc__buckets_fini(&buckets);
+        PyErr_NoMemory();
+        return -1;
+    }
     lc__buckets_fini(&self->entry->buckets);
     self->entry->buckets = buckets;
     int err = lc__stats_entry_fill_histogram(self->entry);

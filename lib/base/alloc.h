@@ -32,6 +32,7 @@ lc__alloc_trim(void)
 void *lc__alloc(size_t size);
 void *lc__calloc(size_t count, size_t size);
 void *lc__realloc(void *memory, size_t size);
+void *lc__alloc_aligned(size_t alignment, size_t size);
 void lc__free(void *memory);
 /* Tests only: the allocation number `nth` from now (1 = next) fails, as do all after it until set to 0. */
 void lc__alloc_fail_at(long nth);
@@ -40,6 +41,7 @@ void lc__alloc_fail_at(long nth);
 #define lc__alloc malloc
 #define lc__calloc calloc
 #define lc__realloc realloc
+#define lc__alloc_aligned aligned_alloc /* the size is a multiple of the alignment, a power of two */
 #define lc__free free
 #endif
 

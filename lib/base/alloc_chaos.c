@@ -43,6 +43,12 @@ lc__realloc(void *memory, size_t size)
     return is_next_failing() ? NULL : realloc(memory, size);
 }
 
+void *
+lc__alloc_aligned(size_t alignment, size_t size)
+{
+    return is_next_failing() ? NULL : aligned_alloc(alignment, size);
+}
+
 void
 lc__free(void *memory)
 {

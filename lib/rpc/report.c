@@ -260,9 +260,7 @@ read_entry_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
         return read_unix_s(reader, &entry->start_unix_s);
     }
     if (is_key(key, "last_request_timestamp")) {
-        int err = read_unix_s(reader, &entry->last_request_unix_s);
-        entry->last_request_s = (uint32_t)entry->last_request_unix_s;
-        return err;
+        return read_unix_s(reader, &entry->last_request_unix_s);
     }
     if (is_key(key, "response_times")) {
         return read_buckets(reader, &entry->buckets);

@@ -18,12 +18,6 @@ near_index(uint32_t ms)
     return ms <= 10000 && ms % 100 == 0 ? (int)(180 + ms / 100) : -1;
 }
 
-static uint32_t
-near_ms(uint32_t index)
-{
-    return index <= 100 ? index : index <= 190 ? (index - 90) * 10 : (index - 180) * 100;
-}
-
 uint32_t
 lc_stats_locust_bucket_ms(double response_time_ms)
 {
@@ -73,22 +67,39 @@ uint64_t *
 lc__buckets_find(struct lc_buckets *buckets, uint32_t bucket_ms)
 {
     int near = near_index(bucket_ms);
-    return near >= 0 ? &buckets->near[near] : find_far(buckets, bucket_ms);
+    return near >= 0 ? lc__buckets_near(buckets, (unsigned)near) : find_far(buckets, bucket_ms);
+}
+
+/* The first near counter from `number` on that is not 0, or LCORE_BUCKETS_NEAR. */
+static uint32_t
+next_near(const struct lc_buckets *buckets, uint32_t number)
+{
+    while (number < LCORE_BUCKETS_NEAR) {
+        uint64_t bits = buckets->used[number / 64] >> number % 64;
+        if (bits == 0) {
+            number = (number / 64 + 1) * 64;
+            continue;
+        }
+        number += (uint32_t)__builtin_ctzll(bits);
+        if (buckets->near[number] != 0) {
+            return number;
+        }
+        number++;
+    }
+    return LCORE_BUCKETS_NEAR;
 }
 
 bool
 lc__buckets_next(const struct lc_buckets *buckets, struct lc_buckets_walk *walk, struct lc_bucket *out)
 {
-    while (walk->near < LCORE_BUCKETS_NEAR && buckets->near[walk->near] == 0) {
-        walk->near++;
-    }
+    walk->near = next_near(buckets, walk->near);
     while (walk->far < buckets->far_count && buckets->far[walk->far].count == 0) {
         walk->far++;
     }
     bool has_near = walk->near < LCORE_BUCKETS_NEAR;
     bool has_far = walk->far < buckets->far_count;
-    if (has_near && (!has_far || near_ms(walk->near) < buckets->far[walk->far].ms)) {
-        *out = (struct lc_bucket){near_ms(walk->near), buckets->near[walk->near]};
+    if (has_near && (!has_far || lc__buckets_near_ms(walk->near) < buckets->far[walk->far].ms)) {
+        *out = (struct lc_bucket){lc__buckets_near_ms(walk->near), buckets->near[walk->near]};
         walk->near++;
         return true;
     }
@@ -101,8 +112,8 @@ lc__buckets_next(const struct lc_buckets *buckets, struct lc_buckets_walk *walk,
 int
 lc__buckets_merge(struct lc_buckets *target, const struct lc_buckets *source)
 {
-    for (size_t i = 0; i < LCORE_BUCKETS_NEAR; i++) {
-        target->near[i] += source->near[i];
+    for (uint32_t i = next_near(source, 0); i < LCORE_BUCKETS_NEAR; i = next_near(source, i + 1)) {
+        *lc__buckets_near(target, i) += source->near[i];
     }
     for (size_t i = 0; i < source->far_count; i++) {
         uint64_t *count = find_far(target, source->far[i].ms);

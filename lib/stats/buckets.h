@@ -17,6 +17,7 @@ struct lc_bucket {
 };
 
 struct lc_buckets {
+    uint64_t used[(LCORE_BUCKETS_NEAR + 63) / 64]; /* a bit for each near counter that may be more than 0 */
     uint64_t near[LCORE_BUCKETS_NEAR];
     struct lc_bucket *far; /* ascending */
     uint32_t far_count, far_capacity;
@@ -59,6 +60,23 @@ lc__buckets_locust_ms(double ms, int *near)
     }
     *near = -1;
     return ms < limit_ms ? lc__buckets_round(ms, whole, 1000) * 1000 : whole;
+}
+
+/* The counter of a near bucket by its number. Who looks for it will count. */
+static inline uint64_t *
+lc__buckets_near(struct lc_buckets *buckets, unsigned number)
+{
+    if (buckets->near[number] == 0) {
+        buckets->used[number / 64] |= UINT64_C(1) << number % 64;
+    }
+    return &buckets->near[number];
+}
+
+/* Milliseconds of a near bucket. */
+static inline uint32_t
+lc__buckets_near_ms(unsigned number)
+{
+    return number <= 100 ? number : number <= 190 ? (number - 90) * 10 : (number - 180) * 100;
 }
 
 /* Zero-initialised is empty. */

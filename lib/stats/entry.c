@@ -5,6 +5,12 @@
 
 #include "base/alloc.h"
 
+_Static_assert(offsetof(struct lc_stats_entry, phases[LCORE_PHASE_QUEUE]) % LCORE_CACHE_LINE == 0,
+               "what a request changes begins with a line");
+_Static_assert(offsetof(struct lc_stats_entry, histogram.waiting[2]) ==
+                   offsetof(struct lc_stats_entry, phases[LCORE_PHASE_QUEUE]) + (size_t)3 * LCORE_CACHE_LINE,
+               "what a request changes fills three lines");
+
 uint64_t
 lc__stats_next_epoch(void)
 {
@@ -15,10 +21,13 @@ lc__stats_next_epoch(void)
 struct lc_stats_entry *
 lc__stats_entry_new(struct lc_str name, struct lc_str method, bool is_keeping_recent, double unix_s)
 {
-    struct lc_stats_entry *entry = lc__calloc(1, sizeof(*entry) + name.len + method.len + 1);
+    size_t size = sizeof(struct lc_stats_entry) + name.len + method.len;
+    size = (size / LCORE_CACHE_LINE + 1) * LCORE_CACHE_LINE;
+    struct lc_stats_entry *entry = lc__alloc_aligned(LCORE_CACHE_LINE, size);
     if (entry == NULL) {
         return NULL;
     }
+    memset(entry, 0, size);
     if (name.len > 0) {
         memcpy(entry->text, name.data, name.len);
     }
@@ -47,6 +56,7 @@ release(struct lc_stats_entry *entry)
     lc__recent_fini(&entry->recent);
     lc__histogram_fini(&entry->histogram);
     lc__buckets_fini(&entry->buckets);
+    entry->few.count = LCORE_RECENT_MANY;
 }
 
 void
@@ -71,26 +81,26 @@ lc__stats_entry_reset(struct lc_stats_entry *entry, double unix_s)
     entry->is_total_whole = entry->is_min_whole = entry->is_max_whole = true;
     entry->start_unix_s = unix_s;
     entry->last_request_unix_s = 0;
-    entry->last_request_s = 0;
     if (entry->is_keeping_recent) {
         /* Without this moment current percentiles only begin later: not worth failing for. */
-        (void)lc__recent_take(&entry->recent, LCORE_STATS_RECENT_S, (int64_t)floor(unix_s), &entry->buckets, 0);
+        (void)lc__recent_take(&entry->recent, &entry->few, LCORE_STATS_RECENT_S, (int64_t)floor(unix_s), 0);
     }
 }
 
 static int
 take_moment(struct lc_stats_entry *entry, int64_t unix_s, const struct lc_stats_config *config)
 {
-    size_t limit = config->recent_s > 0 && config->recent_s < 100000 ? (size_t)config->recent_s + 10 : 10;
-    return lc__recent_take(&entry->recent, limit, unix_s, &entry->buckets, entry->request_count - entry->none_count);
+    uint32_t limit = config->recent_s > 0 && config->recent_s < 100000 ? (uint32_t)config->recent_s + 10 : 10;
+    return lc__recent_take(&entry->recent, &entry->few, limit, unix_s, entry->request_count - entry->none_count);
 }
 
 int
 lc__stats_entry_make_room(struct lc_stats_entry *entry, const struct lc_sample *sample,
                           const struct lc_stats_config *config)
 {
-    if (sample->second != entry->last_request_s) {
-        if (entry->is_keeping_recent && entry->last_request_s > 0 && sample->second > entry->last_request_s) {
+    uint32_t last_s = lc__stats_entry_last_second(entry);
+    if (sample->second != last_s || !lc__window_is_last(&entry->window, sample->second)) {
+        if (entry->is_keeping_recent && last_s > 0 && sample->second > last_s) {
             int err = take_moment(entry, (int64_t)sample->second - 1, config);
             if (err < 0) {
                 return err;
@@ -103,11 +113,16 @@ lc__stats_entry_make_room(struct lc_stats_entry *entry, const struct lc_sample *
             return LCE_NOMEM;
         }
     }
-    if (!isnan(sample->ms) && (lc__histogram_at(&entry->histogram, sample->slot) == NULL ||
-                               lc__buckets_find(&entry->buckets, sample->bucket_ms) == NULL)) {
+    if (isnan(sample->ms)) {
+        return 0;
+    }
+    bool is_few = sample->near >= 0 && sample->near <= UINT8_MAX && entry->few.count < LCORE_RECENT_FEW;
+    if (!is_few && lc__stats_entry_pin(entry) < 0) {
         return LCE_NOMEM;
     }
-    return 0;
+    bool has_room =
+        lc__histogram_make_room(&entry->histogram) == 0 && lc__buckets_find(&entry->buckets, sample->bucket_ms) != NULL;
+    return has_room ? 0 : LCE_NOMEM;
 }
 
 int
@@ -126,7 +141,8 @@ int
 lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entry *source,
                        const struct lc_stats_config *config)
 {
-    int err = lc__window_merge(&target->window, &source->window);
+    int err = lc__stats_entry_pin(target);
+    err = err < 0 ? err : lc__window_merge(&target->window, &source->window);
     if (err == 0) {
         err = lc__histogram_merge(&target->histogram, &source->histogram);
     }
@@ -153,11 +169,11 @@ lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entr
     lc__phases_merge(target->phases, source->phases);
     target->start_unix_s = fmin(target->start_unix_s, source->start_unix_s);
     if (source->last_request_unix_s > target->last_request_unix_s) {
-        bool is_new_second = source->last_request_s > target->last_request_s;
+        uint32_t last_s = lc__stats_entry_last_second(source);
+        bool is_new_second = last_s > lc__stats_entry_last_second(target);
         target->last_request_unix_s = source->last_request_unix_s;
-        target->last_request_s = source->last_request_s;
         if (target->is_keeping_recent && is_new_second) {
-            return take_moment(target, target->last_request_s, config);
+            return take_moment(target, last_s, config);
         }
     }
     return 0;
@@ -333,11 +349,16 @@ bool
 lc__stats_entry_recent_percentiles_ms(const struct lc_stats_entry *entry, int64_t now_unix_s, int64_t recent_s,
                                       const double *fractions, size_t count, uint32_t *out)
 {
-    const struct lc_recent_moment *then = lc__recent_find(&entry->recent, now_unix_s - recent_s);
-    if (then == NULL) {
+    int then = lc__recent_find(&entry->recent, now_unix_s - recent_s);
+    struct lc_bucket *buckets;
+    size_t bucket_count;
+    if (then < 0 ||
+        lc__recent_read(&entry->recent, (uint32_t)then, &entry->few, &entry->buckets, &buckets, &bucket_count) < 0) {
         return false;
     }
-    int64_t since = (int64_t)(entry->request_count - entry->none_count - then->timed_count);
-    lc__buckets_percentiles_ms(&entry->buckets, then->buckets, then->count, since, fractions, count, out);
+    uint64_t timed_count = lc__recent_at(&entry->recent, (uint32_t)then)->timed_count;
+    int64_t since = (int64_t)(entry->request_count - entry->none_count - timed_count);
+    lc__buckets_percentiles_ms(&entry->buckets, buckets, bucket_count, since, fractions, count, out);
+    lc__free(buckets);
     return true;
 }

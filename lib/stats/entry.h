@@ -12,27 +12,34 @@
 #include "stats/recent.h"
 #include "stats/window.h"
 
+#define LCORE_CACHE_LINE 64
+
+/* A run may have ten thousand rows, which no cache holds. What a request with a kept-alive connection changes therefore
+ * lies in three lines, from the phase QUEUE to the head of the histogram; beside them it changes a counter of the
+ * buckets, and the list of what the histogram is to count. */
 struct lc_stats_entry {
-    uint32_t refs;
-    bool is_keeping_recent;                          /* moments are taken, so that current percentiles can be told */
-    bool is_total_whole, is_min_whole, is_max_whole; /* came of whole numbers given as such (struct lc_sample) */
-    uint64_t request_count, failure_count, none_count;
-    uint64_t content_bytes;          /* wraps, so that negative lengths of user code subtract */
-    double total_ms, min_ms, max_ms; /* min +inf and max 0 until there is a timed request */
-    double start_unix_s, last_request_unix_s;
-    uint32_t last_request_s; /* floor of last_request_unix_s */
-    struct lc_phase_sum phases[LCORE_PHASE_COUNT];
-    struct lc_window window;
-    struct lc_recent recent;
-    struct lc_histogram histogram;
+    _Alignas(LCORE_CACHE_LINE) uint32_t refs;
+    bool is_keeping_recent; /* moments are taken, so that current percentiles can be told */
+    uint64_t failure_count, none_count;
+    double start_unix_s;
     /* The failure row found last, since one failing target tends to give one text; see failures.h. */
     uint64_t failure_epoch;
-    size_t failure_row, failure_rest_row; /* + 1; 0: none */
-    struct lc_stats_entry *held;          /* its row among what is held, if that is of this generation */
-    uint64_t held_generation;
-    struct lc_buckets buckets;
-    struct lc_str name, method;
+    uint32_t failure_row, failure_rest_row; /* + 1; 0: none */
     void *peer; /* the embedding's object for this row, which clears it when it goes; NULL: none */
+    struct lc_phase_sum phases[LCORE_PHASE_COUNT];
+    struct lc_recent_few few;
+    bool is_total_whole, is_min_whole, is_max_whole; /* came of whole numbers given as such (struct lc_sample) */
+    struct lc_window window;
+    uint64_t request_count;
+    uint64_t content_bytes;          /* wraps, so that negative lengths of user code subtract */
+    double total_ms, min_ms, max_ms; /* min +inf and max 0 until there is a timed request */
+    double last_request_unix_s;
+    struct lc_histogram histogram;
+    struct lc_recent recent;
+    struct lc_stats_entry *held; /* its row among what is held, if that is of this generation */
+    uint64_t held_generation;
+    struct lc_str name, method;
+    _Alignas(LCORE_CACHE_LINE) struct lc_buckets buckets;
     char text[];
 };
 
@@ -57,6 +64,19 @@ struct lc_stats_entry *lc__stats_entry_new(struct lc_str name, struct lc_str met
                                            double unix_s);
 struct lc_stats_entry *lc__stats_entry_ref(struct lc_stats_entry *entry);
 void lc__stats_entry_unref(struct lc_stats_entry *entry); /* NULL is fine */
+
+/* The second of the last request; 0: none yet. */
+static inline uint32_t
+lc__stats_entry_last_second(const struct lc_stats_entry *entry)
+{
+    return (uint32_t)(int64_t)entry->last_request_unix_s;
+}
+/* To be called before buckets are changed otherwise than by _count(). LCE_NOMEM. */
+static inline int
+lc__stats_entry_pin(struct lc_stats_entry *entry)
+{
+    return lc__recent_pin(&entry->recent, &entry->few, &entry->buckets);
+}
 
 /* Zeroes all; start time becomes unix_s. */
 void lc__stats_entry_reset(struct lc_stats_entry *entry, double unix_s);
@@ -103,8 +123,9 @@ lc__stats_entry_prepare(struct lc_stats_entry *entry, const struct lc_sample *sa
                         const struct lc_stats_config *config)
 {
     bool has_room =
-        sample->second == entry->last_request_s &&
-        (isnan(sample->ms) || (sample->near >= 0 && entry->histogram.pages[sample->slot / LCORE_HISTOGRAM_PAGE] != 0));
+        lc__stats_entry_last_second(entry) == sample->second && lc__window_is_last(&entry->window, sample->second) &&
+        (isnan(sample->ms) || (sample->near >= 0 && sample->near <= UINT8_MAX && entry->few.count != LCORE_RECENT_FEW &&
+                               entry->histogram.waiting_count < LCORE_HISTOGRAM_WAITING));
     return has_room ? 0 : lc__stats_entry_make_room(entry, sample, config);
 }
 
@@ -114,7 +135,6 @@ lc__stats_entry_count(struct lc_stats_entry *entry, const struct lc_sample *samp
     entry->request_count++;
     entry->content_bytes += sample->content_bytes;
     entry->last_request_unix_s = sample->unix_s;
-    entry->last_request_s = sample->second;
     lc__window_at(&entry->window, sample->second)->requests++;
     if (isnan(sample->ms)) {
         entry->none_count++;
@@ -130,9 +150,12 @@ lc__stats_entry_count(struct lc_stats_entry *entry, const struct lc_sample *samp
         entry->max_ms = sample->ms;
         entry->is_max_whole = sample->is_whole_ms;
     }
-    lc__histogram_raise(lc__histogram_at(&entry->histogram, sample->slot), 1);
+    lc__histogram_count(&entry->histogram, sample->slot);
     if (sample->near >= 0) {
-        entry->buckets.near[sample->near]++;
+        ++*lc__buckets_near(&entry->buckets, (unsigned)sample->near);
+        if (entry->few.count < LCORE_RECENT_FEW) {
+            entry->few.near[entry->few.count++] = (uint8_t)sample->near;
+        }
     } else {
         ++*lc__buckets_find(&entry->buckets, sample->bucket_ms);
     }

@@ -1,6 +1,7 @@
 #include "stats/histogram.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -8,6 +9,7 @@
 #define PAGES (LCORE_HISTOGRAM_SLOTS / LCORE_HISTOGRAM_PAGE)
 
 _Static_assert(PAGES <= UINT8_MAX, "a page number fits its byte");
+_Static_assert(LCORE_HISTOGRAM_SLOTS <= UINT16_MAX, "a slot that waits fits its place");
 
 void
 lc__histogram_fini(struct lc_histogram *histogram)
@@ -37,26 +39,78 @@ lc__histogram_add_page(struct lc_histogram *histogram, uint32_t slot)
     return 0;
 }
 
+int
+lc__histogram_settle(struct lc_histogram *histogram)
+{
+    histogram->sorted_count = 0;
+    while (histogram->waiting_count > 0) {
+        uint32_t *count = lc__histogram_at(histogram, histogram->waiting[histogram->waiting_count - 1]);
+        if (count == NULL) {
+            return LCE_NOMEM;
+        }
+        lc__histogram_raise(count, 1);
+        histogram->waiting_count--;
+    }
+    return 0;
+}
+
+static int
+compare_slots(const void *one, const void *two)
+{
+    return (int)*(const uint16_t *)one - (int)*(const uint16_t *)two;
+}
+
+/* The number of the first one that waits at `slot` or above. */
+static unsigned
+find_waiting(const struct lc_histogram *histogram, uint32_t slot)
+{
+    if (histogram->sorted_count != histogram->waiting_count) {
+        /* To whoever reads, a list in another order is the same. */
+        struct lc_histogram *sorted = (struct lc_histogram *)histogram;
+        qsort(sorted->waiting, sorted->waiting_count, sizeof(sorted->waiting[0]), compare_slots);
+        sorted->sorted_count = sorted->waiting_count;
+    }
+    unsigned low = 0;
+    unsigned high = histogram->waiting_count;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (histogram->waiting[middle] < slot) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 bool
 lc__histogram_next(const struct lc_histogram *histogram, uint32_t *slot, uint32_t *count)
 {
     uint32_t at = *slot;
-    while (at < LCORE_HISTOGRAM_SLOTS) {
+    unsigned waiting = find_waiting(histogram, at);
+    uint32_t end = waiting < histogram->waiting_count ? histogram->waiting[waiting] : LCORE_HISTOGRAM_SLOTS;
+    uint32_t found = 0;
+    while (at < end && found == 0) {
         uint8_t page = histogram->pages[at / LCORE_HISTOGRAM_PAGE];
         if (page == 0) {
             at = (at / LCORE_HISTOGRAM_PAGE + 1) * LCORE_HISTOGRAM_PAGE;
             continue;
         }
-        uint32_t found = histogram->counts[(page - 1u) * LCORE_HISTOGRAM_PAGE + at % LCORE_HISTOGRAM_PAGE];
+        found = histogram->counts[(page - 1u) * LCORE_HISTOGRAM_PAGE + at % LCORE_HISTOGRAM_PAGE];
         at++;
-        if (found > 0) {
-            *slot = at;
-            *count = found;
-            return true;
-        }
     }
-    *slot = at;
-    return false;
+    if (found == 0 && end < LCORE_HISTOGRAM_SLOTS) {
+        uint8_t page = histogram->pages[end / LCORE_HISTOGRAM_PAGE];
+        found = page == 0 ? 0 : histogram->counts[(page - 1u) * LCORE_HISTOGRAM_PAGE + end % LCORE_HISTOGRAM_PAGE];
+        while (waiting < histogram->waiting_count && histogram->waiting[waiting] == end) {
+            lc__histogram_raise(&found, 1);
+            waiting++;
+        }
+        at = end + 1;
+    }
+    *slot = found > 0 ? at : LCORE_HISTOGRAM_SLOTS;
+    *count = found > 0 ? found : *count;
+    return found > 0;
 }
 
 int
@@ -77,6 +131,13 @@ lc__histogram_merge(struct lc_histogram *target, const struct lc_histogram *sour
             uint32_t sum = mine[i] + theirs[i];
             mine[i] = sum | -(uint32_t)(sum < theirs[i]);
         }
+    }
+    for (unsigned i = 0; i < source->waiting_count; i++) {
+        uint32_t *mine = lc__histogram_at(target, source->waiting[i]);
+        if (mine == NULL) {
+            return LCE_NOMEM;
+        }
+        lc__histogram_raise(mine, 1);
     }
     return 0;
 }

@@ -1,6 +1,8 @@
 /* Log-linear histogram of microseconds in the manner of HdrHistogram: values below 2048 are exact, above that each
  * power of two is cut into 1024 equal parts, so a value is known to 0.1 % (0.05 % at the middle of its part). Counters
- * come in pages made when first needed. Covers 0 .. 2^34 - 1 us (4.7 h); larger values count as the largest. */
+ * come in pages made when first needed. What is counted waits in a short list, side by side, until that is full: the
+ * counters of one value and the next are in different places of memory, and rows that are seldom asked for have none.
+ * Covers 0 .. 2^34 - 1 us (4.7 h); larger values count as the largest. */
 #ifndef LCORE_STATS_HISTOGRAM_H
 #define LCORE_STATS_HISTOGRAM_H
 
@@ -14,9 +16,14 @@
 #define LCORE_HISTOGRAM_SLOTS (25 * LCORE_HISTOGRAM_PARTS)
 #define LCORE_HISTOGRAM_PAGE 128 /* slots */
 
+#define LCORE_HISTOGRAM_WAITING 98
+
 struct lc_histogram {
-    uint32_t *counts; /* the pages, one behind the other; a count stays at UINT32_MAX once it is there */
+    uint8_t waiting_count;
+    uint8_t sorted_count; /* so many of those that wait are in order */
     uint8_t page_count, page_capacity;
+    uint16_t waiting[LCORE_HISTOGRAM_WAITING]; /* slots */
+    uint32_t *counts; /* the pages, one behind the other; a count stays at UINT32_MAX once it is there */
     uint8_t pages[LCORE_HISTOGRAM_SLOTS / LCORE_HISTOGRAM_PAGE]; /* number of the page + 1; 0: none yet */
 };
 
@@ -24,6 +31,8 @@ struct lc_histogram {
 void lc__histogram_fini(struct lc_histogram *histogram);
 /* Adds an empty page; LCE_NOMEM leaves the histogram as it was. */
 int lc__histogram_add_page(struct lc_histogram *histogram, uint32_t slot);
+/* Counts what waits. On LCE_NOMEM some of it still waits. */
+int lc__histogram_settle(struct lc_histogram *histogram);
 
 static inline uint32_t
 lc__histogram_slot(uint64_t us)
@@ -35,7 +44,22 @@ lc__histogram_slot(uint64_t us)
     return shift * LCORE_HISTOGRAM_PARTS + (uint32_t)(us >> shift);
 }
 
-/* The counter of a slot; NULL: out of memory. Valid until the next page is added. */
+/* Makes room for one more value to be counted; LCE_NOMEM. */
+static inline int
+lc__histogram_make_room(struct lc_histogram *histogram)
+{
+    return histogram->waiting_count < LCORE_HISTOGRAM_WAITING ? 0 : lc__histogram_settle(histogram);
+}
+
+/* Counts a value for which there is room. */
+static inline void
+lc__histogram_count(struct lc_histogram *histogram, uint32_t slot)
+{
+    histogram->waiting[histogram->waiting_count++] = (uint16_t)slot;
+}
+
+/* The counter of a slot, to raise it by more than one; what waits is not in it. NULL: out of memory. Valid until the
+ * next page is added. */
 static inline uint32_t *
 lc__histogram_at(struct lc_histogram *histogram, uint32_t slot)
 {

@@ -94,6 +94,9 @@ struct lc_second
 lc__window_get(const struct lc_window *window, size_t index)
 {
     size_t number = index / LCORE_WINDOW_PACK;
+    if (index + 1 == lc__window_count(window)) {
+        return window->last;
+    }
     return number < window->pack_count ? unpacked(window->packs[number], index % LCORE_WINDOW_PACK)
                                        : window->seconds[index - (size_t)window->pack_count * LCORE_WINDOW_PACK];
 }
@@ -119,6 +122,9 @@ make_room(struct lc_window *window, uint32_t more)
 static void
 pack_old(struct lc_window *window)
 {
+    if (window->count < 2 * LCORE_WINDOW_PACK) {
+        return;
+    }
     uint32_t place = 0;
     while (window->count - place >= 2 * LCORE_WINDOW_PACK) {
         if (window->pack_count == window->pack_capacity) {
@@ -180,9 +186,19 @@ struct lc_second *
 lc__window_find(struct lc_window *window, uint32_t unix_s)
 {
     /* Nearly always a new last second; an earlier one where a clock was set back or workers' reports are merged. */
-    if (window->count > 0 && window->seconds[window->count - 1].unix_s < unix_s) {
+    if (!window->has_last || window->last.unix_s < unix_s) {
         pack_old(window);
-    } else if (unpack_from(window, unix_s) < 0) {
+        if (make_room(window, window->has_last) < 0) {
+            return NULL;
+        }
+        if (window->has_last) {
+            window->seconds[window->count++] = window->last;
+        }
+        window->last = (struct lc_second){.unix_s = unix_s};
+        window->has_last = true;
+        return &window->last;
+    }
+    if (unpack_from(window, unix_s) < 0) {
         return NULL;
     }
     uint32_t place = window->count;
@@ -225,9 +241,10 @@ lc__window_trim(struct lc_window *window, size_t kept)
     if (packs > 0) {
         memmove(window->packs, window->packs + packs, window->pack_count * sizeof(struct lc_packed_seconds *));
     }
-    if (window->pack_count == 0 && window->count > kept) {
-        memmove(window->seconds, window->seconds + window->count - kept, kept * sizeof(*window->seconds));
-        window->count = (uint32_t)kept;
+    if (window->pack_count == 0 && window->count >= kept && kept > 0) {
+        size_t rest = kept - 1;
+        memmove(window->seconds, window->seconds + window->count - rest, rest * sizeof(*window->seconds));
+        window->count = (uint32_t)rest;
     }
 }
 

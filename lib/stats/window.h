@@ -1,5 +1,6 @@
-/* Requests and failures of each second of a run in which something happened, ascending. The last ones are there as they
- * are counted; those before are packed, to 2 to 4 bytes a second where a name is asked for all the time. */
+/* Requests and failures of each second of a run in which something happened, ascending. The last one lies beside what
+ * else its owner counts, some are there as they were counted, and those before are packed, to 2 to 4 bytes a second
+ * where a name is asked for all the time. */
 #ifndef LCORE_STATS_WINDOW_H
 #define LCORE_STATS_WINDOW_H
 
@@ -18,9 +19,11 @@ struct lc_packed_seconds; /* so many at a time */
 #define LCORE_WINDOW_PACK 64
 
 struct lc_window {
-    struct lc_second *seconds; /* after all that are packed */
-    struct lc_packed_seconds **packs;
+    struct lc_second last;
+    bool has_last;
     uint32_t count, capacity;
+    struct lc_second *seconds; /* before the last one, after all that are packed */
+    struct lc_packed_seconds **packs;
     uint32_t pack_count, pack_capacity;
 };
 
@@ -29,21 +32,24 @@ void lc__window_fini(struct lc_window *window);
 /* Finds or adds a second that is not the last one; NULL: out of memory. */
 struct lc_second *lc__window_find(struct lc_window *window, uint32_t unix_s);
 
+static inline bool
+lc__window_is_last(const struct lc_window *window, uint32_t unix_s)
+{
+    return window->last.unix_s == unix_s && window->has_last;
+}
+
 /* The counters of a second, added if missing; NULL: out of memory. Valid until the next call. */
 static inline struct lc_second *
 lc__window_at(struct lc_window *window, uint32_t unix_s)
 {
-    if (window->count > 0 && window->seconds[window->count - 1].unix_s == unix_s) {
-        return &window->seconds[window->count - 1];
-    }
-    return lc__window_find(window, unix_s);
+    return lc__window_is_last(window, unix_s) ? &window->last : lc__window_find(window, unix_s);
 }
 
 /* How many seconds there are, and one of them; index < count. */
 static inline size_t
 lc__window_count(const struct lc_window *window)
 {
-    return (size_t)window->pack_count * LCORE_WINDOW_PACK + window->count;
+    return (size_t)window->pack_count * LCORE_WINDOW_PACK + window->count + window->has_last;
 }
 struct lc_second lc__window_get(const struct lc_window *window, size_t index);
 

@@ -8,9 +8,8 @@
 static void
 record(struct lc_histogram *histogram, uint64_t us)
 {
-    uint32_t *count = lc__histogram_at(histogram, lc__histogram_slot(us));
-    assert_non_null(count);
-    lc__histogram_raise(count, 1);
+    assert_int_equal(lc__histogram_make_room(histogram), 0);
+    lc__histogram_count(histogram, lc__histogram_slot(us));
 }
 
 static int
@@ -124,6 +123,44 @@ test_merge_is_as_if_recorded_in_one(void **state)
     lc__histogram_fini(&both);
 }
 
+/* At every moment, with what waits sorted or not, and with counters beside what waits for the same slot. */
+static void
+test_what_waits_is_told_as_if_it_were_counted(void **state)
+{
+    struct lc_histogram histogram = {0};
+    static uint32_t counts[LCORE_HISTOGRAM_SLOTS];
+    uint64_t seed = 3;
+    for (int i = 0; i < 2000; i++) {
+        uint64_t us = i % 2 == 0 ? test_random(&seed) % 300 : test_random(&seed) % 30000000;
+        record(&histogram, us);
+        counts[lc__histogram_slot(us)]++;
+        if (i % 50 == 7) {
+            uint32_t *count = lc__histogram_at(&histogram, lc__histogram_slot(us));
+            assert_non_null(count);
+            lc__histogram_raise(count, 2);
+            counts[lc__histogram_slot(us)] += 2;
+        }
+        if (i % 9 != 0) {
+            continue;
+        }
+        uint32_t next = 0;
+        uint32_t slot = 0;
+        uint32_t count;
+        while (lc__histogram_next(&histogram, &slot, &count)) {
+            while (counts[next] == 0) {
+                next++;
+            }
+            assert_int_equal(slot, next + 1);
+            assert_int_equal(count, counts[next]);
+            next++;
+        }
+        while (next < LCORE_HISTOGRAM_SLOTS) {
+            assert_int_equal(counts[next++], 0);
+        }
+    }
+    lc__histogram_fini(&histogram);
+}
+
 static void
 test_bands_cut_octaves_in_four(void **state)
 {
@@ -157,6 +194,7 @@ main(void)
         cmocka_unit_test(test_few_values_cost_few_pages),
         cmocka_unit_test(test_counts_stay_at_their_limit),
         cmocka_unit_test(test_merge_is_as_if_recorded_in_one),
+        cmocka_unit_test(test_what_waits_is_told_as_if_it_were_counted),
         cmocka_unit_test(test_bands_cut_octaves_in_four),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ test_a_second_counts_or_never_was(void **state)
     assert_int_equal(lc_stats_total(stats)->request_count, 2);
     assert_true(entry->max_ms == 7 && lc_stats_entry_percentile_ms(entry, 1) == 7);
     assert_int_equal(lc_stats_failure_count(stats), 0);
-    assert_int_equal(entry->window.count, 2);
+    assert_int_equal(lc__window_count(&entry->window), 2);
     uint64_t failures;
     assert_int_equal(left_out(stats, &failures), 1);
     assert_int_equal(failures, 1);

@@ -49,9 +49,9 @@ test_merge_adds_by_second(void **state)
     lc__window_at(&two, 6)->failures = 3;
     lc__window_at(&two, 7)->requests = 4;
     assert_int_equal(lc__window_merge(&one, &two), 0);
-    assert_int_equal(one.count, 3);
-    assert_int_equal(one.seconds[1].failures, 3);
-    assert_int_equal(one.seconds[2].requests, 6);
+    assert_int_equal(lc__window_count(&one), 3);
+    assert_int_equal(lc__window_get(&one, 1).failures, 3);
+    assert_int_equal(lc__window_get(&one, 2).requests, 6);
     lc__window_fini(&one);
     lc__window_fini(&two);
 }

@@ -278,4 +278,7 @@ def times_of(made: requests.Response | None, start_ns: int) -> tuple[float, floa
     if not known or len(known) < len(hops):
         return now - (now_ns - start_ns) / 1e9, (now_ns - start_ns) / 1e6, hops[-1] if hops else None
     taken_ns = sum(hop[-1] for hop in known)
-    return now - (now_ns - known[-1][-2] + taken_ns) / 1e9, taken_ns / 1e6, known[-1]
+    # What requests' own code did before it wanted a connection is ours as well.
+    last_began_ns = start_ns if len(known) == 1 else known[-2][-2]
+    last = (last_began_ns, *known[-1][1:])
+    return now - (now_ns - known[-1][-2] + taken_ns) / 1e9, taken_ns / 1e6, last

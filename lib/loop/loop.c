@@ -35,6 +35,7 @@ struct lc_loop {
     int64_t now_ns;
     int64_t asked_ns; /* see lc__loop_asked_ns() */
     int callbacks;
+    int ready_count; /* see lc__loop_ready_count() */
     bool is_in_round;
     bool is_dirty; /* in a round: watchers were started; between rounds: the wake-up was written */
     bool is_stopping;
@@ -118,11 +119,13 @@ static void
 run_ready(struct lc_loop *loop)
 {
     struct lc_list *link;
-    for (int i = 0; i < READY_BURST && (link = lc_list_pop(&loop->ready)) != NULL; i++) {
+    int count = 0;
+    for (; count < READY_BURST && (link = lc_list_pop(&loop->ready)) != NULL; count++) {
         struct lc_io *io = LCORE_CONTAINER(link, struct lc_io, link);
-        loop->callbacks++;
         io->fn(io, io->events);
     }
+    loop->ready_count = count;
+    loop->callbacks += count;
 }
 
 static void
@@ -350,6 +353,12 @@ int64_t
 lc__loop_asked_ns(const struct lc_loop *loop)
 {
     return loop->asked_ns;
+}
+
+int
+lc__loop_ready_count(const struct lc_loop *loop)
+{
+    return loop->ready_count;
 }
 
 struct ev_loop *

@@ -19,6 +19,8 @@ struct ev_loop *lc__loop_ev(struct lc_loop *loop);
 struct lc_list *lc__loop_ready(struct lc_loop *loop);
 /* When the kernel was asked last which descriptors are ready. What it said is queued or done with. */
 int64_t lc__loop_asked_ns(const struct lc_loop *loop);
+/* How many descriptors were ready and had their callback in this round. 0: the kernel was asked, and had nothing. */
+int lc__loop_ready_count(const struct lc_loop *loop);
 /* Calls fn in the next round, after descriptors and before deadlines; needs no memory. Fine on one that is deferred
  * already. lc_list_remove(&deferred->link) takes it back, at any time. */
 void lc__loop_defer(struct lc_loop *loop, struct lc_deferred *deferred, void (*fn)(struct lc_deferred *deferred));

@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,9 +20,11 @@
 #include "http/connector.h"
 #include "http/dial.h"
 #include "http/resolver.h"
+#include "loop/io.h"
 #include "loop/loop.h"
 
-enum { CROWD = 500, LOT = 64 };
+/* LOT, SHARE: IDLE_MAX and BUSY_SHARE of connector.c. */
+enum { CROWD = 500, LOT = 16, SHARE = 8 };
 
 /* Listens on the loopback address of the family, on the port or a free one; -1: the machine has no such address. */
 static int
@@ -262,12 +265,12 @@ test_cancel(void **state)
         }
     }
     /* Those that are begun, and those that queue behind them. */
-    struct lc_connect *many[3 * LOT];
-    for (int i = 0; i < 3 * LOT; i++) {
+    struct lc_connect *many[12 * LOT];
+    for (int i = 0; i < 12 * LOT; i++) {
         attempt_start(&attempt, "127.0.0.1", port_of(&address));
         many[i] = attempt.connect;
     }
-    for (int i = 0; i < 3 * LOT; i++) {
+    for (int i = 0; i < 12 * LOT; i++) {
         lc_connector_cancel(many[i]);
     }
     attempt_run(&attempt, 5);
@@ -448,15 +451,28 @@ test_happy_eyeballs(void **state)
 struct crowd {
     struct lc_loop *loop;
     struct lc_timer timer;
+    struct lc_io busy[2 * SHARE];
     int fds[CROWD];
     int connected;
+    int connected_before; /* the last round */
+    int most;             /* connected in a round */
+    int64_t first_ns;     /* when the first one was connected */
+    int64_t last_ns;      /* when the last one began */
     int rounds;
+};
+
+struct member {
+    struct crowd *crowd;
+    int number;
 };
 
 static void
 on_round(struct lc_timer *timer)
 {
     struct crowd *crowd = LCORE_CONTAINER(timer, struct crowd, timer);
+    int count = crowd->connected - crowd->connected_before;
+    crowd->most = count > crowd->most ? count : crowd->most;
+    crowd->connected_before = crowd->connected;
     crowd->rounds++;
     assert_int_equal(lc_timer_start(crowd->loop, timer, 0, on_round), 0);
 }
@@ -464,40 +480,86 @@ on_round(struct lc_timer *timer)
 static void
 on_connected(void *arg, const struct lc_connect_result *result)
 {
-    struct crowd *crowd = arg;
+    struct member *member = arg;
+    struct crowd *crowd = member->crowd;
     assert_true(result->fd >= 0);
+    /* First come, first served, but for the order in which the kernel tells of those that began together. */
+    assert_in_range(member->number - crowd->connected + LOT, 0, 2 * LOT);
+    assert_true(result->begin_ns <= result->dns_ns && result->dns_ns <= result->connected_ns);
+    crowd->first_ns = crowd->connected == 0 ? result->connected_ns : crowd->first_ns;
+    crowd->last_ns = result->begin_ns;
     crowd->fds[crowd->connected++] = result->fd;
     if (crowd->connected == CROWD) {
         lc_loop_stop(crowd->loop);
     }
 }
 
+static void
+stay_ready(struct lc_io *io, int events)
+{
+}
+
+/* All at once, while `busy_count` descriptors have something for the loop all the time. */
+static void
+gather(struct crowd *crowd, const char *host, int busy_count)
+{
+    union lc_address address;
+    int listener = listen_on(AF_INET, CROWD, &address);
+    *crowd = (struct crowd){.loop = lc_loop_new()};
+    struct lc_connector *connector = lc_connector_new(crowd->loop);
+    for (int i = 0; i < busy_count; i++) {
+        lc_io_init(&crowd->busy[i], stay_ready, eventfd(1, EFD_CLOEXEC), EV_READ, NULL);
+        lc_io_start(crowd->loop, &crowd->busy[i]);
+    }
+    /* So that it knows how busy it is. */
+    lc_loop_poll(crowd->loop);
+    static struct member members[CROWD];
+    for (int i = 0; i < CROWD; i++) {
+        members[i] = (struct member){crowd, i};
+        struct lc_connect *connect;
+        assert_int_equal(lc_connector_start(connector, lc_str_from(host), port_of(&address), NULL,
+                                            lc_clock_monotonic_ns(), on_connected, &members[i], &connect),
+                         0);
+    }
+    on_round(&crowd->timer);
+    lc_loop_run(crowd->loop);
+    for (int i = 0; i < CROWD; i++) {
+        close(crowd->fds[i]);
+    }
+    for (int i = 0; i < busy_count; i++) {
+        lc_io_stop(crowd->loop, &crowd->busy[i]);
+        close(crowd->busy[i].fd);
+    }
+    lc_timer_stop(crowd->loop, &crowd->timer);
+    lc_connector_free(connector);
+    lc_loop_free(crowd->loop);
+    close(listener);
+}
+
 /* A crowd that arrives at once does not keep the loop from its other work until all of it is connected. */
 static void
 test_crowd(void **state)
 {
-    union lc_address address;
-    int listener = listen_on(AF_INET, CROWD, &address);
     static struct crowd crowd;
-    crowd = (struct crowd){.loop = lc_loop_new()};
-    struct lc_connector *connector = lc_connector_new(crowd.loop);
-    for (int i = 0; i < CROWD; i++) {
-        struct lc_connect *connect;
-        assert_int_equal(lc_connector_start(connector, LCORE_STR("127.0.0.1"), port_of(&address), NULL,
-                                            lc_clock_monotonic_ns(), on_connected, &crowd, &connect),
-                         0);
-    }
-    on_round(&crowd.timer);
-    lc_loop_run(crowd.loop);
+    gather(&crowd, "127.0.0.1", 0);
     /* The first lot began before the first round, and the last one ends the run. */
     assert_true(crowd.rounds >= CROWD / LOT - 1);
-    for (int i = 0; i < CROWD; i++) {
-        close(crowd.fds[i]);
-    }
-    lc_timer_stop(crowd.loop, &crowd.timer);
-    lc_connector_free(connector);
-    lc_loop_free(crowd.loop);
-    close(listener);
+    assert_in_range(crowd.most, 1, LOT);
+}
+
+/* Where the loop has work, what is begun is brought to its end before more begins; but more does begin. */
+static void
+test_busy_crowd(void **state)
+{
+    static struct crowd crowd;
+    gather(&crowd, "localhost", 2 * SHARE);
+    /* Those that connect are ready, too. */
+    int most = (2 * SHARE + LOT + SHARE - 1) / SHARE;
+    /* Two lots where the name became known: that of the answer, and the first one from the queue. */
+    assert_in_range(crowd.most, 1, 2 * most);
+    assert_true(crowd.rounds >= CROWD / most - 2);
+    /* Waiting for a turn is no part of looking up or connecting. */
+    assert_true(crowd.last_ns > crowd.first_ns);
 }
 
 int
@@ -508,6 +570,7 @@ main(void)
         cmocka_unit_test(test_no_descriptors),   cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_lookup_is_shared), cmocka_unit_test(test_order_of_addresses),
         cmocka_unit_test(test_happy_eyeballs),   cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_busy_crowd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

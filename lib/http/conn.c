@@ -548,12 +548,7 @@ take_end(struct lc_conn *conn, int errnum)
     enum lc_fail reason = lc_h1_body_end(&exchange->in_body);
     if (reason != LCORE_FAIL_NONE) {
         char text[96];
-        int len = snprintf(text, sizeof(text), "body ended early after %llu bytes",
-                           (unsigned long long)exchange->wire_body_bytes);
-        if (exchange->in_body.framing == LCORE_H1_LENGTH) {
-            snprintf(text + len, sizeof(text) - (size_t)len, ", %llu more were announced",
-                     (unsigned long long)exchange->in_body.remaining);
-        }
+        lc__exchange_tell_early_end(exchange, NULL, text, sizeof(text));
         fail(conn, reason, 0, text);
         return;
     }

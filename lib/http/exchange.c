@@ -111,6 +111,16 @@ lc__exchange_reset_response(struct lc_exchange *exchange)
     }
 }
 
+void
+lc__exchange_start_again(struct lc_exchange *exchange)
+{
+    lc__exchange_reset_response(exchange);
+    const struct lc_timings *lost = &exchange->timings;
+    exchange->timings = (struct lc_timings){
+        .start_ns = lost->start_ns, .hop_ns = lost->hop_ns, .begin_ns = lost->begin_ns, .sent_ns = lost->sent_ns};
+    exchange->transport->start(exchange);
+}
+
 bool
 lc__exchange_is_streamed(const struct lc_exchange *exchange)
 {
@@ -173,6 +183,19 @@ lc__exchange_describe(struct lc_exchange *exchange, struct lc_hop *hop)
     hop->location = head->location;
     hop->has_set_cookie = head->has_set_cookie;
     hop->body_buffer = &exchange->collected;
+}
+
+void
+lc__exchange_tell_early_end(const struct lc_exchange *exchange, const char *why, char *text, size_t size)
+{
+    int len = snprintf(text, size, "body ended early after %llu bytes", (unsigned long long)exchange->wire_body_bytes);
+    if (exchange->in_head.content_length > (int64_t)exchange->wire_body_bytes) {
+        len += snprintf(text + len, size - (size_t)len, ", %llu more were announced",
+                        (unsigned long long)exchange->in_head.content_length - exchange->wire_body_bytes);
+    }
+    if (why != NULL) {
+        snprintf(text + len, size - (size_t)len, ": %s", why);
+    }
 }
 
 static bool

@@ -99,6 +99,8 @@ void lc__exchange_free_idle(struct lc_http *http);
 
 /* Forgets what came of the response: before each hop and each try. */
 void lc__exchange_reset_response(struct lc_exchange *exchange);
+/* Tries the hop once more, by the exchange's transport. Does not end it before it returns. */
+void lc__exchange_start_again(struct lc_exchange *exchange);
 /* The head is complete: whether the body is for whoever takes it piece by piece. */
 bool lc__exchange_is_streamed(const struct lc_exchange *exchange);
 /* The head is complete (exchange->in_head); gets ready for the body. LCORE_FAIL_NONE or INTERNAL. */
@@ -110,6 +112,9 @@ enum lc_fail lc__exchange_end_body(struct lc_exchange *exchange);
 bool lc__exchange_may_retry(const struct lc_exchange *exchange);
 /* Puts what came of the response into a hop that ended, perhaps early. */
 void lc__exchange_describe(struct lc_exchange *exchange, struct lc_hop *hop);
+/* How much of a body came that ends too early, and why (NULL: nothing is known), in words that embed's Python code
+ * reads. */
+void lc__exchange_tell_early_end(const struct lc_exchange *exchange, const char *why, char *text, size_t size);
 /* The hop is over; in session.c. The exchange, its session and all that is the session's may be gone after it. */
 void lc__exchange_finish(struct lc_exchange *exchange, const struct lc_hop *hop);
 /* Starts `timer` with the time that connecting may take, if that is limited; when it is over, the transport is canceled

@@ -125,7 +125,7 @@ service(struct lc_h2 *h2)
             struct lc_h2_stream *stream = LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link);
             struct lc_exchange *exchange = stream->exchange;
             lc__h2_let_go(stream);
-            lc__h2_start_again(exchange);
+            lc__exchange_start_again(exchange);
         }
         if (h2->live_count == 0) {
             lc__h2_free(h2);

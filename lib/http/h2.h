@@ -93,8 +93,6 @@ void lc__h2_free(struct lc_h2 *h2);
 bool lc__h2_release(struct lc_h2 *h2);
 /* The stream loses its exchange. It is in no list after it, and freed or, if nghttp2 still knows it, nobody's. */
 void lc__h2_let_go(struct lc_h2_stream *stream);
-/* Goes round once more, by the exchange's transport. Does not end it before it returns. */
-void lc__h2_start_again(struct lc_exchange *exchange);
 /* Tells how a stream of h2->done ended. Calls callbacks: hold h2 around it. */
 void lc__h2_settle(struct lc_h2_stream *stream);
 /* The connection broke: tells everybody, or has them go elsewhere, and frees it. */

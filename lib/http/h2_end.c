@@ -83,31 +83,10 @@ lc__h2_let_go(struct lc_h2_stream *stream)
     }
 }
 
-void
-lc__h2_start_again(struct lc_exchange *exchange)
-{
-    lc__exchange_reset_response(exchange);
-    const struct lc_timings *lost = &exchange->timings;
-    exchange->timings = (struct lc_timings){
-        .start_ns = lost->start_ns, .hop_ns = lost->hop_ns, .begin_ns = lost->begin_ns, .sent_ns = lost->sent_ns};
-    exchange->transport->start(exchange);
-}
-
 static bool
 is_refused_again(struct lc_exchange *exchange)
 {
     return exchange->refusals++ >= REFUSALS_MAX;
-}
-
-static void
-describe_early_end(const struct lc_exchange *exchange, const char *why, char *text, size_t size)
-{
-    int len = snprintf(text, size, "body ended early after %llu bytes", (unsigned long long)exchange->wire_body_bytes);
-    if (exchange->in_head.content_length > (int64_t)exchange->wire_body_bytes) {
-        len += snprintf(text + len, size - (size_t)len, ", %llu more were announced",
-                        (unsigned long long)exchange->in_head.content_length - exchange->wire_body_bytes);
-    }
-    snprintf(text + len, size - (size_t)len, ": %s", why);
 }
 
 /* The response is told of now; the rest of its body is for whoever takes the stream. */
@@ -146,13 +125,13 @@ lc__h2_settle(struct lc_h2_stream *stream)
     bool is_reset = !stream->is_ended && stream->fail == LCORE_FAIL_NONE;
     if (stream->is_refused && is_reset && !is_refused_again(exchange)) {
         lc__h2_let_go(stream);
-        lc__h2_start_again(exchange);
+        lc__exchange_start_again(exchange);
         return;
     }
     if (is_reset && stream->error_code == NGHTTP2_HTTP_1_1_REQUIRED && !exchange->has_head) {
         lc__h2_let_go(stream);
         exchange->transport = &lc__transport_direct;
-        lc__h2_start_again(exchange);
+        lc__exchange_start_again(exchange);
         return;
     }
     if (is_reset) {
@@ -166,7 +145,7 @@ lc__h2_settle(struct lc_h2_stream *stream)
         }
     }
     if (exchange->has_head && (is_reset || stream->fail == LCORE_FAIL_PROTOCOL)) {
-        describe_early_end(exchange, why, text, sizeof(text));
+        lc__exchange_tell_early_end(exchange, why, text, sizeof(text));
         hop.fail = LCORE_FAIL_INCOMPLETE;
         hop.text = lc_str_from(text);
     } else {
@@ -199,13 +178,13 @@ lose(struct lc_h2_stream *stream, const struct lc_hop *how)
     lc__h2_let_go(stream);
     if (is_stale || (is_unseen && !is_refused_again(exchange))) {
         exchange->is_retried |= is_stale;
-        lc__h2_start_again(exchange);
+        lc__exchange_start_again(exchange);
         return;
     }
     if (exchange->has_head && how->fail != LCORE_FAIL_INTERNAL) {
         char why[200];
         snprintf(why, sizeof(why), "%.*s", how->text.len > 199 ? 199 : (int)how->text.len, how->text.data);
-        describe_early_end(exchange, why, text, sizeof(text));
+        lc__exchange_tell_early_end(exchange, why, text, sizeof(text));
         hop.fail = LCORE_FAIL_INCOMPLETE;
         hop.text = lc_str_from(text);
     }
@@ -320,7 +299,7 @@ lc__h2_fall_back(struct lc_h2 *h2, bool is_conn_usable)
         if (h2->origin->spoken == LCORE_SPOKEN_H1) {
             exchange->transport = &lc__transport_direct;
         }
-        lc__h2_start_again(exchange);
+        lc__exchange_start_again(exchange);
     }
     if (conn != NULL && !is_taken) {
         lc__conn_close(conn);

@@ -14,6 +14,8 @@
 /* So many are worth a look at the whole heap. */
 #define TRIM_LEAST 256
 #define QUIET_NS LCORE_NS_PER_S
+/* 8.5.0, as curl_version_info() has it. */
+#define HTTP3_SINCE 0x080500
 /* Looks at both clocks, until two of them are this close. */
 #define LOOKS_MAX 10
 #define CLOSE_NS (2 * LCORE_NS_PER_US)
@@ -87,14 +89,16 @@ lc_http_check_version(enum lc_http_version version, struct lc_error *error)
         return lc_error_set(error, LCE_INVALID, "no such version of HTTP: %d", (int)version);
     }
     const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
-    if ((curl->features & CURL_VERSION_HTTP3) != 0) {
+    bool has_it = (curl->features & CURL_VERSION_HTTP3) != 0;
+    /* Older ones touch freed memory when something comes for a call that was given up. */
+    if (has_it && curl->version_num >= HTTP3_SINCE) {
         return 0;
     }
     return lc_error_set(
         error, LCE_UNSUPPORTED,
-        "libcurl %s was built without HTTP/3: let the dynamic linker find one that has it (`curl -V` lists "
-        "HTTP3 among its features), or use HTTP/2",
-        curl->version);
+        "libcurl %s %s: let the dynamic linker find one from 8.5.0 on that has it (`curl -V` lists HTTP3 among its "
+        "features), or use HTTP/2",
+        curl->version, has_it ? "is too old for HTTP/3, it may crash" : "was built without HTTP/3");
 }
 
 /* The real time is read between two looks at the monotonic clock, and the middle of the two belongs to it. A process

@@ -169,6 +169,7 @@ lc_session_free(struct lc_session *session)
     while (!lc_list_is_empty(&session->wires)) {
         lc__wire_orphan(LCORE_CONTAINER(session->wires.next, struct lc_wire, link));
     }
+    lc__transfer_orphan(session);
     while (!lc_list_is_empty(&session->exchanges)) {
         lc_exchange_cancel(LCORE_CONTAINER(session->exchanges.next, struct lc_exchange, link));
     }

@@ -6,6 +6,7 @@
 #include "http/conn.h"
 #include "http/exchange.h"
 #include "http/session.h"
+#include "http/transfer.h"
 
 /* Of the shared receive buffer, so that a body that unpacks to much more stays bounded. */
 #define PIECE (64 * 1024)
@@ -13,13 +14,19 @@
 #define KEEP (256 * 1024)
 
 static void
-on_wire(struct lc_wire *wire, void *arg)
+on_transfer(void *arg)
 {
     struct lc_stream *stream = arg;
-    (void)wire;
     if (stream->fn != NULL) {
         stream->fn(stream, stream->arg);
     }
+}
+
+static void
+on_wire(struct lc_wire *wire, void *arg)
+{
+    (void)wire;
+    on_transfer(arg);
 }
 
 struct lc_stream *
@@ -29,8 +36,9 @@ lc__stream_new(struct lc_exchange *exchange, struct lc_str ready)
     if (stream == NULL) {
         return NULL;
     }
+    bool is_transfer = exchange->transfer != NULL;
     if (lc_buffer_append_str(&stream->ready, ready) < 0 ||
-        (stream->wire = lc__wire_lend(exchange, on_wire, stream)) == NULL) {
+        (!is_transfer && (stream->wire = lc__wire_lend(exchange, on_wire, stream)) == NULL)) {
         lc_buffer_fini(&stream->ready);
         lc__free(stream);
         return NULL;
@@ -38,6 +46,10 @@ lc__stream_new(struct lc_exchange *exchange, struct lc_str ready)
     stream->http = exchange->session->http;
     stream->head = exchange->in_head;
     stream->body = exchange->in_body;
+    if (is_transfer) {
+        stream->transfer = lc__transfer_lend(exchange, on_transfer, stream);
+        stream->body.framing = LCORE_H1_UNTIL_CLOSE;
+    }
     stream->is_in_step = exchange->send_errno == 0 && exchange->sent == exchange->head.len + exchange->body.len;
     if (exchange->is_decoding) {
         stream->decoder = exchange->decoder;
@@ -122,7 +134,8 @@ lc_stream_read(struct lc_stream *stream, void *data, size_t size)
         if (stream->is_done) {
             return stream->fail == LCORE_FAIL_NONE ? 0 : -EIO;
         }
-        ssize_t got = lc_wire_read(stream->wire, stream->http->receive, PIECE);
+        ssize_t got = stream->transfer != NULL ? lc__transfer_read(stream->transfer, stream->http->receive, PIECE)
+                                               : lc_wire_read(stream->wire, stream->http->receive, PIECE);
         if (got == -EAGAIN) {
             return got;
         }
@@ -131,6 +144,8 @@ lc_stream_read(struct lc_stream *stream, void *data, size_t size)
         } else if (got == 0) {
             stream->is_in_step = false;
             finish(stream, lc_h1_body_end(&stream->body), 0);
+        } else if (stream->transfer != NULL) {
+            finish(stream, stream->transfer->fail, stream->transfer->errnum);
         } else {
             finish(stream, LCORE_FAIL_RESET, (int)-got);
         }
@@ -145,7 +160,11 @@ lc_stream_free(struct lc_stream *stream)
     }
     bool is_clean = stream->is_done && stream->fail == LCORE_FAIL_NONE && stream->is_in_step &&
                     lc_h1_is_reusable(&stream->head, &stream->body);
-    lc_wire_close(stream->wire, is_clean);
+    if (stream->transfer != NULL) {
+        lc__transfer_free(stream->transfer);
+    } else {
+        lc_wire_close(stream->wire, is_clean);
+    }
     if (stream->decoder != NULL) {
         lc__http_put_decoder(stream->http, stream->decoder);
     }

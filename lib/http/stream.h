@@ -9,12 +9,14 @@
 #include "http/wire.h"
 
 struct lc_stream;
+struct lc_transfer;
 typedef void lc_stream_fn(struct lc_stream *stream, void *arg);
 
 struct lc_stream {
     struct lc_http *http;
     struct lc_wire *wire;
-    struct lc_h1_head head; /* its strings are gone */
+    struct lc_transfer *transfer; /* instead of `wire`, where libcurl brings the body */
+    struct lc_h1_head head;       /* its strings are gone */
     struct lc_h1_body body;
     struct lc_decoder *decoder; /* NULL: nothing to decode */
     struct lc_buffer ready;     /* decoded, not taken yet */

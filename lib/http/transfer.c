@@ -11,34 +11,30 @@
 #include "http/headers.h"
 #include "http/multi.h"
 #include "http/session.h"
+#include "http/stream.h"
 #include "http/tls.h"
 #include "loop/loop.h"
 
-struct lc_transfer {
-    struct lc_multi_job job;
-    struct lc_exchange *exchange;
-    struct curl_slist *headers;
-    char *url;
-    char *method;
-    int64_t begin_ns;  /* libcurl got it */
-    enum lc_fail fail; /* why a callback stopped it */
-    int major;         /* of the response's HTTP */
-    bool is_reused;    /* the connection had served before */
-    bool is_done;      /* libcurl says so */
-    char text[CURL_ERROR_SIZE];
-};
-
-static void
-transfer_free(struct lc_transfer *transfer)
+void
+lc__transfer_give_up(struct lc_transfer *transfer)
 {
-    struct lc_session *session = transfer->exchange->session;
-    if (session->transfers != NULL) {
-        lc_multi_remove(session->transfers, &transfer->job);
+    lc_list_remove(&transfer->told.link);
+    if (transfer->session != NULL && transfer->session->transfers != NULL) {
+        lc_multi_remove(transfer->session->transfers, &transfer->job);
     }
     curl_easy_cleanup(transfer->job.easy);
+    transfer->job.easy = NULL;
+    transfer->session = NULL;
+}
+
+void
+lc__transfer_free(struct lc_transfer *transfer)
+{
+    lc__transfer_give_up(transfer);
     curl_slist_free_all(transfer->headers);
     lc__free(transfer->url);
     lc__free(transfer->method);
+    lc_buffer_fini(&transfer->ahead);
     lc__free(transfer);
 }
 
@@ -68,12 +64,86 @@ append_head(struct lc_transfer *transfer, const char *data, size_t len)
     return err < 0 ? err : lc_buffer_append(in, data + 6, len - 6);
 }
 
+static void
+stop(struct lc_exchange *exchange)
+{
+    struct lc_transfer *transfer = exchange->transfer;
+    exchange->transfer = NULL;
+    lc_timer_stop(exchange->session->http->loop, &exchange->timer);
+    if (transfer != NULL) {
+        lc__transfer_free(transfer);
+    }
+}
+
+/* When libcurl made the connection, if it did for this transfer. */
+static void
+take_timings(struct lc_transfer *transfer)
+{
+    struct lc_timings *timings = &transfer->exchange->timings;
+    const struct {
+        CURLINFO info;
+        int64_t *at_ns;
+    } phases[] = {{CURLINFO_NAMELOOKUP_TIME_T, &timings->dns_ns},
+                  {CURLINFO_CONNECT_TIME_T, &timings->connected_ns},
+                  {CURLINFO_APPCONNECT_TIME_T, &timings->tls_ns}};
+    long connections = 0;
+    curl_easy_getinfo(transfer->job.easy, CURLINFO_NUM_CONNECTS, &connections);
+    transfer->is_reused = connections == 0 && transfer->exchange->has_head;
+    if (connections == 0 && timings->sent_ns != 0 && !transfer->exchange->is_retried) {
+        timings->begin_ns = timings->sent_ns;
+    }
+    for (size_t i = 0; connections > 0 && i < sizeof(phases) / sizeof(phases[0]); i++) {
+        curl_off_t us = 0;
+        curl_easy_getinfo(transfer->job.easy, phases[i].info, &us);
+        int64_t at_ns = transfer->begin_ns + (int64_t)us * 1000;
+        *phases[i].at_ns = us <= 0 ? 0 : timings->sent_ns != 0 && at_ns > timings->sent_ns ? timings->sent_ns : at_ns;
+    }
+}
+
+/* What came of the response, under the version it came by. */
+static void
+describe(const struct lc_transfer *transfer, struct lc_hop *hop)
+{
+    struct lc_exchange *exchange = transfer->exchange;
+    lc__exchange_describe(exchange, hop);
+    if (transfer->major == 3) {
+        exchange->origin->spoken = LCORE_SPOKEN_H3;
+    }
+    if (transfer->major > 1) {
+        hop->major = transfer->major;
+        hop->minor = 0;
+        hop->reason = lc_status_reason(hop->status);
+    }
+    hop->is_kept_alive = transfer->is_reused;
+}
+
+/* The response is told of now; the rest of its body is for whoever takes the stream. */
+static void
+hand_out(struct lc_deferred *deferred)
+{
+    struct lc_transfer *transfer = LCORE_CONTAINER(deferred, struct lc_transfer, told);
+    struct lc_exchange *exchange = transfer->exchange;
+    struct lc_hop hop = {0};
+    take_timings(transfer);
+    describe(transfer, &hop);
+    hop.body_buffer = NULL;
+    hop.stream = lc__stream_new(exchange, (struct lc_str){exchange->collected.data, exchange->collected.len});
+    if (hop.stream == NULL) {
+        hop.fail = LCORE_FAIL_INTERNAL;
+        stop(exchange);
+    }
+    lc__exchange_finish(exchange, &hop);
+}
+
 static size_t
 on_header(char *data, size_t size, size_t count, void *arg)
 {
     struct lc_transfer *transfer = arg;
     struct lc_exchange *exchange = transfer->exchange;
     size_t len = size * count;
+    if (exchange == NULL) {
+        return len; /* a trailer */
+    }
     note_arrival(exchange);
     if (exchange->has_head) {
         return len; /* a trailer */
@@ -97,7 +167,13 @@ on_header(char *data, size_t size, size_t count, void *arg)
         return len;
     }
     transfer->fail = lc__exchange_begin_body(exchange);
-    return transfer->fail == LCORE_FAIL_NONE ? len : 0;
+    if (transfer->fail != LCORE_FAIL_NONE) {
+        return 0;
+    }
+    if (lc__exchange_is_streamed(exchange)) {
+        lc__loop_defer(exchange->session->http->loop, &transfer->told, hand_out);
+    }
+    return len;
 }
 
 static size_t
@@ -106,24 +182,12 @@ on_body(char *data, size_t size, size_t count, void *arg)
     struct lc_transfer *transfer = arg;
     struct lc_exchange *exchange = transfer->exchange;
     size_t len = size * count;
+    if (exchange == NULL) {
+        return lc__transfer_keep(transfer, (struct lc_str){data, len});
+    }
     note_arrival(exchange);
     transfer->fail = lc__exchange_add_body(exchange, (struct lc_str){data, len}, &exchange->collected);
     return transfer->fail == LCORE_FAIL_NONE ? len : 0;
-}
-
-static void
-stop(struct lc_exchange *exchange)
-{
-    struct lc_transfer *transfer = exchange->transfer;
-    exchange->transfer = NULL;
-    lc_timer_stop(exchange->session->http->loop, &exchange->timer);
-    if (transfer != NULL) {
-        if (exchange->session->version == LCORE_HTTP_3 && !transfer->is_done) {
-            /* libcurl 7.88 gives what still comes for a stream of HTTP/3 to a handle that is gone. */
-            curl_easy_setopt(transfer->job.easy, CURLOPT_FORBID_REUSE, 1L);
-        }
-        transfer_free(transfer);
-    }
 }
 
 /* libcurl tries an older version beside HTTP/3 after a tenth of a second, in which a busy server may not answer; one
@@ -149,23 +213,9 @@ version_to_ask_for(const struct lc_exchange *exchange)
 static void
 end(struct lc_exchange *exchange, enum lc_fail fail, int errnum, const char *text)
 {
-    int major = exchange->transfer->major;
-    struct lc_timings *timings = &exchange->timings;
-    long connections = 0;
-    curl_easy_getinfo(exchange->transfer->job.easy, CURLINFO_NUM_CONNECTS, &connections);
-    timings->begin_ns = connections == 0 && timings->sent_ns != 0 ? timings->sent_ns : exchange->transfer->begin_ns;
-    struct lc_hop hop = {
-        .fail = fail, .errnum = errnum, .text = lc_str_from(text), .is_kept_alive = exchange->transfer->is_reused};
+    struct lc_hop hop = {.fail = fail, .errnum = errnum, .text = lc_str_from(text)};
+    describe(exchange->transfer, &hop);
     stop(exchange);
-    lc__exchange_describe(exchange, &hop);
-    if (major == 3) {
-        exchange->origin->spoken = LCORE_SPOKEN_H3;
-    }
-    if (major > 1) {
-        hop.major = major;
-        hop.minor = 0;
-        hop.reason = lc_status_reason(hop.status);
-    }
     lc__exchange_finish(exchange, &hop);
 }
 
@@ -173,18 +223,19 @@ static enum lc_fail
 fail_of(CURLcode code, const struct lc_exchange *exchange, int errnum)
 {
     bool is_proxied = exchange->origin->proxy != NULL;
+    if (errnum == ECONNREFUSED && !is_proxied && !exchange->has_head) {
+        return LCORE_FAIL_REFUSED; /* also of a port of UDP, where sending or receiving fails */
+    }
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return LCORE_FAIL_DNS;
     case CURLE_COULDNT_CONNECT:
-        return is_proxied ? LCORE_FAIL_PROXY : errnum == ECONNREFUSED ? LCORE_FAIL_REFUSED : LCORE_FAIL_CONNECT;
+        return is_proxied ? LCORE_FAIL_PROXY : LCORE_FAIL_CONNECT;
     case CURLE_COULDNT_RESOLVE_PROXY:
 #if LIBCURL_VERSION_NUM >= 0x074900
     case CURLE_PROXY:
 #endif
         return LCORE_FAIL_PROXY;
-    case CURLE_OPERATION_TIMEDOUT:
-        return LCORE_FAIL_CONNECT_TIMEOUT;
     case CURLE_PEER_FAILED_VERIFICATION:
         return LCORE_FAIL_TLS_UNTRUSTED;
     case CURLE_SSL_CONNECT_ERROR:
@@ -196,7 +247,9 @@ fail_of(CURLcode code, const struct lc_exchange *exchange, int errnum)
     case CURLE_PARTIAL_FILE:
         return LCORE_FAIL_INCOMPLETE;
     case CURLE_RECV_ERROR:
-        return exchange->has_received ? LCORE_FAIL_INCOMPLETE : is_proxied ? LCORE_FAIL_PROXY : LCORE_FAIL_RESET;
+        return exchange->has_head                      ? LCORE_FAIL_INCOMPLETE
+               : is_proxied && !exchange->has_received ? LCORE_FAIL_PROXY
+                                                       : LCORE_FAIL_RESET;
     case CURLE_HTTP2:
     case CURLE_HTTP3:
         return exchange->has_head ? LCORE_FAIL_INCOMPLETE : LCORE_FAIL_PROTOCOL;
@@ -212,26 +265,40 @@ fail_of(CURLcode code, const struct lc_exchange *exchange, int errnum)
     }
 }
 
-/* When libcurl made the connection, if it did for this transfer. */
+/* Texts are counted by what they say, so numbers of streams are left out. */
 static void
-take_timings(struct lc_transfer *transfer)
+forget_stream_number(char *text)
 {
-    struct lc_timings *timings = &transfer->exchange->timings;
-    const struct {
-        CURLINFO info;
-        int64_t *at_ns;
-    } phases[] = {{CURLINFO_NAMELOOKUP_TIME_T, &timings->dns_ns},
-                  {CURLINFO_CONNECT_TIME_T, &timings->connected_ns},
-                  {CURLINFO_APPCONNECT_TIME_T, &timings->tls_ns}};
-    long connections = 0;
-    curl_easy_getinfo(transfer->job.easy, CURLINFO_NUM_CONNECTS, &connections);
-    transfer->is_reused = connections == 0 && transfer->exchange->has_head;
-    for (size_t i = 0; connections > 0 && i < sizeof(phases) / sizeof(phases[0]); i++) {
-        curl_off_t us = 0;
-        curl_easy_getinfo(transfer->job.easy, phases[i].info, &us);
-        int64_t at_ns = transfer->begin_ns + (int64_t)us * 1000;
-        *phases[i].at_ns = us <= 0 ? 0 : timings->sent_ns != 0 && at_ns > timings->sent_ns ? timings->sent_ns : at_ns;
+    char *number = strstr(text, "stream ");
+    if (number == NULL) {
+        return;
     }
+    number += strlen("stream ");
+    char *rest = number + strspn(number, "0123456789");
+    if (rest > number && *rest == ' ') {
+        memmove(number, rest + 1, strlen(rest));
+    }
+}
+
+/* As for connections of our own: the server closed it while it was idle, and did not see the request or may see it
+ * twice. libcurl itself looks at idle connections once a second. */
+static bool
+try_again(struct lc_transfer *transfer, enum lc_fail fail)
+{
+    struct lc_exchange *exchange = transfer->exchange;
+    long connections = 0, sent = 0;
+    curl_easy_getinfo(transfer->job.easy, CURLINFO_NUM_CONNECTS, &connections);
+    curl_easy_getinfo(transfer->job.easy, CURLINFO_REQUEST_SIZE, &sent);
+    exchange->sent = (size_t)sent;
+    bool is_gone =
+        fail == LCORE_FAIL_CLOSED || fail == LCORE_FAIL_RESET || fail == LCORE_FAIL_SEND || fail == LCORE_FAIL_REFUSED;
+    if (!is_gone || connections > 0 || !lc__exchange_may_retry(exchange)) {
+        return false;
+    }
+    stop(exchange);
+    exchange->is_retried = true;
+    lc__exchange_start_again(exchange);
+    return true;
 }
 
 static void
@@ -242,17 +309,28 @@ on_done(struct lc_multi_job *job, CURLcode code)
     enum lc_fail fail = transfer->fail;
     long os_errno = 0;
     curl_easy_getinfo(job->easy, CURLINFO_OS_ERRNO, &os_errno);
-    char text[CURL_ERROR_SIZE];
-    snprintf(text, sizeof(text), "%s", transfer->text[0] != '\0' ? transfer->text : curl_easy_strerror(code));
+    if (exchange == NULL) {
+        lc__transfer_end_stream(transfer, code, (int)os_errno);
+        return;
+    }
+    char why[CURL_ERROR_SIZE], text[CURL_ERROR_SIZE + 96];
+    snprintf(why, sizeof(why), "%s", transfer->text[0] != '\0' ? transfer->text : curl_easy_strerror(code));
+    forget_stream_number(why);
     take_timings(transfer);
-    transfer->is_done = true;
     if (code == CURLE_OK) {
         fail = !exchange->has_head ? LCORE_FAIL_CLOSED : lc__exchange_end_body(exchange);
         end(exchange, fail, 0, NULL);
     } else if (fail != LCORE_FAIL_NONE) {
         end(exchange, fail, 0, NULL);
     } else {
-        end(exchange, fail_of(code, exchange, (int)os_errno), (int)os_errno, text);
+        fail = fail_of(code, exchange, (int)os_errno);
+        if (try_again(transfer, fail)) {
+            return;
+        }
+        if (fail == LCORE_FAIL_INCOMPLETE) {
+            lc__exchange_tell_early_end(exchange, why, text, sizeof(text));
+        }
+        end(exchange, fail, (int)os_errno, fail == LCORE_FAIL_INCOMPLETE ? text : why);
     }
 }
 
@@ -263,7 +341,10 @@ on_timeout(struct lc_timer *timer)
     if (!lc__exchange_is_late(exchange)) {
         return;
     }
-    end(exchange, LCORE_FAIL_READ_TIMEOUT, ETIMEDOUT, NULL);
+    char text[64];
+    snprintf(text, sizeof(text), "read timed out (%.3g s without a byte)", (double)exchange->read_timeout_ns / 1e9);
+    take_timings(exchange->transfer);
+    end(exchange, LCORE_FAIL_READ_TIMEOUT, ETIMEDOUT, text);
 }
 
 /* libcurl tells when the request is about to be sent; from here on silence counts. */
@@ -274,8 +355,10 @@ on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
     int64_t now_ns = lc_clock_monotonic_ns();
     exchange->timings.sent_ns = now_ns;
     exchange->active_ns = now_ns;
+    struct lc_loop *loop = exchange->session->http->loop;
+    lc_timer_stop(loop, &exchange->timer);
     if (exchange->read_timeout_ns > 0) {
-        lc_timer_start(exchange->session->http->loop, &exchange->timer, now_ns + exchange->read_timeout_ns, on_timeout);
+        lc_timer_start(loop, &exchange->timer, now_ns + exchange->read_timeout_ns, on_timeout);
     }
     return CURL_PREREQFUNC_OK;
 }
@@ -355,9 +438,8 @@ set_options(struct lc_transfer *transfer)
     if (curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, transfer->method) != CURLE_OK) {
         return LCE_NOMEM;
     }
-    long connect_ms =
-        exchange->connect_timeout_ns <= 0 ? INT32_MAX : (long)(exchange->connect_timeout_ns / LCORE_NS_PER_MS + 1);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+    /* Ours counts. */
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)INT32_MAX);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version_to_ask_for(exchange));
@@ -404,15 +486,20 @@ transfer_start(struct lc_exchange *exchange)
         return;
     }
     transfer->exchange = exchange;
+    transfer->session = exchange->session;
     transfer->job.easy = curl_easy_init();
     transfer->job.done = on_done;
     if (transfer->job.easy == NULL || set_options(transfer) < 0 || lc_multi_add(multi, &transfer->job) < 0) {
-        transfer_free(transfer);
+        lc__transfer_free(transfer);
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
         return;
     }
     transfer->begin_ns = lc_clock_monotonic_ns();
+    if (exchange->timings.begin_ns == 0) {
+        exchange->timings.begin_ns = transfer->begin_ns;
+    }
     exchange->transfer = transfer;
+    lc__exchange_limit_connect(exchange);
 }
 
 const struct lc_transport lc__transport_transfer = {transfer_start, stop};
@@ -420,13 +507,8 @@ const struct lc_transport lc__transport_transfer = {transfer_start, stop};
 void
 lc__transfer_close_idle(struct lc_session *session)
 {
-    if (session->transfers == NULL) {
+    if (session->transfers == NULL || !lc_list_is_empty(&session->transfers->jobs)) {
         return;
-    }
-    for (struct lc_list *link = session->exchanges.next; link != &session->exchanges; link = link->next) {
-        if (LCORE_CONTAINER(link, struct lc_exchange, link)->transfer != NULL) {
-            return;
-        }
     }
     lc_multi_fini(session->transfers);
     lc__free(session->transfers);

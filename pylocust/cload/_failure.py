@@ -185,6 +185,8 @@ def tls_error(kind: str, text: str) -> ssl.SSLError:
             host, text = untrusted.groups()
             if text.endswith(" mismatch"):
                 text += f", certificate is not valid for '{host}'."
+        # libcurl's words around OpenSSL's
+        text = re.sub(r"^SSL certificate (?:problem|OpenSSL verify result): (.*?)(?: \(\d+\))?$", r"\1", text)
         return ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {text}")
     return ssl.SSLError(1, text)
 

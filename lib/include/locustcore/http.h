@@ -76,8 +76,8 @@ LCORE_API void lc_http_free(struct lc_http *http);
 /* What a session speaks where the server does. HTTP_2: over TLS what both agree on in the handshake (ALPN), without TLS
  * from the first byte on ("prior knowledge"); a server that turns out not to speak it is talked to in HTTP/1.1, and
  * that is remembered. All calls of the session to one server share one connection, each on a stream of its own; those
- * beyond the number the server allows wait. HTTP_3: as libcurl does it, HTTP/2 and HTTP/1.1 included, and HTTP/1.1
- * without TLS. What a response came by is in its http_major. */
+ * beyond the number the server allows wait. HTTP_3: as libcurl (8.5.0 or later) does it, HTTP/2 and HTTP/1.1 included,
+ * and HTTP/1.1 without TLS. What a response came by is in its http_major. */
 enum lc_http_version { LCORE_HTTP_1, LCORE_HTTP_2, LCORE_HTTP_3 };
 /* LCE_UNSUPPORTED, with a reason and a remedy in `error`, where this build cannot speak it; LCE_INVALID. */
 LCORE_API int lc_http_check_version(enum lc_http_version version, struct lc_error *error);

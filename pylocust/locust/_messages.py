@@ -25,13 +25,13 @@ def _map(value: Any, what: str) -> dict[Any, Any]:
     return value
 
 
-def read_heartbeat(data: Any) -> tuple[str, float, float]:
+def read_heartbeat(data: Any) -> tuple[str, float, int]:
     """State, CPU usage, memory usage."""
     data = _map(data, "a heartbeat")
     return (
         _text(data.get("state"), "state"),
         _number(data.get("current_cpu_usage"), "current_cpu_usage"),
-        _number(data.get("current_memory_usage", 0), "current_memory_usage"),
+        int(_number(data.get("current_memory_usage", 0), "current_memory_usage")),
     )
 
 

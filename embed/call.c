@@ -111,10 +111,12 @@ name_from(const struct lc_response *response)
 static PyObject *
 call_name(struct cload_session *self, const struct cload_call *call, const struct lc_response *response)
 {
-    if (cload__is_set(call->name) && PyUnicode_Check(call->name)) {
-        /* As in Python's `name or ...`: an empty one does not count. */
-        if (PyUnicode_GET_LENGTH(call->name) > 0) {
-            return Py_NewRef(call->name);
+    /* As in Python's `name or ...`: an empty one does not count. */
+    if (cload__is_set(call->name)) {
+        bool is_text = PyUnicode_Check(call->name);
+        int is_named = is_text ? PyUnicode_GET_LENGTH(call->name) > 0 : PyObject_IsTrue(call->name);
+        if (is_named != 0) {
+            return is_named < 0 ? NULL : is_text ? Py_NewRef(call->name) : PyObject_Str(call->name);
         }
     }
     if (cload__is_set(self->request_name)) {

@@ -228,7 +228,7 @@ read_pairs(PyObject *dict, struct lc_header *pairs, size_t *count)
     Py_ssize_t position = 0;
     while (PyDict_Next(dict, &position, &key, &value)) {
         struct lc_header *pair = &pairs[*count];
-        if (!cload__text_of(key, &pair->name)) {
+        if (!cload__text_of(key, &pair->name) || (PyUnicode_Check(key) && !PyUnicode_IS_ASCII(key))) {
             return false;
         }
         if (value == Py_None) {

@@ -28,30 +28,56 @@ cload__session_cookie_list(PyObject *object, PyObject *Py_UNUSED(ignored))
     return list;
 }
 
+/* Texts as they go on the wire: HTTP's headers are Latin-1. */
+enum { COOKIE_TEXTS = 5 };
+struct texts {
+    PyObject *owners[COOKIE_TEXTS];
+    struct lc_str at[COOKIE_TEXTS];
+};
+
+static void
+texts_fini(struct texts *texts)
+{
+    for (int i = 0; i < COOKIE_TEXTS; i++) {
+        Py_CLEAR(texts->owners[i]);
+    }
+}
+
+/* None has no data. 0, or -1 with an exception. */
+static int
+texts_init(struct texts *texts, PyObject *const *given, int count)
+{
+    *texts = (struct texts){0};
+    for (int i = 0; i < count; i++) {
+        if (given[i] == Py_None) {
+            continue;
+        }
+        texts->owners[i] = PyBytes_Check(given[i]) ? Py_NewRef(given[i]) : PyUnicode_AsLatin1String(given[i]);
+        if (texts->owners[i] == NULL) {
+            texts_fini(texts);
+            return -1;
+        }
+        texts->at[i] = (struct lc_str){PyBytes_AS_STRING(texts->owners[i]), (size_t)PyBytes_GET_SIZE(texts->owners[i])};
+    }
+    return 0;
+}
+
 PyObject *
 cload__session_cookie_set(PyObject *object, PyObject *args)
 {
     struct cload_session *self = (struct cload_session *)object;
-    const char *text[5];
-    Py_ssize_t len[5];
-    PyObject *expires;
+    PyObject *given[COOKIE_TEXTS], *expires;
     int is_host_only, is_path_set, is_secure, is_http_only;
-    if (!PyArg_ParseTuple(args, "s#s#s#s#Oppppz#", &text[0], &len[0], &text[1], &len[1], &text[2], &len[2], &text[3],
-                          &len[3], &expires, &is_host_only, &is_path_set, &is_secure, &is_http_only, &text[4],
-                          &len[4])) {
+    if (!PyArg_ParseTuple(args, "OOOOOppppO", &given[0], &given[1], &given[2], &given[3], &expires, &is_host_only,
+                          &is_path_set, &is_secure, &is_http_only, &given[4])) {
         return NULL;
     }
     struct lc_cookie cookie = {
-        .name = {text[0], (size_t)len[0]},
-        .value = {text[1], (size_t)len[1]},
-        .domain = {text[2], (size_t)len[2]},
-        .path = {text[3], (size_t)len[3]},
         .expires_s = INT64_MIN,
         .is_host_only = is_host_only,
         .is_path_set = is_path_set,
         .is_secure = is_secure,
         .is_http_only = is_http_only,
-        .same_site = {text[4], text[4] == NULL ? 0 : (size_t)len[4]},
     };
     if (expires != Py_None) {
         cookie.expires_s = PyLong_AsLongLong(expires);
@@ -64,7 +90,17 @@ cload__session_cookie_set(PyObject *object, PyObject *args)
                         "this session has no cookies: it was not initialised, or is another thread's");
         return NULL;
     }
+    struct texts texts;
+    if (texts_init(&texts, given, COOKIE_TEXTS) < 0) {
+        return NULL;
+    }
+    cookie.name = texts.at[0];
+    cookie.value = texts.at[1];
+    cookie.domain = texts.at[2];
+    cookie.path = texts.at[3];
+    cookie.same_site = texts.at[4];
     int err = lc_session_set_cookie(self->core, &cookie);
+    texts_fini(&texts);
     return err < 0 ? cload_raise(err, NULL) : Py_NewRef(Py_None);
 }
 
@@ -72,16 +108,15 @@ PyObject *
 cload__session_cookie_remove(PyObject *object, PyObject *args)
 {
     struct cload_session *self = (struct cload_session *)object;
-    const char *text[3];
-    Py_ssize_t len[3];
-    if (!PyArg_ParseTuple(args, "z#z#z#", &text[0], &len[0], &text[1], &len[1], &text[2], &len[2])) {
+    PyObject *given[3];
+    struct texts texts;
+    if (!PyArg_ParseTuple(args, "OOO", &given[0], &given[1], &given[2]) || texts_init(&texts, given, 3) < 0) {
         return NULL;
     }
-    struct lc_str part[3];
-    for (int i = 0; i < 3; i++) {
-        part[i] = (struct lc_str){text[i], text[i] == NULL ? 0 : (size_t)len[i]};
-    }
-    return PyLong_FromLong(self->core == NULL ? 0 : lc_session_remove_cookies(self->core, part[0], part[1], part[2]));
+    const struct lc_str *part = texts.at;
+    int removed = self->core == NULL ? 0 : lc_session_remove_cookies(self->core, part[0], part[1], part[2]);
+    texts_fini(&texts);
+    return PyLong_FromLong(removed);
 }
 
 PyObject *

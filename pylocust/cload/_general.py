@@ -64,6 +64,8 @@ def request_general(session: Any, method: str, url: Any, kwargs: dict[str, Any])
     first = ((made.history and made.history[0]) or made).request
     if not name:
         name = session.request_name or first.path_url
+    if not isinstance(name, str):
+        name = str(name)
     response._adopt(
         method, name, session.request_event, session.user, context, first.url, milliseconds, length, start,
         is_catching, timings,

@@ -404,6 +404,22 @@ def what_wins(kit: Kit) -> Any:
     return told
 
 
+def other_letters(kit: Kit) -> Any:
+    """API-155, 172: cookies that are not ASCII, set by the script and sent again; names that are no text."""
+    caller = Caller(kit, HttpUser)
+    client = caller.client
+    client.cookies.set("é", "ü")
+    client.cookies.set("path", "1", path="/echo")
+    told: list[Any] = [client.cookies.get_dict(), client.get("/echo/1").json()["headers"].get("Cookie")]
+    del client.cookies["é"]
+    told.append([client.cookies.get_dict(), client.get("/echo/1", cookies={"ä": "ö"}).json()["headers"].get("Cookie")])
+    caller.events.clear()
+    for name in (5, 0, ("t", 1), b"by", False):
+        client.get("/hello", name=name)
+        client.get("/hello", name=name, hooks={"response": lambda response, **_: None})
+    return [*told, [event[1] for event in caller.events]]
+
+
 def jars(kit: Kit) -> Any:
     """API-172: cookie jars that a script brings along: with a policy, with methods of their own, shared by two."""
     told: list[Any] = []

@@ -1,4 +1,4 @@
-"""How long it takes to start 20,000 users, to stop them, and to start them again."""
+"""How long it takes to start 20,000 users of each kind, to stop them, and to start them again."""
 
 import json
 import os
@@ -19,13 +19,14 @@ if sys.argv[1] == "cload":
     import cload
 import json, logging, time
 import gevent
-from locust import User, constant, task
+from locust import FastHttpUser, HttpUser, User, constant, task
 from locust.env import Environment
 
 logging.disable()
 count = int(sys.argv[2])
 
-class Waiting(User):
+class Waiting({"User": User, "HttpUser": HttpUser, "FastHttpUser": FastHttpUser}[sys.argv[3]]):
+    host = "http://127.0.0.1:1"
     wait_time = constant(3600)
     @task
     def nothing(self):
@@ -39,17 +40,20 @@ for name in ("spawn", "again"):
     runner.spawning_greenlet.join()
     row[name], row[name + "_cpu"] = time.perf_counter() - begin, time.process_time() - cpu
     gevent.sleep(1)
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     runner.stop()
-    row["stop"] = time.perf_counter() - begin
+    row["stop"], row["stop_cpu"] = time.perf_counter() - begin, time.process_time() - cpu
     row["left"] = len(runner.user_greenlets)
 print(json.dumps(row))
 """
 
 
-def measure(name: str) -> dict[str, float]:
+KINDS = ("User", "HttpUser", "FastHttpUser")
+
+
+def measure(name: str, kind: str) -> dict[str, float]:
     python = os.environ["LOCUST_ORACLE"] if name == "locust" else sys.executable
-    command = [*pinned(CLIENT_CORE), python, "-c", _SCRIPT, name, str(USERS)]
+    command = [*pinned(CLIENT_CORE), python, "-c", _SCRIPT, name, str(USERS), kind]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     row: dict[str, float] = json.loads(done.stdout)
     return row
@@ -58,13 +62,14 @@ def measure(name: str) -> dict[str, float]:
 def spawn(bench: "Bench") -> Any:
     found: dict[str, list[dict[str, float]]] = {}
     for _ in range(bench.options.rounds):
-        for name in ("locust", "cload"):
-            if bench.contender(f"{name} HttpUser"):
-                found.setdefault(name, []).append(measure(name))
-    keys = ("spawn", "spawn_cpu", "again", "again_cpu", "stop")
+        for kind in KINDS[:1] if bench.options.quick else KINDS:
+            for name in ("locust", "cload"):
+                if bench.contender(f"{name} HttpUser"):
+                    found.setdefault(f"{name} {kind}", []).append(measure(name, kind))
+    keys = ("spawn", "spawn_cpu", "again", "again_cpu", "stop", "stop_cpu")
     rows = [
         [name, *(f"{statistics.median(run[key] for run in runs):.3f}" for key in keys)] for name, runs in found.items()
     ]
-    head = ["seconds", "to spawn", "CPU", "again", "CPU", "to stop"]
+    head = ["seconds", "to spawn", "CPU", "again", "CPU", "to stop", "CPU"]
     table(f"{USERS:,} users spawned, stopped and spawned again", head, rows)
     return found

@@ -63,9 +63,10 @@ def loop(found: dict[str, list[float]]) -> Iterator[Row]:
 
 
 def spawn(found: dict[str, list[dict[str, float]]]) -> Iterator[Row]:
-    if runs := found.get("cload"):
-        seconds = statistics.median(run["spawn"] for run in runs)
-        yield at_most("20,000 users spawned, seconds", seconds, 0.1, "s", ".3f")
+    for kind in ("User", "HttpUser", "FastHttpUser"):
+        if runs := found.get(f"cload {kind}"):
+            seconds = statistics.median(run["spawn"] for run in runs)
+            yield at_most(f"20,000 users spawned, {kind}, seconds", seconds, 0.1, "s", ".3f")
 
 
 def half(found: dict[str, list[dict[str, Any]]]) -> Iterator[Row]:

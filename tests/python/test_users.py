@@ -418,3 +418,203 @@ out([sorted(set(log)), log.count("linked"), len(set(idents))])
 """
     own = "True True False None True {} None None False"
     assert engine.snippet(code) == [sorted([own, "linked", "1 True True True False"]), 1, 5]
+
+
+@pytest.mark.skipif(ENGINES[1].python is None, reason="real Locust is not there")
+def test_clients_of_many_users() -> None:
+    """API-17, API-33: each user has a client of its own by what its class, its instance and the module say at that
+    time, whoever of the class was made before it."""
+    code = """
+import locust.contrib.fasthttp as fast, locust.user.users as users
+from locust import FastHttpUser
+from locust.clients import HttpSession
+environment = Environment()
+seen = []
+def see(*made):
+    for user in made:
+        client = user.client
+        row = [type(client).__name__, client.base_url, client.user is user,
+               client.request_event is user.environment.events.request]
+        if isinstance(user, HttpUser):
+            row += [client.trust_env, client.verify, dict(client.cookies), "X" in client.headers,
+                    client.auth and vars(client.auth)]
+        else:
+            row += [len(client.cookiejar), client.auth_header]
+        seen.append(row)
+    clients = [user.client for user in made]
+    seen.append(len({id(client) for client in clients}) == len(clients))
+class Plain(HttpUser):
+    host = "http://a"
+    @task
+    def t(self): pass
+class Fast(FastHttpUser):
+    host = "http://a"
+    @task
+    def t(self): pass
+for kind in (Plain, Fast):
+    first, second = kind(environment), kind(environment)
+    if kind is Plain:
+        first.client.headers["X"] = "1"
+        first.client.cookies.set("c", "1")
+        first.client.verify = False
+    see(first, second, kind(environment), kind(Environment()))
+    kind.host = "http://b"
+    see(kind(environment), kind(environment))
+    kind.host = "http://user:word@c"
+    see(*[kind(environment) for _ in range(3)])
+    class Numbered(kind):
+        count = 0
+        @property
+        def host(self):
+            Numbered.count += 1
+            return f"http://host-{min(Numbered.count, 9)}"
+    class Given(kind):
+        def __init__(self, *args, **kwargs):
+            self.host = kwargs.pop("to")
+            super().__init__(*args, **kwargs)
+            self.more = 1
+    class Beside:
+        def __init__(self, *args):
+            self.beside = args
+    class Mixed(kind, Beside): pass
+    class Late(kind):
+        client = "none"
+    numbered = [Numbered(environment).client.base_url for _ in range(2)]
+    seen.append(len(set(numbered)))
+    see(Given(environment, to="http://x"), Given(environment=environment, to="http://y"))
+    seen.append([Mixed(environment).beside, Mixed(environment).beside, Late(environment).client.base_url])
+    kind.host = None
+    try:
+        kind(environment)
+    except Exception as error:
+        seen.append(type(error).__name__)
+    kind.host = "http://d"
+    module, name = (users, "HttpSession") if kind is Plain else (fast, "FastHttpSession")
+    former = getattr(module, name)
+    see(kind(environment))
+    setattr(module, name, type("Other", (former,), {}))
+    see(kind(environment), kind(environment))
+    setattr(module, name, former)
+    see(kind(environment), kind(environment))
+fast.LocustUserAgent.valid_response_codes = frozenset([200])
+Fast.insecure, Fast.default_headers = False, {"A": "1"}
+see(Fast(environment), Fast(environment))
+for wrong in ((), (environment, 1)):
+    try:
+        Plain(*wrong)
+    except TypeError:
+        seen.append("TypeError")
+user = User(Environment())
+seen.append([hasattr(user, "client"), hasattr(Plain(environment), "client")])
+user.client = 5
+seen.append(user.client)
+del user.client
+seen.append(hasattr(user, "client"))
+out(json.loads(json.dumps(seen, default=repr)))
+"""
+    assert ENGINES[0].snippet(code) == ENGINES[1].snippet(code)
+
+
+def test_thousands_are_stopped_and_started_again() -> None:
+    """API-93 to API-95: whatever users are in the middle of, nobody is left, on_stop ran once for each, and memory does
+    not grow."""
+    code = """
+import gc, weakref
+from locust import TaskSet
+counts = {"stop": 0, "set": 0, "task": 0}
+class Waits(User):
+    wait_time = constant(60)
+    @task
+    def t(self): counts["task"] += 1
+class Stops(Waits):
+    def on_stop(self): counts["stop"] += 1
+class Sleeps(User):
+    @task
+    def t(self): gevent.sleep(60)
+class Nested(User):
+    wait_time = constant(60)
+    @task
+    class Inner(TaskSet):
+        def on_stop(self): counts["set"] += 1
+        @task
+        def t(self): counts["task"] += 1
+class Own(User):
+    def run(self): gevent.sleep(60)
+class Stopping(Waits):
+    def stop(self, force=False): return super().stop(force=True)
+kinds = [Waits, Stops, Sleeps, Nested, Own, Stopping]
+environment = Environment(user_classes=kinds)
+runner = environment.create_local_runner()
+def resident():
+    with open("/proc/self/statm") as file: return int(file.read().split()[1]) * 4096
+rows, sizes = [], []
+for turn in range(10):
+    environment.stop_timeout = 0.2 if turn % 3 == 2 else 0
+    counts.update(stop=0, set=0, task=0)
+    runner.start(1200, 1200)
+    runner.spawning_greenlet.join()
+    gevent.sleep(0.3)
+    kept = [weakref.ref(greenlet.args[0]) for greenlet in runner.user_greenlets]
+    if turn == 5:
+        runner.stop_users({"Stops": 100})
+        rows.append([counts["stop"], runner.user_count, runner.user_classes_count["Stops"]])
+    runner.stop()
+    rows.append([runner.user_count, counts["stop"], counts["set"], counts["task"]])
+    del kept
+    gc.collect()
+    sizes.append(resident())
+users = [found for found in gc.get_objects() if isinstance(found, User)]
+out([rows, len(users), sizes[-1] - sizes[3] < 2_000_000])
+"""
+    rows, left, is_flat = ENGINES[0].snippet(code)
+    assert rows.pop(5) == [100, 1100, 100]
+    assert rows == [[0, 200, 200, 800]] * 10
+    assert left == 0
+    assert is_flat
+
+
+def test_ended_users_need_no_collector() -> None:
+    """What an ended user's parts hold of one another does not keep them; what somebody else has of them stays whole."""
+    code = """
+import gc, weakref
+from locust import FastHttpUser
+class Plain(HttpUser):
+    host = "http://a"
+    wait_time = constant(60)
+    @task
+    def t(self): pass
+class Ends(Plain):
+    @task
+    def t(self): raise StopUser()
+class Fast(FastHttpUser):
+    host = "http://a"
+    wait_time = constant(60)
+    @task
+    def t(self): pass
+class Watched(Plain):
+    def __del__(self): log.append(self.client.base_url)
+gc.collect()
+gc.disable()
+found = []
+for kind in (Plain, Ends, Fast, Watched):
+    environment = Environment(user_classes=[kind])
+    runner = environment.create_local_runner()
+    runner.start(20, 20)
+    runner.spawning_greenlet.join()
+    held = list(runner.user_greenlets)[3].args[0] if kind is not Ends else None
+    client = list(runner.user_greenlets)[4].args[0].client if kind is not Ends else None
+    gevent.sleep(0.1)
+    runner.stop()
+    gevent.sleep(0)  # who waited for the last one goes on before that one is let go of
+    alive = [each for each in gc.get_objects() if type(each) is kind]
+    found.append([len(alive), held is None or [held.client.base_url, held._taskset_instance.user is held,
+                                               held.greenlet.dead, client.user.client is client]])
+    del held, client, alive
+gc.enable()
+gc.collect()
+out([found, len(log)])
+"""
+    whole = ["http://a", True, True, True]
+    found, finalized = ENGINES[0].snippet(code)
+    assert found == [[2, whole], [0, True], [2, whole], [20, whole]]
+    assert finalized == 20

@@ -306,6 +306,11 @@ class Generator:
             },
             **{name: sum(test[name] for test in tests) for name in _LEFT_OUT},
             "lagging": lagging[-_MOST_RANGES:],
+            "lagging_workers": {
+                worker: report["test"]["lagging_seconds"]
+                for worker, report in sorted(self.workers.items())
+                if report["test"]["lagging_seconds"]
+            },
         }
 
     @staticmethod
@@ -314,7 +319,8 @@ class Generator:
         names = ("seconds", "lagging_seconds", "cpu_max", "starved_max", "lag_max_ms", *_LEFT_OUT)
         marked = {second for first, last in test["lagging"] for second in range(first, last + 1)}
         lagging = sum(count for second, count in requests_per_second.items() if second in marked)
-        return {name: test[name] for name in names} | {"lagging_requests": lagging}
+        report = {name: test[name] for name in names} | {"lagging_requests": lagging}
+        return report | {name: test[name] for name in ("lagging_workers",) if name in test}
 
     def summary(self) -> Iterator[str]:
         """Lines about the test for people."""
@@ -328,7 +334,7 @@ class Generator:
             )
             yield (
                 f"The generator lagged in {test['lagging_seconds']} of {test['seconds']} seconds ({reasons}):"
-                " times measured then may be too long"
+                " rates are what it could send, times measured then may be too long"
             )
             for worker, report in sorted(self.workers.items()):
                 own = report["test"]

@@ -250,7 +250,8 @@ class Timeline:
         cpu = health.cpu_usage
         if isinstance(runner, MasterRunner):
             clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]
-            cpu = max((node.cpu_usage for node in clients.values()), default=cpu)
+            # Real Locust's workers tell it of themselves every few seconds only.
+            cpu = max(cpu, *(node.cpu_usage for node in clients.values())) if clients else cpu
         span = now - self._last_time if self._last_time else INTERVAL_S
         self._last_time = now
         self._add(

@@ -16,7 +16,7 @@ import pytest
 import requests
 from certs import Certs
 from pages import check_accessibility, start
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from servers import free_port, wait_for_port
 from webapp import serving
 
@@ -450,8 +450,24 @@ def test_a_login_form_of_the_script_over_tls(page: Page, host: str, tmp_path: Pa
         expect(page.get_by_role("heading", name="Start a test")).to_be_visible()
 
 
+TEST = {
+    "seconds": 9, "lagging_seconds": 7, "delay_seconds": 2, "busy_seconds": 0, "starved_seconds": 7,
+    "left_out_requests": 0, "lagging": [[1700000000, 1700000006]],
+}  # fmt: skip
+
+
+def overload_a_worker(route: Route) -> None:
+    """What a master's page is told while one of its workers has too little of a core."""
+    answer = route.fetch()
+    told = answer.json()
+    told["whole_test"] = TEST
+    first = min(told["workers"])
+    told["workers"][first] |= {"is_lagging": True, "reasons": ["starved"], "cpu_usage": 30, "lag_ms": 80, "test": TEST}
+    route.fulfill(response=answer, json=told)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process cannot be stopped here")
-def test_a_lost_worker(page: Page, host: str, tmp_path: Path) -> None:
+def test_an_overloaded_and_a_lost_worker(page: Page, host: str, tmp_path: Path) -> None:
     """WEB-24, 52, 54, 65: what the page of a master shows of its workers."""
     with serving(tmp_path, host, "--processes", "2") as url:
         page.goto(url)
@@ -460,7 +476,14 @@ def test_a_lost_worker(page: Page, host: str, tmp_path: Path) -> None:
         page.get_by_role("tab", name="Workers").click()
         expect(page.locator("tbody tr")).to_have_count(2)
         expect(page.locator("tbody")).to_contain_text("now")
+        page.route("**/stats/generator", overload_a_worker)
+        expect(page.locator("dl.facts")).to_contain_text("Generator lagged7 of 9 s")
+        alert = page.get_by_role("alert").filter(has_text="short of CPU time")
+        busy = page.locator("tbody tr").filter(has_text="7 of 9 s")
+        expect(busy).to_have_count(1)
+        expect(alert).to_contain_text("it had to wait for a core (" + busy.locator("td").first.inner_text() + ")")
         check_accessibility(page)
+        page.unroute("**/stats/generator")
         port = url.rpartition(":")[2]
         master = next(child for child in psutil.Process().children() if port in child.cmdline())
         worker = master.children()[0]
@@ -474,3 +497,5 @@ def test_a_lost_worker(page: Page, host: str, tmp_path: Path) -> None:
         expect(page.get_by_text("A worker is lost")).to_be_hidden(timeout=20_000)
         marks = json.dumps(requests.get(url + "/stats/timeline", timeout=5).json()["marks"])
         assert "lost " in marks and "is back" in marks
+        page.goto(url + "/stats/report")
+        expect(page.locator("#generator tbody tr")).to_have_count(2)

@@ -178,6 +178,8 @@ def test_a_master_adds_up_what_workers_tell(
     test = master.test()
     assert test["lagging"] == [(101, 103)] and test["lagging_seconds"] == 3 and test["seconds"] == 10
     assert test["lag_max_ms"] == 90 and test["left_out_requests"] == 7
+    row = master.json_report(test, {101: 5, 110: 6})
+    assert row["lagging_workers"] == {"one": 2, "two": 2} and row["lagging_requests"] == 5
     lines = list(master.summary())
     assert lines[1].startswith("The generator lagged in 3 of 10 seconds")
     assert [line.split(":")[0] for line in lines[2:4]] == ["  one", "  two"]

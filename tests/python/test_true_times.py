@@ -1,6 +1,6 @@
 """Response times of a real server of known delays, 0.2 ms to 2 s, told by a generator whose event loop is held up again
-and again: they are what passed between the packets, whatever way the script asks. The server says when it got and when it
-answered a request by the machine's clock, so neither its lateness nor that of the machine counts."""
+and again: they are what passed between the packets, whatever way the script asks. The server says by the machine's
+clock when it got and when it answered a request, so neither its lateness nor that of the machine counts."""
 
 from __future__ import annotations
 
@@ -102,13 +102,11 @@ def ports(certs: Certs) -> Iterator[str]:
         server.wait(timeout=10)
 
 
-def test_delays_are_told_as_the_packets_had_them(
-    tmp_path: Path, ports: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_delays_are_told_as_the_packets_had_them(tmp_path: Path, ports: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """EVT-15: response_time is the wire's, and start_time + response_time is when the answer came."""
     (tmp_path / "locustfile.py").write_text(SCRIPT)
     monkeypatch.setenv("PORTS", ports)
-    run = "--headless -u 7 -r 100 -t 4s --only-summary --json-file out".split()
+    run = ["--headless", "-u", "7", "-r", "100", "-t", "4s", "--only-summary", "--json-file", "out"]
     done = OURS.command(*run, cwd=tmp_path, timeout=60)
     assert done.status == 0, done.stderr
     late: dict[str, list[float]] = defaultdict(list)

@@ -1,6 +1,6 @@
-"""A server that answers `/MS` after so many milliseconds and says when by the clock of the whole machine, so that its own
-lateness cancels: the header X-Times has when the request arrived, by the kernel's stamp (0: not known, over TLS), and when
-the answer was sent, in Unix nanoseconds. With `Connection: close` the body ends with the connection.
+"""A server that answers `/MS` after so many milliseconds and says when by the clock of the machine, so that its own
+lateness cancels: the header X-Times has when the request arrived, by the kernel's stamp (0: not known, over TLS), and
+when the answer was sent, in Unix nanoseconds. With `Connection: close` the body ends with the connection.
 
 timed_server.py CERT KEY: prints the ports, plain and TLS, and serves until its standard input ends."""
 
@@ -16,7 +16,7 @@ BODY = b"true\n" * 2000
 
 
 def length_of(head: bytes) -> int:
-    name, found, rest = head.lower().partition(b"\r\ncontent-length:")
+    _, found, rest = head.lower().partition(b"\r\ncontent-length:")
     return int(rest.split(b"\r\n", 1)[0]) if found else 0
 
 

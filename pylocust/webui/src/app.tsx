@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { post, usePoll } from "./api";
 import { type Fields, TestForm } from "./form";
 import { Header } from "./header";
-import { reasonsText, worstOf } from "./health";
+import { reasonsText, secondsText, worstOf } from "./health";
 import { Exceptions, Failures, TaskRatios } from "./sections";
 import { ChartsTab, DownloadTab, ExtendedTab, LogsTab, StatisticsTab, WorkersTab } from "./tabs";
 import { EMPTY } from "./timeline";
@@ -109,9 +109,17 @@ export function App({ args }: { args: PageArgs }) {
   }
 
   const health = useMemo(() => generator.value && worstOf(generator.value), [generator.value]);
+  const laggards = Object.entries(generator.value?.workers ?? {}).flatMap(([id, worker]) => (worker.is_lagging ? [id] : []));
   const isBusy = isActive && health?.is_lagging;
   const whole = generator.value?.whole_test;
-  const badSeconds = !isNew && whole && whole.lagging_seconds > 0 ? `${whole.lagging_seconds} of ${whole.seconds}` : "";
+  const badHint = whole
+    ? `The generator itself was short: ${secondsText(whole)}. The charts show when. ${
+        whole.left_out_requests > 0
+          ? `${whole.left_out_requests} requests of these seconds are left out of the statistics.`
+          : "With --exclude-lagging what was measured then is left out of the statistics."
+      }`
+    : "";
+  const badSeconds = !isNew && whole && whole.lagging_seconds > 0 ? `${whole.lagging_seconds} of ${whole.seconds} s` : "";
   const lost = report?.workers?.filter((worker) => worker.state === "missing").map((worker) => worker.id) ?? [];
   const news: Record<string, number> = {
     failures: Math.max(0, failures.length - seen.failures),
@@ -122,7 +130,7 @@ export function App({ args }: { args: PageArgs }) {
   return (
     <div className="page">
       <Header
-        {...{ state, isActive, report, health, badSeconds, isDark }}
+        {...{ state, isActive, report, health, badSeconds, badHint, isDark }}
         host={test.host}
         workers={args.is_distributed ? workerCount : null}
         onTheme={() => setColorScheme(isDark ? "light" : "dark")}
@@ -157,7 +165,8 @@ export function App({ args }: { args: PageArgs }) {
         )}
         {isBusy && (
           <Alert color="yellow" mt="sm" title="The generator is short of CPU time">
-            Measured times may be longer than what the server took{health.reasons.length > 0 && `: ${reasonsText(health.reasons)}`}. Use more processes or machines.
+            Rates are what it can send, and times may be longer than what the server took{health.reasons.length > 0 && `: ${reasonsText(health.reasons)}`}
+            {laggards.length > 0 && ` (${laggards.join(", ")})`}. Use more processes or machines.
           </Alert>
         )}
         {complaint && (

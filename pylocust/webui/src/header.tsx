@@ -3,9 +3,9 @@ import type { ReactNode } from "react";
 import { percent, short, whole } from "./format";
 import type { Health, Statistics } from "./types";
 
-function Fact({ name, children, isBad = false, id }: { name: string; children: ReactNode; isBad?: boolean; id?: string }) {
+function Fact({ name, children, isBad = false, id, hint }: { name: string; children: ReactNode; isBad?: boolean; id?: string; hint?: string }) {
   return (
-    <div>
+    <div title={hint}>
       <dt>{name}</dt>
       <dd id={id} className={isBad ? "bad" : undefined}>
         {children}
@@ -24,6 +24,7 @@ interface Props {
   health: Required<Health> | null;
   /** Of the test, in which the generator measured itself; empty if there were none. */
   badSeconds: string;
+  badHint: string;
   /** null: not a master. */
   workers: number | null;
   isDark: boolean;
@@ -32,7 +33,7 @@ interface Props {
 }
 
 /** What a test is doing now, and the buttons. */
-export function Header({ host, state, isActive, report, health, badSeconds, workers, isDark, onTheme, children }: Props) {
+export function Header({ host, state, isActive, report, health, badSeconds, badHint, workers, isDark, onTheme, children }: Props) {
   const lost = report?.workers?.filter((worker) => worker.state === "missing").length ?? 0;
   return (
     <header className="top">
@@ -59,7 +60,7 @@ export function Header({ host, state, isActive, report, health, badSeconds, work
           </Fact>
         )}
         {badSeconds && (
-          <Fact name="Bad seconds" isBad>
+          <Fact name="Generator lagged" isBad hint={badHint}>
             {badSeconds}
           </Fact>
         )}

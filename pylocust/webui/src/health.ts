@@ -1,5 +1,6 @@
 // How the generator copes, all its processes together.
-import type { Generator, Health } from "./types";
+import { clock, whole } from "./format";
+import type { Generator, GeneratorTest, Health } from "./types";
 
 const WORDS: Record<string, string> = {
   delay: "its event loop was late",
@@ -21,4 +22,19 @@ export function worstOf(generator: Generator): Required<Health> {
 
 export function reasonsText(reasons: string[]): string {
   return reasons.map((reason) => WORDS[reason] ?? reason).join(", ");
+}
+
+/** In how many seconds of a test it was which of them; a second may have several. */
+export function secondsText(test: GeneratorTest): string {
+  const counts = { delay: test.delay_seconds, busy: test.busy_seconds, starved: test.starved_seconds };
+  return Object.entries(counts)
+    .filter(([, seconds]) => seconds > 0)
+    .map(([reason, seconds]) => `${WORDS[reason]} (${whole(seconds)} s)`)
+    .join(", ");
+}
+
+/** When it was so: the last of the ranges. */
+export function rangesText(test: GeneratorTest, most = 20): string {
+  const shown = test.lagging.slice(-most).map(([first, last]) => (first === last ? clock(first) : `${clock(first)} – ${clock(last)}`));
+  return (test.lagging.length > most ? "… " : "") + shown.join(", ");
 }

@@ -4,12 +4,13 @@ import { createRoot } from "react-dom/client";
 import { load } from "./data";
 import { Distribution, timeText } from "./distribution";
 import { moment, percent, percentile, short, whole } from "./format";
+import { rangesText, secondsText } from "./health";
 import { Exceptions, Failures, Requests, TaskRatios } from "./sections";
 import "./styles.css";
 import { type Column, DataTable } from "./table";
 import { TimeCharts } from "./timecharts";
 import { absorb, EMPTY, ofHistory } from "./timeline";
-import type { Entry, ReportArgs } from "./types";
+import type { Entry, GeneratorTest, ReportArgs } from "./types";
 
 const [args, extras] = load();
 // Locust's history where nobody took more samples.
@@ -108,7 +109,7 @@ function LeftOut({ table, order }: { table: keyof NonNullable<typeof extras.left
 }
 
 // As in locust.stats.PHASES.
-const PHASES = ["DNS", "Connect", "TLS", "Queue", "First byte", "Transfer"];
+const PHASES = ["DNS", "Connect", "TLS", "Own queue", "First byte", "Transfer"];
 
 /** Numbers that stand beside the entries of the request table. */
 interface Beside<Value> {
@@ -137,7 +138,7 @@ const PHASE_ROWS = beside(extras.phases);
 const PHASE_COLUMNS = PHASES.map((title, place): Column<Beside<[number, number, number] | null>> => ({
   key: title,
   title: `${title} (ms)`,
-  value: ({ values }) => values[place]?.[1] ?? 0,
+  value: ({ values }) => values[place]?.[1] ?? -1,
   show: ({ values }) => {
     const phase = values[place];
     return phase ? (
@@ -158,6 +159,23 @@ const EXACT_COLUMNS = extras.percentiles.map((part, place): Column<Beside<number
   show: ({ values }) => values[place].toLocaleString("en", { maximumFractionDigits: 3 }),
 }));
 
+type Worker = [string, { test: GeneratorTest }];
+
+const WORKERS: Column<Worker>[] = [
+  { key: "id", title: "Worker", value: ([id]) => id, isWide: true },
+  {
+    key: "bad",
+    title: "Seconds in which it measured itself",
+    value: ([, { test }]) => test.lagging_seconds,
+    show: ([, { test }]) => <span className={test.lagging_seconds > 0 ? "bad" : undefined}>{`${whole(test.lagging_seconds)} of ${whole(test.seconds)}`}</span>,
+  },
+  { key: "why", title: "Why", value: ([, { test }]) => secondsText(test) || "–" },
+  { key: "when", title: "When", value: ([, { test }]) => rangesText(test, 5) || "–" },
+  { key: "cpu", title: "CPU, at most", value: ([, { test }]) => test.cpu_max, show: ([, { test }]) => `${short(test.cpu_max)} %` },
+  { key: "starved", title: "Waiting for a core, at most", value: ([, { test }]) => test.starved_max, show: ([, { test }]) => `${short(test.starved_max)} %` },
+  { key: "lag", title: "Lag, at most", value: ([, { test }]) => test.lag_max_ms, show: ([, { test }]) => timeText(test.lag_max_ms) },
+];
+
 function Generator({ own }: { own: NonNullable<typeof extras.generator> }) {
   const facts: [string, string][] = [
     ["Seconds in which it measured itself", `${whole(own.lagging_seconds)} of ${whole(own.seconds)}`],
@@ -165,18 +183,30 @@ function Generator({ own }: { own: NonNullable<typeof extras.generator> }) {
     ["Waiting for a core", `${short(own.starved_average)} %, at most ${short(own.starved_max)} %`],
     ["Lag", `${timeText(own.lag_average_ms)}, at most ${timeText(own.lag_max_ms)}`],
   ];
+  if (own.lagging_seconds > 0) {
+    facts.push(["Why", secondsText(own)], ["When", `${rangesText(own)} ${ZONE}`]);
+  }
   if (own.left_out_requests > 0) {
     facts.push(["Left out of the statistics", `${whole(own.left_out_requests)} requests, ${whole(own.left_out_failures)} failures`]);
   }
+  const workers = Object.entries(own.workers);
   return (
-    <dl className="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <>
+      <dl className="facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {workers.length > 0 && (
+        <DataTable label="Generators" columns={WORKERS} rows={workers} rowKey={([id]) => id} empty="" sortedBy={{ key: "bad", isDescending: true }} />
+      )}
+      {own.lagging_seconds > 0 && own.left_out_requests === 0 && (
+        <p className="hint">With --exclude-lagging what is measured in such seconds is left out of the statistics. More processes or machines prevent them.</p>
+      )}
+    </>
   );
 }
 
@@ -226,7 +256,8 @@ function partsOf(isDark: boolean): Part[] {
       title: "Phases of requests",
       content: (
         <>
-          <p className="hint">What the time went to: on average, and at most, in milliseconds.</p>
+          <p className="hint">What the time went to: on average, and at most. The own queue is what the generator itself needed before a request was sent; all others add up to the
+            response time.</p>
           <BesideTable label="Phases" rows={PHASE_ROWS} columns={PHASE_COLUMNS} />
         </>
       ),

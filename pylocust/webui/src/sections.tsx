@@ -20,13 +20,19 @@ interface StatisticsProps {
   choices?: ReactNode;
 }
 
-const PHASE_TITLES: Record<string, string> = { dns: "DNS", connect: "Connect", tls: "TLS", queue: "Sending", first_byte: "First byte", transfer: "Transfer" };
+const PHASE_TITLES: Record<string, string> = { dns: "DNS", connect: "Connect", tls: "TLS", queue: "Own queue", first_byte: "First byte", transfer: "Transfer" };
 
 /** What a request consists of; hidden until somebody wants to know. */
 function phaseColumns(entries: Entry[]): Column<Entry>[] {
   const total = entries.at(-1)?.phases ?? {};
   return PHASES.filter((phase) => total[phase]).map((phase) => ({
-    ...number(`phase ${phase}`, `${PHASE_TITLES[phase]} (ms)`, (entry) => entry.phases[phase]?.average ?? 0, short),
+    key: `phase ${phase}`,
+    title: `${PHASE_TITLES[phase]} (ms)`,
+    value: (entry) => entry.phases[phase]?.average ?? -1,
+    show: (entry) => {
+      const times = entry.phases[phase];
+      return times ? <span title={`at most ${short(times.max)} ms`}>{short(times.average)}</span> : "–";
+    },
     isHidden: true,
   }));
 }

@@ -4,14 +4,14 @@ import { safeAddress } from "./address";
 import { usePoll, useTimeline } from "./api";
 import { Entries, type TableAnswer } from "./entries";
 import { bytes, short } from "./format";
-import { reasonsText } from "./health";
+import { rangesText, reasonsText, secondsText } from "./health";
 import { useMemory } from "./memory";
 import { allPercentiles, PercentileChoices } from "./percentiles";
 import { Requests } from "./sections";
 import { type Column, DataTable } from "./table";
 import { TimeCharts } from "./timecharts";
 import type { Timeline } from "./timeline";
-import type { ExtendedTable, Generator, Health, PageArgs, Statistics, WorkerNode } from "./types";
+import type { ExtendedTable, Generator, GeneratorTest, Health, PageArgs, Statistics, WorkerNode } from "./types";
 
 export function StatisticsTab({ configured, everyMs, turn }: { configured: number[]; everyMs: number; turn: number }) {
   const [chosen, togglePercentile] = useMemory("percentiles", []);
@@ -89,7 +89,7 @@ export function LogsTab({ turn }: { turn: number }) {
   );
 }
 
-type SeenWorker = WorkerNode & { seen: number | undefined; health: Partial<Health> };
+type SeenWorker = WorkerNode & { seen: number | undefined; health: Partial<Health>; test: GeneratorTest | undefined };
 
 function seenText(seconds: number): string {
   return seconds <= 1 ? "now" : seconds < 120 ? `${seconds} s ago` : `${Math.floor(seconds / 60)} min ago`;
@@ -118,6 +118,19 @@ const WORKERS: Column<SeenWorker>[] = [
         </span>
       ),
   },
+  {
+    key: "bad",
+    title: "Lagged",
+    value: (row) => row.test?.lagging_seconds ?? -1,
+    show: ({ test }) =>
+      test === undefined ? (
+        "–"
+      ) : (
+        <span className={test.lagging_seconds > 0 ? "bad" : undefined} title={`${secondsText(test)} ${rangesText(test)}`.trim()}>
+          {test.lagging_seconds} of {test.seconds} s
+        </span>
+      ),
+  },
   { key: "memory", title: "Memory", value: (row) => row.memory_usage, show: (row) => bytes(row.memory_usage) },
   { key: "seen", title: "Last seen", value: (row) => row.seen ?? 0, show: (row) => (row.seen === undefined ? "–" : seenText(row.seen)) },
 ];
@@ -126,7 +139,7 @@ const NO_WORKERS: WorkerNode[] = [];
 export function WorkersTab({ report, generator }: { report: Statistics | null; generator: Generator | null }) {
   const rows = (report?.workers ?? NO_WORKERS).map((row) => {
     const told = generator?.workers?.[row.id];
-    return { ...row, seen: told?.last_seen_s, health: told ?? {} };
+    return { ...row, seen: told?.last_seen_s, health: told ?? {}, test: told?.test };
   });
   return <DataTable label="Workers" columns={WORKERS} rows={rows} rowKey={(row) => row.id} empty="No worker has connected." />;
 }

@@ -85,8 +85,8 @@ export interface Health {
 
 export interface Generator extends Health {
   memory_usage: number;
-  workers?: Record<string, { last_seen_s: number } & Partial<Health>>;
-  whole_test?: { seconds: number; lagging_seconds: number; left_out_requests: number };
+  workers?: Record<string, { last_seen_s: number; test?: GeneratorTest } & Partial<Health>>;
+  whole_test?: GeneratorTest;
   test: { host: string; num_users: number | null; spawn_rate: number | null };
 }
 
@@ -181,7 +181,7 @@ export interface ReportArgs {
 }
 
 /** How the process, or the busiest of several, coped during the test. */
-export interface GeneratorReport {
+export interface GeneratorTest {
   seconds: number;
   /** In which it measured itself rather than the target. */
   lagging_seconds: number;
@@ -194,6 +194,16 @@ export interface GeneratorReport {
   /** What --exclude-lagging did not count. */
   left_out_requests: number;
   left_out_failures: number;
+  /** In how many seconds it was why. */
+  delay_seconds: number;
+  busy_seconds: number;
+  starved_seconds: number;
+  /** The last ranges of such seconds, first and last, in Unix time. */
+  lagging: [number, number][];
+}
+
+export interface GeneratorReport extends GeneratorTest {
+  workers: Record<string, { test: GeneratorTest }>;
 }
 
 /** Requests by bands of their time (heat.ts), and exact percentiles. */

@@ -84,6 +84,12 @@ def start(found: dict[str, dict[str, list[float]]]) -> Iterator[Row]:
         yield at_most("to the first request", statistics.median(times["first request"]), 0.5, "s")
 
 
+def soak(found: dict[str, Any]) -> Iterator[Row]:
+    if found["seen"]:
+        work = f"memory after {found['minutes']} minutes without end, since the first minutes"
+        yield at_most(work, found["grown_percent"], 1, "% more")
+
+
 PARTS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "http": http,
     "users": users,
@@ -93,6 +99,7 @@ PARTS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "spawn": spawn,
     "half": half,
     "start": start,
+    "soak": soak,
 }
 
 

@@ -37,7 +37,7 @@ request_row(struct lc_writer *writer, const struct lc_stats_entry *entry, const 
              lc_stats_entry_fail_ratio(entry) * 100);
     lc__write(writer, entry->method);
     lc__write_padded(writer, entry->method.len == 0 ? LCORE_STR("") : LCORE_STR(" "),
-                     options->type_width - (int)entry->method.len);
+                     options->type_width - lc__text_width(entry->method));
     lc__write(writer, LCORE_STR(" "));
     lc__write_padded(writer, entry->name, abs(request_name_width(options)));
     lc__write_format(writer, " %7llu %12s |%7lld %7lld %7lld%7lld | %7.2f %11.2f",

@@ -1,6 +1,7 @@
 #include "report/writer.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -44,14 +45,21 @@ lc__write_repeat(struct lc_writer *writer, char c, int count)
     }
 }
 
+int
+lc__text_width(struct lc_str text)
+{
+    int width = 0;
+    for (size_t i = 0; i < text.len && width < INT_MAX; i++) {
+        width += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+    }
+    return width;
+}
+
 void
 lc__write_padded(struct lc_writer *writer, struct lc_str text, int width)
 {
-    for (size_t i = 0; i < text.len && width > 0; i++) {
-        width -= ((unsigned char)text.data[i] & 0xc0) != 0x80;
-    }
     lc__write(writer, text);
-    lc__write_repeat(writer, ' ', width);
+    lc__write_repeat(writer, ' ', width - lc__text_width(text));
 }
 
 void

@@ -14,6 +14,8 @@ struct lc_writer {
 void lc__write(struct lc_writer *writer, struct lc_str text);
 void lc__write_format(struct lc_writer *writer, const char *format, ...) LCORE_PRINTF(2, 3);
 void lc__write_repeat(struct lc_writer *writer, char c, int count);
+/* How many characters a text has. */
+int lc__text_width(struct lc_str text);
 /* Padded on the right up to `width` characters. */
 void lc__write_padded(struct lc_writer *writer, struct lc_str text, int width);
 /* The first two columns of a console table, of the options' widths. */

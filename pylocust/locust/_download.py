@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -64,7 +63,7 @@ def _save(entry: dict[str, Any]) -> str:
     name = os.path.basename(str(entry["filename"]))
     if name in ("", ".", ".."):
         _fail(f"The master sent a file with the name {entry['filename']!r}")
-    path = os.path.join(tempfile.gettempdir(), name)
+    path = os.path.join(argument_parser.folder_for_downloads(), name)
     with open(path, "w", encoding="utf-8") as file:
         file.write(entry["contents"])
     return path
@@ -73,7 +72,7 @@ def _save(entry: dict[str, Any]) -> str:
 def download_locustfiles_from_master(
     master_host: str, master_port: int, secret: str | None = None, is_refusing_code: bool = False
 ) -> list[str]:
-    """Paths of the master's files in the temporary folder. Ends the process if there are none, or if this worker is
+    """Paths of the master's files in a temporary folder. Ends the process if there are none, or if this worker is
     not to run code of its master's."""
     if is_refusing_code:
         _fail(

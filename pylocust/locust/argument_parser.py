@@ -10,11 +10,13 @@ import json
 import math
 import os
 import re
+import shutil
 import sys
 import tempfile
 import tomllib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import IO, Any, NamedTuple, NoReturn
 from urllib.parse import urlparse
 
@@ -249,15 +251,26 @@ def parse_locustfile_paths(paths: list[str]) -> list[str]:
 
 
 def exit_handler(filename: str) -> None:
-    """Removes a downloaded file; another process may have been faster."""
+    """Removes what was downloaded: a file or a folder of them, if it is still there."""
+    if os.path.isdir(filename):
+        shutil.rmtree(filename, ignore_errors=True)
+        return
     try:
         os.remove(filename)
     except (FileNotFoundError, PermissionError):
         return
 
 
+@lru_cache(maxsize=1)
+def folder_for_downloads() -> str:
+    """A temporary folder of this process alone, until it ends: others load files of the same name at the same time."""
+    folder = tempfile.mkdtemp(prefix="cload-")
+    atexit.register(exit_handler, folder)
+    return folder
+
+
 def download_locustfile_from_url(url: str) -> str:
-    """Loads a file into the temporary folder until the process ends."""
+    """Loads a file into a temporary folder until the process ends."""
     import requests
 
     try:
@@ -271,10 +284,9 @@ def download_locustfile_from_url(url: str) -> str:
     except (SyntaxError, ValueError):
         _fail(f"What {url} answered is no Python: '{response.text[:100]}'")
     name = os.path.basename(urlparse(url).path) or "locustfile.py"
-    path = os.path.join(tempfile.gettempdir(), name if name.endswith(".py") else name + ".py")
+    path = os.path.join(folder_for_downloads(), name if name.endswith(".py") else name + ".py")
     with open(path, "wb") as file:
         file.write(response.content)
-    atexit.register(exit_handler, path)
     return path
 
 

@@ -542,7 +542,10 @@ class WebUI:
         return "ok"
 
     def _update_user(self) -> tuple[dict[str, Any], int]:
-        self.environment.update_user_class(json.loads(request.data))
+        settings = json.loads(request.data)
+        if not isinstance(settings, dict):
+            raise TypeError("The settings of a user class are a JSON object with its user_class_name")
+        self.environment.update_user_class(settings)
         return {}, 201
 
     # Numbers

@@ -435,6 +435,9 @@ def test_cli102_to_cli104_tables(stats: st.RequestStats, monkeypatch: pytest.Mon
     report = "\n".join(st.get_error_report_summary(stats))
     text = "POST /é: it's\nlate"
     assert f"\n1                  {text:100}\n" in report, "CLI-104: unwrapped in local mode"
+    stats.log_request("GÉT", "/x", 1, 0)
+    wide = stats.get("/x", "GÉT").to_string()
+    assert wide.startswith(f"GÉT      {'/x':76}       1 "), "CLI-102: characters, not bytes"
     assert stats.get("/é", "POST").percentile().startswith(f"POST     {'/é':80}        4      4")
     with pytest.raises(ValueError):
         stats.get("/none", "GET").percentile()

@@ -270,8 +270,9 @@ A.tasks, own = A.tasks, list(A.tasks)
 environment, ui, client = serve((A,), picker=True, available_user_classes={"A": A}, available_user_tasks={"A": own})
 answers = [client.post("/user", json={"user_class_name": "A", "weight": 7, "tasks": ["one"], "fixed_count": 2}),
            client.post("/user", json={"user_class_name": "Nobody"}),
-           client.post("/user", data="no json", content_type="application/json")]
+           client.post("/user", data="no json", content_type="application/json"),
+           client.post("/user", json=[])]
 out([[answer.status_code for answer in answers], answers[0].get_json(), A.weight, A.fixed_count,
-     [task.__name__ for task in A.tasks]])
+     [task.__name__ for task in A.tasks], "object" in answers[-1].get_data(as_text=True)])
 """
-    assert engine.snippet(SETUP + code) == [[201, 500, 500], {}, 7, 2, ["one"]]
+    assert engine.snippet(SETUP + code) == [[201, 500, 500, 500], {}, 7, 2, ["one"], True]

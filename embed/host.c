@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host_memory.h"
 #include "state.h"
 
 static const wchar_t start_command[] = L"import sys\nfrom cload.cli import main\nsys.exit(main())\n";
@@ -47,6 +48,7 @@ cload_host_run(int argc, char **argv)
         fputs("cload: out of memory\n", stderr);
         return 1;
     }
+    cload_host_memory_init();
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
     config.parse_argv = 0;

@@ -360,8 +360,8 @@ cload__session_call(PyObject *object, PyObject *method, bool is_redirecting, Py_
     return cload__call_run(self, &call, args, count, kwnames);
 }
 
-/* What Locust's verbs hand to request(): those of HttpSession always say what they know, those of FastHttpSession name
- * only the bodies that their signature has. */
+/* What Locust's verbs hand to request(): those of HttpSession always say what they know (of redirects only get, head
+ * and options do), those of FastHttpSession name only the bodies that their signature has. */
 static PyObject *
 verb_keywords(struct cload_session *self, const struct cload_call *call, Py_ssize_t most, PyObject *const *args,
               Py_ssize_t count, PyObject *kwnames)
@@ -379,7 +379,7 @@ verb_keywords(struct cload_session *self, const struct cload_call *call, Py_ssiz
     for (Py_ssize_t i = 0; kwnames != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
         is_told |= PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, i), state->str_allow_redirects) == 0;
     }
-    if (err == 0 && self->is_fast && !is_told) {
+    if (err == 0 && !is_told && (self->is_fast || most > 1 || call->method == state->str_DELETE)) {
         err = PyDict_DelItem(kwargs, state->str_allow_redirects);
     }
     if (err < 0) {

@@ -541,7 +541,7 @@ def request_of_a_session(kit: Kit) -> Any:
 
     class Session(HttpSession):
         def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-            kit.note("subclass", method, url)
+            kit.note("subclass", method, url, sorted(kwargs))
             return super().request(method, url, *args, **kwargs)
 
     class Caller(HttpUser):
@@ -552,6 +552,9 @@ def request_of_a_session(kit: Kit) -> Any:
         def call(self) -> None:
             kit.note(self.client.get("/hello").status_code)
             self.client = Session(self.host, self.environment.events.request, self)
+            for verb in ("get", "options", "head", "post", "put", "patch", "delete"):
+                getattr(self.client, verb)("/echo")
+                getattr(self.client, verb)("/echo", allow_redirects=True, name="n")
             kit.note(self.client.post("/echo", json={}).status_code)
             client = HttpSession(self.host, self.environment.events.request, self)
             original = client.request

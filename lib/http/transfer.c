@@ -64,15 +64,48 @@ append_head(struct lc_transfer *transfer, const char *data, size_t len)
     return err < 0 ? err : lc_buffer_append(in, data + 6, len - 6);
 }
 
+static bool
+is_abandoned(const struct lc_transfer *transfer)
+{
+    return transfer->exchange == NULL && transfer->fn == NULL;
+}
+
+/* When nothing else is under way, so that their connection is closed. */
+static void
+free_abandoned(struct lc_session *session)
+{
+    struct lc_list *jobs = &session->transfers->jobs;
+    for (struct lc_list *link = jobs->next; link != jobs; link = link->next) {
+        if (!is_abandoned(lc__transfer_of(link))) {
+            return;
+        }
+    }
+    while (!lc_list_is_empty(jobs)) {
+        struct lc_transfer *transfer = lc__transfer_of(jobs->next);
+        curl_easy_setopt(transfer->job.easy, CURLOPT_FORBID_REUSE, 1L);
+        lc__transfer_free(transfer);
+    }
+}
+
 static void
 stop(struct lc_exchange *exchange)
 {
     struct lc_transfer *transfer = exchange->transfer;
     exchange->transfer = NULL;
     lc_timer_stop(exchange->session->http->loop, &exchange->timer);
-    if (transfer != NULL) {
+    if (transfer == NULL) {
+        return;
+    }
+    struct lc_session *session = exchange->session;
+    if (session->version == LCORE_HTTP_3 && !transfer->is_over && exchange->body.len > 0 &&
+        exchange->timings.sent_ns != 0) {
+        /* libcurl (8.23.0 and all before) has the whole connection fail, with an assertion in ngtcp2's builds that have
+         * these, if a call is taken from it that still has something to send. It stays and sends no more. */
+        transfer->exchange = NULL;
+    } else {
         lc__transfer_free(transfer);
     }
+    free_abandoned(session);
 }
 
 /* When libcurl made the connection, if it did for this transfer. */
@@ -142,7 +175,7 @@ on_header(char *data, size_t size, size_t count, void *arg)
     struct lc_exchange *exchange = transfer->exchange;
     size_t len = size * count;
     if (exchange == NULL) {
-        return len; /* a trailer */
+        return len; /* a trailer, or nobody's */
     }
     note_arrival(exchange);
     if (exchange->has_head) {
@@ -170,7 +203,7 @@ on_header(char *data, size_t size, size_t count, void *arg)
     if (transfer->fail != LCORE_FAIL_NONE) {
         return 0;
     }
-    if (lc__exchange_is_streamed(exchange)) {
+    if (lc__exchange_is_streamed(exchange) && transfer->sent == exchange->body.len) {
         lc__loop_defer(exchange->session->http->loop, &transfer->told, hand_out);
     }
     return len;
@@ -183,7 +216,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
     struct lc_exchange *exchange = transfer->exchange;
     size_t len = size * count;
     if (exchange == NULL) {
-        return lc__transfer_keep(transfer, (struct lc_str){data, len});
+        return is_abandoned(transfer) ? len : lc__transfer_keep(transfer, (struct lc_str){data, len});
     }
     note_arrival(exchange);
     transfer->fail = lc__exchange_add_body(exchange, (struct lc_str){data, len}, &exchange->collected);
@@ -309,6 +342,11 @@ on_done(struct lc_multi_job *job, CURLcode code)
     enum lc_fail fail = transfer->fail;
     long os_errno = 0;
     curl_easy_getinfo(job->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if (is_abandoned(transfer)) {
+        lc__transfer_free(transfer);
+        return;
+    }
+    transfer->is_over = true;
     if (exchange == NULL) {
         lc__transfer_end_stream(transfer, code, (int)os_errno);
         return;
@@ -352,6 +390,9 @@ static int
 on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
 {
     struct lc_exchange *exchange = ((struct lc_transfer *)arg)->exchange;
+    if (exchange == NULL) {
+        return CURL_PREREQFUNC_ABORT;
+    }
     int64_t now_ns = lc_clock_monotonic_ns();
     exchange->timings.sent_ns = now_ns;
     exchange->active_ns = now_ns;
@@ -361,6 +402,34 @@ on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
         lc_timer_start(loop, &exchange->timer, now_ns + exchange->read_timeout_ns, on_timeout);
     }
     return CURL_PREREQFUNC_OK;
+}
+
+static size_t
+on_send(char *data, size_t size, size_t count, void *arg)
+{
+    struct lc_transfer *transfer = arg;
+    if (transfer->exchange == NULL) {
+        return CURL_READFUNC_PAUSE;
+    }
+    struct lc_str body = transfer->exchange->body;
+    size_t left = body.len - transfer->sent, room = size * count;
+    size_t taken = left < room ? left : room;
+    memcpy(data, body.data + transfer->sent, taken);
+    transfer->sent += taken;
+    return taken;
+}
+
+/* For another connection, if the first one turns out to be dead. */
+static int
+on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct lc_transfer *transfer = arg;
+    if (origin != SEEK_SET || transfer->exchange == NULL || offset < 0 ||
+        (size_t)offset > transfer->exchange->body.len) {
+        return CURL_SEEKFUNC_FAIL;
+    }
+    transfer->sent = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
 }
 
 static int
@@ -432,8 +501,12 @@ set_options(struct lc_transfer *transfer)
     if (lc_str_equal(exchange->method, LCORE_STR("HEAD"))) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     } else if (exchange->body.data != NULL) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->body.len);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->body.data);
+        curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
+        curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+        curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+        curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
     }
     if (curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, transfer->method) != CURLE_OK) {
         return LCE_NOMEM;
@@ -507,7 +580,11 @@ const struct lc_transport lc__transport_transfer = {transfer_start, stop};
 void
 lc__transfer_close_idle(struct lc_session *session)
 {
-    if (session->transfers == NULL || !lc_list_is_empty(&session->transfers->jobs)) {
+    if (session->transfers == NULL) {
+        return;
+    }
+    free_abandoned(session);
+    if (!lc_list_is_empty(&session->transfers->jobs)) {
         return;
     }
     lc_multi_fini(session->transfers);

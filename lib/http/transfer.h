@@ -16,13 +16,15 @@ typedef void lc_transfer_fn(void *arg);
 struct lc_transfer {
     struct lc_multi_job job;
     struct lc_session *session;   /* NULL: it was freed while a stream had this */
-    struct lc_exchange *exchange; /* NULL: a stream has this */
+    struct lc_exchange *exchange; /* NULL: a stream has this (`fn`), or nobody */
     struct curl_slist *headers;
     char *url;
     char *method;
     int64_t begin_ns;  /* libcurl got it */
     enum lc_fail fail; /* why a callback stopped it */
     int major;         /* of the response's HTTP */
+    size_t sent;       /* of the request's body, to libcurl */
+    bool is_over;      /* libcurl is done with it */
     bool is_reused;    /* the connection had served before */
     char text[CURL_ERROR_SIZE];
 
@@ -35,13 +37,18 @@ struct lc_transfer {
     int errnum;
     bool is_reading; /* got -EAGAIN */
     bool is_paused;
-    bool is_over; /* with `fail` */
 };
 
 /* Closes the session's idle libcurl connections; keeps them if a transfer is under way. */
 void lc__transfer_close_idle(struct lc_session *session);
 
 /* --- for transfer*.c --- */
+
+static inline struct lc_transfer *
+lc__transfer_of(struct lc_list *link)
+{
+    return LCORE_CONTAINER(LCORE_CONTAINER(link, struct lc_multi_job, link), struct lc_transfer, job);
+}
 
 /* Nothing of it is libcurl's any more. */
 void lc__transfer_give_up(struct lc_transfer *transfer);

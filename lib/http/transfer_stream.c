@@ -38,7 +38,6 @@ lc__transfer_keep(struct lc_transfer *transfer, struct lc_str run)
 void
 lc__transfer_end_stream(struct lc_transfer *transfer, CURLcode code, int errnum)
 {
-    transfer->is_over = true;
     if (transfer->fail == LCORE_FAIL_NONE && code != CURLE_OK) {
         transfer->fail = code == CURLE_OUT_OF_MEMORY ? LCORE_FAIL_INTERNAL : LCORE_FAIL_INCOMPLETE;
         transfer->errnum = errnum;
@@ -93,9 +92,8 @@ lc__transfer_orphan(struct lc_session *session)
     for (struct lc_list *link = multi == NULL ? NULL : multi->jobs.next; multi != NULL && link != &multi->jobs;
          link = next) {
         next = link->next;
-        struct lc_transfer *transfer =
-            LCORE_CONTAINER(LCORE_CONTAINER(link, struct lc_multi_job, link), struct lc_transfer, job);
-        if (transfer->exchange == NULL) {
+        struct lc_transfer *transfer = lc__transfer_of(link);
+        if (transfer->fn != NULL) {
             lc__transfer_give_up(transfer);
             transfer->is_over = true;
             transfer->is_paused = false;

@@ -225,6 +225,12 @@ STREAMS = (
     HEAD
     + """
 class Visitor(Base, HttpUser):
+    def within(self, seconds, call, path, body):
+        if body is None:
+            return call(path, name="beside")
+        with Timeout(seconds, False):
+            return call(path, data=body, name="left")
+
     @task
     def all(self):
         client, number = self.client, self.number()
@@ -235,11 +241,16 @@ class Visitor(Base, HttpUser):
             pages = [("/drip/3", 5), ("/slow/60", 0.03)] * 5
             answers = Pool(10).map(lambda call: client.get(call[0], timeout=call[1], name=call[0]), pages)
             assert [answer.status_code for answer in answers] == [200, 0] * 5
+        assert self.number() == number
+        # A call that is given up before all of its body went leaves the others alone, too.
+        for round in range(12):
+            calls = [(client.get, "/slow/40", None)] * 3 + [(client.post, "/echo", b"b" * 60_000)] * 6
+            answers = Pool(9).map(lambda call: self.within(0.002 * round, *call), calls)
+            assert [answer.status_code for answer in answers[:3]] == [200] * 3
         for body in (b"", b"b" * 300_000):
             with Timeout(0.02, False):
                 client.post("/slow/60", data=body, name="given up")
                 raise AssertionError
-        assert self.number() == number
         # The server closes the connection while it is idle.
         for method in ("post", "get"):
             number = client.get("/goodbye", name="goodbye").text

@@ -3,6 +3,7 @@ when it listens. Pages are functions below; some of them do what a server should
 
 import argparse
 import asyncio
+import contextlib
 import gzip
 import itertools
 import json
@@ -92,9 +93,13 @@ class Connection(QuicConnectionProtocol):
             call = self.calls.pop(event.stream_id)
             path = call.headers[":path"].partition("?")[0]
             found = max((begin for begin in pages if path.startswith(begin)), key=len, default="/missing")
-            task = asyncio.ensure_future(pages[found](call, path.removeprefix(found)))
+            task = asyncio.ensure_future(self.serve(pages[found](call, path.removeprefix(found))))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
+
+    async def serve(self, page: Awaitable[None]) -> None:
+        with contextlib.suppress(ValueError):  # the client gave up the stream
+            await page
 
 
 @page("/hello")

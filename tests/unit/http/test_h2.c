@@ -250,6 +250,9 @@ test_stream_limit(void **state)
         assert_int_equal(batch.responses[i]->fail, LCORE_FAIL_NONE);
         assert_str(batch.responses[i]->body, "three");
     }
+    /* What the server makes them wait is the server's. */
+    const struct lc_response *first = batch.responses[0], *last = batch.responses[29];
+    assert_true(lc_response_time_ns(last) > last->timings.end_ns - first->timings.end_ns);
     assert_int_equal(excess, 0);
     assert_int_equal(server.accepted, 1);
     batch_free(&batch);

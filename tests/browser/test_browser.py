@@ -117,12 +117,14 @@ def test_login_page(page: Page, host: str, tmp_path: Path) -> None:
 
 
 def test_a_report_of_many_names(page: Page, tmp_path: Path) -> None:
-    """REP-50, REP-51, REP-52, REP-53: from a file, without a server; compressed, and drawn quickly all the same."""
+    """REP-50, REP-51, REP-52, REP-53: from a file, without a server; compressed, and drawn quickly all the same. That
+    samples of ten hours were merged is told."""
     code = """
 import sys, cload
 from locust import User, task
 from locust.env import Environment
 from locust.html import write_html_report
+from locust.util.date import format_utc_timestamp
 class Visitor(User):
     @task
     def look(self): pass
@@ -132,11 +134,18 @@ for number in range(3000):
     environment.stats.log_request("GET", f"/page/{number}", 1 + number % 500, 10)
 environment.stats.log_error("GET", "/page/7", "</script><img src=x onerror='window.hurt = 1'>")
 write_html_report(environment, sys.argv[1])
+for second in range(0, 36000, 5):
+    now = format_utc_timestamp(1800000000 + second)
+    environment.stats._history.add({"user_count": [now, 3], "current_rps": [now, 9.5], "time": now})
+write_html_report(environment, sys.argv[2])
 """
-    path = tmp_path / "report.html"
-    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)
+    path, long_path = tmp_path / "report.html", tmp_path / "long.html"
+    subprocess.run([sys.executable, "-c", code, str(path), str(long_path)], check=True, timeout=60)
     assert "window.reportData" in path.read_text()
+    page.goto(f"file://{long_path}")
+    expect(page.get_by_text(re.compile(r"a point of these charts stands for up to \d+ seconds"))).to_be_visible()
     page.goto(f"file://{path}")
+    expect(page.get_by_text("a point of these charts")).to_have_count(0)
     expect(page.get_by_role("heading", name="Load test report")).to_be_visible()
     for heading in (
         "Charts",

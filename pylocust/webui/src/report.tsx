@@ -99,6 +99,19 @@ function Tiles({ total }: { total: Entry }) {
   );
 }
 
+// Samples are taken every two seconds, Locust's every five; where they are many and still tell of more, they were merged.
+const MANY = 250;
+const LONGEST_SPAN_S = 12;
+
+function Merged() {
+  const span = Math.max(0, ...timeline.samples.map((sample) => sample.span));
+  return timeline.samples.length > MANY && span > LONGEST_SPAN_S ? (
+    <p className="notice">
+      To keep this report small, neighbouring samples were merged: a point of these charts stands for up to {Math.round(span)} seconds. Its rates are means, its response times the worst.
+    </p>
+  ) : null;
+}
+
 function LeftOut({ table, order }: { table: keyof NonNullable<typeof extras.left_out>; order: string }) {
   const count = extras.left_out?.[table];
   return count ? (
@@ -220,7 +233,16 @@ function partsOf(isDark: boolean): Part[] {
   const times = args.response_time_statistics;
   const options = Object.entries(extras.options);
   const parts: (Part | false)[] = [
-    { id: "charts", title: "Charts", content: <TimeCharts timeline={timeline} isDark={isDark} /> },
+    {
+      id: "charts",
+      title: "Charts",
+      content: (
+        <>
+          <TimeCharts timeline={timeline} isDark={isDark} />
+          <Merged />
+        </>
+      ),
+    },
     extras.bands.length > 0 && { id: "distribution", title: "Distribution of response times", content: <Distribution all={extras.bands} /> },
     {
       id: "requests",

@@ -170,6 +170,20 @@ response_set(PyObject *object, PyObject *value, void *closure)
     return 0;
 }
 
+/* A value that goes on in further lines (obs-fold) is one line here, as http.client has it. */
+static PyObject *
+header_value(struct lc_str value)
+{
+    PyObject *text = PyUnicode_DecodeLatin1(value.data, (Py_ssize_t)value.len, NULL);
+    if (text != NULL && value.len > 0 && memchr(value.data, '\n', value.len) != NULL) {
+        Py_SETREF(text, PyObject_CallMethod(text, "replace", "ss", "\r\n", ""));
+        if (text != NULL) {
+            Py_SETREF(text, PyObject_CallMethod(text, "replace", "ss", "\n", ""));
+        }
+    }
+    return text;
+}
+
 /* list of (name, value) as received, latin-1 */
 static PyObject *
 core_headers(PyObject *object, PyObject *Py_UNUSED(ignored))
@@ -179,18 +193,11 @@ core_headers(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (list == NULL || self->core == NULL) {
         return list;
     }
-    if (self->core->previous != NULL && self->asked_url == NULL) {
-        self->asked_url = cload__response_text(cload__response_first_url(self));
-        if (self->asked_url == NULL) {
-            Py_DECREF(list);
-            return NULL;
-        }
-    }
     size_t position = 0;
     struct lc_str name, value;
     while (lc_response_next_header(self->core, &position, &name, &value)) {
-        PyObject *pair = Py_BuildValue("(NN)", PyUnicode_DecodeLatin1(name.data, (Py_ssize_t)name.len, NULL),
-                                       PyUnicode_DecodeLatin1(value.data, (Py_ssize_t)value.len, NULL));
+        PyObject *pair =
+            Py_BuildValue("(NN)", PyUnicode_DecodeLatin1(name.data, (Py_ssize_t)name.len, NULL), header_value(value));
         if (pair == NULL || PyList_Append(list, pair) < 0) {
             Py_XDECREF(pair);
             Py_DECREF(list);

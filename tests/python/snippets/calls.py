@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 import requests
+from gevent.server import StreamServer
 from kit import Kit, kind_of
 from locust import FastHttpUser, HttpUser
 from locust.env import Environment
@@ -377,6 +378,21 @@ def after_redirects(kit: Kit) -> Any:
     except requests.exceptions.InvalidSchema as error:
         told.append(str(error))
     return told
+
+
+def folded(kit: Kit) -> Any:
+    """API-168, 172: a header in two lines is one value without a line break, so that it can be sent again."""
+
+    def answer(sock: Any, address: Any) -> None:
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nX-Folded: one\x85\r\n two\r\nContent-Length: 0\r\n\r\n")
+
+    server = StreamServer(("127.0.0.1", 0), answer)
+    server.start()
+    client = Caller(kit, HttpUser).client
+    value = client.get(f"http://127.0.0.1:{server.server_port}/").headers["X-Folded"]
+    server.stop()
+    return [value, client.get("/echo/1", headers={"X-Back": value}).json()["headers"]["X-Back"]]
 
 
 def what_wins(kit: Kit) -> Any:

@@ -12,6 +12,16 @@ carrier_worker(PyObject *carrier)
     return (struct cload_worker **)((char *)carrier + Py_TYPE(carrier)->tp_base->tp_basicsize);
 }
 
+/* Somebody tells users apart by their greenlets: the one that runs in this one stays in it. */
+static void
+carrier_pin(PyObject *carrier)
+{
+    struct cload_worker *worker = *carrier_worker(carrier);
+    if (worker != NULL && worker->user != NULL) {
+        worker->user->is_pinned = true;
+    }
+}
+
 /* The user to ask; NULL without an exception: there is none. New reference. */
 static PyObject *
 carrier_user(PyObject *carrier)
@@ -41,6 +51,9 @@ carrier_getattro(PyObject *carrier, PyObject *name)
     if (user != NULL) {
         value = PyObject_GetAttr(user, name);
         Py_DECREF(user);
+        if (value != NULL) {
+            carrier_pin(carrier);
+        }
     }
     if (value == NULL && (user == NULL || PyErr_ExceptionMatches(PyExc_AttributeError))) {
         PyErr_Clear();
@@ -98,4 +111,61 @@ cload_carrier_end(PyObject *carrier, struct cload_user_greenlet *user)
     if (user != NULL && PyObject_SetAttrString(carrier, OWNER, (PyObject *)user) < 0) {
         PyErr_WriteUnraisable(carrier);
     }
+}
+
+/* The current greenlet, pinned unless the code that asks is the standard library's, for its locks. */
+static PyObject *
+current_greenlet(PyObject *module, bool is_lock)
+{
+    struct cload_state *state = cload_state_of_module(module);
+    PyObject *current = cload_greenlet_current();
+    if (current != NULL && !is_lock && state->carrier_type != NULL && Py_TYPE(current) == state->carrier_type) {
+        carrier_pin(current);
+    }
+    return current;
+}
+
+static PyObject *
+get_current(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    return current_greenlet(module, false);
+}
+
+static PyObject *
+get_ident(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    if (count > 1) {
+        PyErr_SetString(PyExc_TypeError, "get_ident() takes one argument: a greenlet");
+        return NULL;
+    }
+    if (count == 1 && args[0] != Py_None) {
+        return PyLong_FromVoidPtr(args[0]);
+    }
+    PyObject *globals = PyEval_GetGlobals();
+    PyObject *name = globals == NULL ? NULL : PyDict_GetItemString(globals, "__name__");
+    bool is_lock = name != NULL && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "threading") == 0;
+    PyObject *current = current_greenlet(module, is_lock);
+    if (current == NULL) {
+        PyErr_Clear(); /* the interpreter ends: there are no greenlets any more */
+        return PyLong_FromVoidPtr(Py_None);
+    }
+    PyObject *ident = PyLong_FromVoidPtr(current);
+    Py_DECREF(current);
+    return ident;
+}
+
+static PyMethodDef carrier_functions[] = {
+    {"getcurrent", get_current, METH_NOARGS,
+     PyDoc_STR("getcurrent()\n\nThe current greenlet; a user that runs in it has it for good.")},
+    {"get_ident", (PyCFunction)(void (*)(void))get_ident, METH_FASTCALL,
+     PyDoc_STR(
+         "get_ident(greenlet=None)\n\nThe number of a greenlet, or of the current one, which its user has for good "
+         "unless it is threading that asks.")},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+cload__carrier_add_functions(PyObject *module)
+{
+    return PyModule_AddFunctions(module, carrier_functions);
 }

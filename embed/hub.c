@@ -495,7 +495,10 @@ cload_hub_sleep(struct cload_hub *hub, int64_t ns)
 PyObject *
 cload_greenlet_current(void)
 {
-    return (PyObject *)PyGreenlet_GetCurrent();
+    if (_PyGreenlet_API == NULL) {
+        PyGreenlet_Import(); /* before the first hub */
+    }
+    return _PyGreenlet_API == NULL ? NULL : (PyObject *)PyGreenlet_GetCurrent();
 }
 
 PyObject *

@@ -129,6 +129,7 @@ module_exec(PyObject *module)
         cload__user_add_types,
         cload__taskset_add_types,
         cload__user_greenlet_add_types,
+        cload__carrier_add_functions,
         cload__rpc_add_types,
         cload__meter_add_types,
         cload__prometheus_add,

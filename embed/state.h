@@ -227,6 +227,7 @@ int cload__response_add_types(PyObject *module);
 int cload__user_add_types(PyObject *module);
 int cload__taskset_add_types(PyObject *module);
 int cload__user_greenlet_add_types(PyObject *module);
+int cload__carrier_add_functions(PyObject *module);
 int cload__users_add(PyObject *module);
 int cload__stats_add_types(PyObject *module);
 int cload__dispatch_add_types(PyObject *module);

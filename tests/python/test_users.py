@@ -383,8 +383,10 @@ out(len(log) > 2)
 
 
 def test_greenlet_that_a_task_runs_in(engine: Engine) -> None:
-    """API-31, API-33: gevent.getcurrent() in a task has what scripts take from a gevent.Greenlet."""
+    """API-31, API-33: gevent.getcurrent() in a task has what scripts take from a gevent.Greenlet, and is
+    the user's own for good once somebody asked for it."""
     code = """
+import greenlet, threading
 kept = []
 class U(User):
     wait_time = constant(0.05)
@@ -407,6 +409,16 @@ class V(User):
     def t(self):
         idents.append(gevent.getcurrent().minimal_ident)
 idents = []
+known, numbers = {}, {
+    "thread": threading.get_ident, "name": lambda: threading.current_thread().name,
+    "greenlet": lambda: id(gevent.getcurrent()), "hash": lambda: hash(greenlet.getcurrent())}
+class Numbered(User):
+    wait_time = constant(0.02)
+    @task
+    def t(self):
+        gevent.sleep(0.01 * random.random())
+        mine = numbers[self.kind]()
+        note("same", known.setdefault(self, mine) == mine)
 environment = Environment(user_classes=[U])
 runner = environment.create_local_runner()
 runner.start(1, 100)
@@ -414,10 +426,15 @@ while not kept: gevent.sleep(0.01)
 gevent.joinall(kept, timeout=10)
 note(len(kept), kept[0].ready(), kept[0].successful(), kept[0].dead, bool(kept[0]))
 run(V, users=5)
-out([sorted(set(log)), log.count("linked"), len(set(idents))])
+counts = []
+for kind in numbers:
+    known.clear()
+    run(type("Named", (Numbered,), {"kind": kind}), users=10)
+    counts.append(len(set(known.values())))
+out([sorted(set(log)), log.count("linked"), len(set(idents)), counts])
 """
     own = "True True False None True {} None None False"
-    assert engine.snippet(code) == [sorted([own, "linked", "1 True True True False"]), 1, 5]
+    assert engine.snippet(code) == [sorted([own, "linked", "1 True True True False", "same True"]), 1, 5, [10] * 4]
 
 
 @pytest.mark.skipif(ENGINES[1].python is None, reason="real Locust is not there")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
+import importlib
 import importlib._bootstrap as import_system
 import threading
+from typing import Any
 
+import _cload
+import gevent.thread
 from gevent import monkey
 
 
@@ -39,3 +44,9 @@ def patch_standard_library() -> None:
             lock.owner = now
     if earlier:
         threading._active = _ActiveThreads(active, earlier)  # type: ignore[attr-defined]
+    # A user that waits gives its greenlet to others, unless it was asked which it is: some tell users apart by that.
+    module: Any
+    for module in (gevent, importlib.import_module("greenlet")):
+        module.getcurrent = _cload.getcurrent
+    for module in (threading, _thread, gevent.thread):
+        module.get_ident = _cload.get_ident

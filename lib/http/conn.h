@@ -13,6 +13,9 @@
 /* A connection idle for longer than this is looked at before a request is trusted to it. */
 #define LCORE_TRUSTED_IDLE_NS (100 * LCORE_NS_PER_MS)
 
+/* TLS bytes are received record by record; how many before other connections get their turn. */
+#define LCORE_RECEIVES_PER_ROUND 64
+
 struct lc_h2;
 struct lc_wire;
 struct ssl_st;
@@ -70,6 +73,12 @@ ssize_t lc__conn_write(struct lc_conn *conn, const void *data, size_t size);
 
 /* One recvmsg, remembering the arrival. Returns the bytes, 0 at the end, or -errno. */
 ssize_t lc__conn_receive(struct lc_conn *conn, void *data, size_t size);
+
+/* For conn_response.c: closes it, and ends the exchange's try with the failure. `text` NULL: the general one. */
+void lc__conn_fail(struct lc_conn *conn, enum lc_fail reason, int errnum, const char *text);
+/* For conn.c: takes what came of the response to the exchange, which may be over then, and the connection gone; in
+ * conn_response.c. */
+void lc__conn_take_response(struct lc_conn *conn);
 
 /* The exchange's try on this connection is over, the connection is gone; in direct.c. `text` may be empty. */
 void lc__direct_fail(struct lc_exchange *exchange, struct lc_hop *hop, bool is_reused);

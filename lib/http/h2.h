@@ -1,6 +1,7 @@
 /* HTTP/2 (RFC 9113). A session has one connection to an origin and all its calls are streams of that connection.
- * nghttp2 does frames, HPACK, flow control and the rules of the protocol (h2_codec.c); how streams and
- * connections end, and who tries again, is decided in h2_end.c, connecting and queueing in h2.c. */
+ * nghttp2 does frames, HPACK, flow control and the rules of the protocol (h2_codec.c for what goes out, h2_came.c for
+ * what came); how streams and connections end, and who tries again, is decided in h2_end.c, connecting and queueing in
+ * h2.c. */
 #ifndef LCORE_HTTP_H2_H
 #define LCORE_HTTP_H2_H
 
@@ -9,7 +10,11 @@
 #include "http/exchange.h"
 #include "loop/io.h"
 
+/* What a browser grants a stream: bodies flow at full speed, and a window update is needed every few megabytes only. */
+#define LCORE_H2_STREAM_WINDOW (6 * 1024 * 1024)
+
 struct nghttp2_session;
+struct nghttp2_session_callbacks;
 struct lc_h2_wire;
 
 /* The call's part of a connection. It outlives its exchange where nghttp2 still knows the stream. */
@@ -74,16 +79,23 @@ int lc__h2_begin(struct lc_h2 *h2);
 void lc__h2_submit(struct lc_h2 *h2);
 /* Sends what nghttp2 has to send. False: nghttp2 gave up for lack of memory. */
 bool lc__h2_flush(struct lc_h2 *h2);
-/* Takes received bytes in; streams that are over are in h2->done afterwards. False: it made no sense, see h2->why. */
-bool lc__h2_feed(struct lc_h2 *h2, struct lc_str in);
 /* Whether nghttp2 sees no future in the connection. */
 bool lc__h2_is_over(const struct lc_h2 *h2);
 /* Resets a stream nghttp2 knows. */
 void lc__h2_reset_stream(struct lc_h2_stream *stream);
-/* Bodies that lie in the receive buffer and whose streams are not over move to where they can stay. */
-void lc__h2_save_bodies(struct lc_h2 *h2);
 void lc__h2_end_codec(struct lc_h2 *h2);
 const char *lc__h2_error_name(uint32_t code);
+
+/* ---- h2_came.c ---- */
+
+/* Has it told of what comes. */
+void lc__h2_listen(struct nghttp2_session_callbacks *callbacks);
+/* Takes received bytes in; streams that are over are in h2->done afterwards. False: it made no sense, see h2->why. */
+bool lc__h2_feed(struct lc_h2 *h2, struct lc_str in);
+/* Bodies that lie in the receive buffer and whose streams are not over move to where they can stay. */
+void lc__h2_save_bodies(struct lc_h2 *h2);
+/* The stream is over, which is told later. */
+void lc__h2_move_to_done(struct lc_h2_stream *stream);
 
 /* ---- h2_end.c ---- */
 

@@ -8,7 +8,7 @@ from servers import Target
 
 SCRIPT = """
 import cload, sys, os, gc, json, gevent, _cload, logging, random
-from locust import HttpUser, TaskSet, task, constant
+from locust import FastHttpUser, HttpUser, SequentialTaskSet, TaskSet, User, task, constant
 from locust.env import Environment
 from locust.exception import StopUser
 URL=sys.argv[1]; logging.disable()
@@ -38,8 +38,44 @@ class U(HttpUser):
     @task
     def g(self):
         if random.random()<.02: raise StopUser()
+class F(FastHttpUser):
+    host=URL; wait_time=constant(0.01)
+    @task
+    def a(self): self.client.get("/hello")
+    @task
+    def s(self):
+        with self.client.get("/chunked/3000", stream=True, catch_response=True): pass
+class S(HttpUser):
+    host=URL; wait_time=constant(0.01)
+    @task
+    class Q(SequentialTaskSet):
+        def on_start(self): self.client.get("/hello")
+        @task
+        def x(self): self.client.get("/hello")
+        @task
+        def y(self): self.interrupt()
+class B(HttpUser):
+    "Its greenlet ends with an exception, as in Locust."
+    host=URL; wait_time=constant(0.01)
+    def on_start(self): self.client.get("/hello"); raise ValueError("on_start")
+    @task
+    def a(self): pass
+class G(HttpUser):
+    host=URL; wait_time=constant(0.01)
+    @task
+    def a(self):
+        many=[gevent.spawn(self.client.get,"/hello") for _ in range(3)]
+        if random.random()<.5: gevent.joinall(many)
+    @task
+    def b(self): gevent.spawn_later(0.2, self.client.get, "/delay/50")
+class L(User):
+    def run(self):
+        while True: gevent.sleep(0.01)
+gevent.get_hub().exception_stream=None
+KINDS={"U","F","S","B","G","L","N","Q","DefaultTaskSet","UserGreenlet","HttpSession","FastHttpSession",
+    "ResponseContextManager"}
 rows=[]
-env=Environment(user_classes=[U]); runner=env.create_local_runner()
+env=Environment(user_classes=[U,F,S,B,G,L]); runner=env.create_local_runner()
 for cycle in range(4):
     runner.start(300,10000); gevent.sleep(1.5); runner.stop(); served=env.stats.total.num_requests
     env.stats.clear_all(); runner.exceptions.clear()
@@ -47,7 +83,7 @@ for cycle in range(4):
     n={}
     for o in gc.get_objects():
         t=type(o).__name__
-        if t in ("U","UserGreenlet","HttpSession","ResponseContextManager","DefaultTaskSet","N"): n[t]=n.get(t,0)+1
+        if t in KINDS: n[t]=n.get(t,0)+1
     rows.append([rss(), len(os.listdir("/proc/self/fd")), _cload.waiting_count(), sum(n.values())])
 print(json.dumps([served, rows]))
 """

@@ -89,14 +89,18 @@ def users(bench: "Bench") -> Any:
 
 
 def names(bench: "Bench") -> Any:
-    """Distinct request names."""
+    """Distinct request names, by the way a script comes by them (locustfiles/get_names.py)."""
+    found = {}
+    for naming in ("list", "format", "fixed", "url"):
+        # Locust's cost is in the same place however its names are made.
+        engines = ["cload HttpUser", "locust HttpUser"] if naming == "list" else ["cload HttpUser"]
 
-    def prepare(contender: Contender, count: int) -> Contender:
-        return with_file(contender, "get_names.py", NAMES=count)
+        def prepare(contender: Contender, count: int, naming: str = naming) -> Contender:
+            return with_file(contender, "get_names.py", NAMES=count, NAMING=naming)
 
-    samples = grow(bench, ["locust HttpUser", "cload HttpUser"], [1, 100, 10_000], prepare)
-    show("CPU per request by number of request names, 100 users", samples, "names")
-    return samples
+        found[naming] = grow(bench, engines, [1, 100, 10_000], prepare)
+        show(f"CPU per request by number of request names ({naming}), 100 users", found[naming], "names")
+    return found
 
 
 def bodies(bench: "Bench") -> Any:

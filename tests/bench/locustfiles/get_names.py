@@ -1,4 +1,9 @@
-"""get.py under as many request names as NAMES says."""
+"""get.py under as many request names as NAMES says, in one of these ways, by NAMING:
+
+list    name= takes strings that are there already
+format  name= gets a string that is made for the call
+fixed   the same string is made, but name= is always the same
+url     no name=, but as many URLs, each made for the call"""
 
 import itertools
 import os
@@ -6,7 +11,29 @@ import os
 from locust import HttpUser, constant, task
 
 PATH = os.environ.get("PATH_TO_GET", "/hello")
-NAMES = itertools.cycle([f"/page/{number}" for number in range(int(os.environ.get("NAMES", "1")))])
+COUNT = int(os.environ.get("NAMES", "1"))
+NUMBERS = itertools.cycle(range(COUNT))
+NAMES = itertools.cycle([f"/page/{number}" for number in range(COUNT)])
+
+
+def from_list(client):
+    client.get(PATH, name=next(NAMES))
+
+
+def formatted(client):
+    client.get(PATH, name=f"/page/{next(NUMBERS)}")
+
+
+def fixed(client):
+    _ = f"/page/{next(NUMBERS)}"
+    client.get(PATH, name="/page")
+
+
+def urls(client):
+    client.get(f"{PATH}?page={next(NUMBERS)}")
+
+
+CALL = {"list": from_list, "format": formatted, "fixed": fixed, "url": urls}[os.environ.get("NAMING", "list")]
 
 
 class Getter(HttpUser):
@@ -14,4 +41,4 @@ class Getter(HttpUser):
 
     @task
     def get(self):
-        self.client.get(PATH, name=next(NAMES))
+        CALL(self.client)

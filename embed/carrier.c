@@ -46,6 +46,11 @@ carrier_getattro(PyObject *carrier, PyObject *name)
     if (value != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
         return value;
     }
+    if (PyUnicode_CompareWithASCIIString(name, "rawlink") == 0) {
+        /* Who finds none has a weak reference tell that it is over: it goes by the number of this greenlet, and a link
+         * of the user's would be told with another. */
+        return NULL;
+    }
     PyObject *missing = cload_exception_take();
     PyObject *user = carrier_user(carrier);
     if (user != NULL) {

@@ -436,7 +436,8 @@ counts.append(len(threading._active))
 out([sorted(set(log)), log.count("linked"), len(set(idents)), counts])
 """
     own = "True True False None True {} None None False"
-    assert engine.snippet(code) == [sorted([own, "linked", "1 True True True False", "same True"]), 1, 5, [*[10] * 4, 1]]
+    seen = sorted([own, "linked", "1 True True True False", "same True"])
+    assert engine.snippet(code) == [seen, 1, 5, [*[10] * 4, 1]]
 
 
 @pytest.mark.skipif(ENGINES[1].python is None, reason="real Locust is not there")

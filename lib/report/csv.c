@@ -3,11 +3,34 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "report/order.h"
 #include "report/writer.h"
 #include "stats/entry.h"
 
 static const struct lc_str end_of_row = {"\r\n", 2};
+
+/* What is no UTF-8 becomes U+FFFD: one such byte would keep programs from reading the file. */
+static void
+write_text(struct lc_writer *writer, struct lc_str text)
+{
+    size_t begin = 0, at = 0;
+    while (at < text.len) {
+        uint32_t point;
+        struct lc_str rest = {text.data + at, text.len - at};
+        size_t len = (unsigned char)rest.data[0] < 0x80 ? 1 : lc_utf8_decode(rest, &point);
+        if (len == 0) {
+            lc__write(writer, (struct lc_str){text.data + begin, at - begin});
+            lc__write(writer, LCORE_STR("\xef\xbf\xbd"));
+            begin = ++at;
+        } else {
+            at += len;
+        }
+    }
+    if (at > begin) {
+        lc__write(writer, (struct lc_str){text.data + begin, at - begin});
+    }
+}
 
 /* A field, quoted where it must be. */
 static void
@@ -18,14 +41,14 @@ write_field(struct lc_writer *writer, struct lc_str text)
         is_quoted = text.data[i] == ',' || text.data[i] == '"' || text.data[i] == '\r' || text.data[i] == '\n';
     }
     if (!is_quoted) {
-        lc__write(writer, text);
+        write_text(writer, text);
         return;
     }
     lc__write(writer, LCORE_STR("\""));
     while (text.len > 0) {
         const char *quote = memchr(text.data, '"', text.len);
         size_t len = quote == NULL ? text.len : (size_t)(quote - text.data) + 1;
-        lc__write(writer, (struct lc_str){text.data, len});
+        write_text(writer, (struct lc_str){text.data, len});
         if (quote != NULL) {
             lc__write(writer, LCORE_STR("\""));
         }

@@ -65,6 +65,9 @@ test_failures_and_exceptions_are_quoted(void **state)
     const struct lc_report_exception exception = {24, LCORE_STR("oops"), LCORE_STR("a\nb\n"), nodes, 2};
     assert_int_equal(lc__csv_exceptions(&text, &exception, 1), 0);
     assert_text(&text, "24,oops,\"a\nb\n\",\"one, two\"\r\n");
+    const struct lc_report_exception spoiled = {1, LCORE_STR("\xff \xc3\xa9 \xe2\x82"), LCORE_STR("\xc3\""), NULL, 0};
+    assert_int_equal(lc__csv_exceptions(&text, &spoiled, 1), 0);
+    assert_text(&text, "1,\xef\xbf\xbd \xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd,\"\xef\xbf\xbd\"\"\",\r\n");
     lc_stats_free(stats);
 }
 

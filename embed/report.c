@@ -138,9 +138,15 @@ static int
 take_keyword(PyObject *kwnames, PyObject *const *values, PyObject *wanted, PyObject **out)
 {
     Py_ssize_t count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    /* Keywords in code are interned; to compare the letters of each is the larger part of all there is to do. */
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
-        if (name == wanted || PyUnicode_Compare(name, wanted) == 0) {
+        if (PyTuple_GET_ITEM(kwnames, i) == wanted) {
+            *out = values[i];
+            return 1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, i), wanted) == 0) {
             *out = values[i];
             return 1;
         }

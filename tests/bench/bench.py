@@ -26,6 +26,7 @@ import processes
 import soak
 import spawn
 import targets
+import tasks
 import waiting
 from certs import make_certs
 from contenders import PEERS, contenders, locust_like
@@ -247,6 +248,7 @@ PARTS = {
     "memory": Part(Bench.memory, ("locust HttpUser",)),
     "spawn": Part(spawn.spawn, ("locust HttpUser",)),
     "waiting": Part(waiting.waiting),
+    "tasks": Part(tasks.tasks, ("locust HttpUser",)),
     "truth": Part(Bench.truth, ("wrk", *BOTH_LOCUSTS)),
     "half": Part(half.half),
     "ways": Part(half.ways),

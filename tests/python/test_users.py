@@ -539,7 +539,7 @@ def test_thousands_are_stopped_and_started_again() -> None:
     """API-93 to API-95: whatever users are in the middle of, nobody is left, on_stop ran once for each, and memory does
     not grow."""
     code = """
-import gc, weakref
+import gc
 from locust import TaskSet
 counts = {"stop": 0, "set": 0, "task": 0}
 class Waits(User):
@@ -573,14 +573,13 @@ for turn in range(10):
     counts.update(stop=0, set=0, task=0)
     runner.start(1200, 1200)
     runner.spawning_greenlet.join()
-    gevent.sleep(0.3)
-    kept = [weakref.ref(greenlet.args[0]) for greenlet in runner.user_greenlets]
+    while counts["task"] < 800: gevent.sleep(0.05)
     if turn == 5:
         runner.stop_users({"Stops": 100})
         rows.append([counts["stop"], runner.user_count, runner.user_classes_count["Stops"]])
     runner.stop()
     rows.append([runner.user_count, counts["stop"], counts["set"], counts["task"]])
-    del kept
+    gevent.sleep(0)  # who waited for the last one goes on before that one is let go of
     gc.collect()
     sizes.append(resident())
 users = [found for found in gc.get_objects() if isinstance(found, User)]
@@ -596,7 +595,7 @@ out([rows, len(users), sizes[-1] - sizes[3] < 2_000_000])
 def test_ended_users_need_no_collector() -> None:
     """What an ended user's parts hold of one another does not keep them; what somebody else has of them stays whole."""
     code = """
-import gc, weakref
+import gc
 from locust import FastHttpUser
 class Plain(HttpUser):
     host = "http://a"

@@ -58,7 +58,8 @@ struct lc_h2 {
     int holds;                /* functions at work that call callbacks: the memory stays, see is_dead */
     int64_t begin_ns, dns_ns, connected_ns, tls_ns;
     int64_t idle_since_ns;
-    int64_t sending_ns; /* when the frames that are gathered go out */
+    int64_t sending_ns; /* stands for when the frames that are gathered go out, which is known after it */
+    size_t begun_count; /* streams whose first frame is among them */
     size_t open_count;  /* known to nghttp2 */
     size_t live_count;  /* streams that have an exchange */
     uint32_t served;

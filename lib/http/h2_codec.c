@@ -53,11 +53,32 @@ note_sent(struct lc_timings *timings, int64_t now_ns)
     }
 }
 
+/* The frames go out now: their making took its time, in which the core may have been lost. */
+static void
+stamp_begun(struct lc_h2 *h2)
+{
+    int64_t now_ns = lc_clock_monotonic_ns();
+    for (struct lc_list *link = h2->open.prev; link != &h2->open && h2->begun_count > 0; link = link->prev) {
+        struct lc_h2_stream *stream = LCORE_CONTAINER(link, struct lc_h2_stream, link);
+        struct lc_timings *timings = stream->wire != NULL       ? &stream->wire->wire->timings
+                                     : stream->exchange != NULL ? &stream->exchange->timings
+                                                                : NULL;
+        if (timings == NULL || timings->sent_ns != h2->sending_ns) {
+            continue;
+        }
+        timings->sent_ns = now_ns;
+        timings->begin_ns = timings->begin_ns == h2->sending_ns ? now_ns : timings->begin_ns;
+        h2->begun_count--;
+    }
+    h2->begun_count = 0;
+}
+
 static int
 on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
 {
     if (frame->hd.type == NGHTTP2_HEADERS) {
         struct lc_h2_stream *stream = nghttp2_session_get_stream_user_data(codec, frame->hd.stream_id);
+        ((struct lc_h2 *)arg)->begun_count++;
         if (stream != NULL && stream->wire != NULL) {
             lc__h2_wire_note_sent(stream, ((struct lc_h2 *)arg)->sending_ns);
         } else if (stream != NULL && stream->exchange != NULL) {
@@ -193,7 +214,6 @@ lc__h2_submit(struct lc_h2 *h2)
         struct lc_h2_stream *stream = LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link);
         if (stream->exchange->request.wire != NULL) {
             if (!h2->has_received && h2->conn->ssl == NULL) {
-                hold_back(h2);
                 return; /* what is lent cannot be sent again to a server that turns out to speak HTTP/1.1 */
             }
             lc__h2_wire_open(stream);
@@ -221,7 +241,8 @@ gather(struct lc_h2 *h2)
 {
     char *frames = h2->session->http->frames;
     size_t len = 0;
-    h2->sending_ns = lc_clock_monotonic_ns();
+    h2->sending_ns = lc_loop_now_ns(h2->session->http->loop);
+    h2->begun_count = 0;
     /* nghttp2 hands out a frame at a time: at most the usual size of a frame and its header. */
     while (len + LCORE_FRAME_SIZE + 9 <= LCORE_FRAMES_SIZE) {
         const uint8_t *data;
@@ -284,6 +305,9 @@ lc__h2_flush(struct lc_h2 *h2)
         }
         if (len == 0 && h2->pending.len == 0) {
             break;
+        }
+        if (h2->begun_count > 0) {
+            stamp_begun(h2);
         }
         size_t sent = send_bytes(h2, http->frames, (size_t)len);
         if (sent < (size_t)len && lc_buffer_append(&h2->pending, http->frames + sent, (size_t)len - sent) < 0) {

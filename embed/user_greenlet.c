@@ -338,104 +338,6 @@ greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs)
 }
 
 static PyObject *
-greenlet_rawlink(PyObject *object, PyObject *callback)
-{
-    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
-    if (!PyCallable_Check(callback)) {
-        PyErr_SetString(PyExc_TypeError, "a link must be callable");
-        return NULL;
-    }
-    if (self->links == NULL) {
-        self->links = Py_NewRef(callback); /* most have the one of their group */
-    } else if (PyList_CheckExact(self->links)) {
-        if (PyList_Append(self->links, callback) < 0) {
-            return NULL;
-        }
-    } else {
-        PyObject *list = Py_BuildValue("[OO]", self->links, callback);
-        if (list == NULL) {
-            return NULL;
-        }
-        Py_SETREF(self->links, list);
-    }
-    if (self->is_dead && !lc_list_is_linked(&self->ready.link)) {
-        /* As with any greenlet: a link to one that is over is told soon. */
-        if (cload_hub_retain(self->loop.hub) < 0) {
-            return NULL;
-        }
-        Py_INCREF(self);
-        cload_hub_put(self->loop.hub, &self->ready);
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-greenlet_unlink(PyObject *object, PyObject *callback)
-{
-    struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
-    if (self->links != NULL && PyList_CheckExact(self->links)) {
-        Py_ssize_t place = PySequence_Index(self->links, callback);
-        if (place >= 0) {
-            return PySequence_DelItem(self->links, place) < 0 ? NULL : Py_NewRef(Py_None);
-        }
-        PyErr_Clear();
-    } else if (self->links != NULL) {
-        int is_same = PyObject_RichCompareBool(self->links, callback, Py_EQ);
-        if (is_same < 0) {
-            return NULL;
-        }
-        if (is_same) {
-            Py_CLEAR(self->links);
-        }
-    }
-    Py_RETURN_NONE;
-}
-
-/* As gevent's: the callback may wait, so it has a greenlet of its own. */
-static PyObject *
-link_by(PyObject *object, const char *kind, PyObject *callback)
-{
-    PyObject *module = PyImport_ImportModule("gevent.greenlet");
-    PyObject *link = module == NULL ? NULL : PyObject_CallMethod(module, kind, "O", callback);
-    PyObject *result = link == NULL ? NULL : greenlet_rawlink(object, link);
-    Py_XDECREF(link);
-    Py_XDECREF(module);
-    return result;
-}
-
-static PyObject *
-greenlet_link(PyObject *object, PyObject *callback)
-{
-    return link_by(object, "SpawnedLink", callback);
-}
-
-static PyObject *
-greenlet_link_value(PyObject *object, PyObject *callback)
-{
-    return link_by(object, "SuccessSpawnedLink", callback);
-}
-
-static PyObject *
-greenlet_link_exception(PyObject *object, PyObject *callback)
-{
-    return link_by(object, "FailureSpawnedLink", callback);
-}
-
-static PyObject *
-greenlet_has_links(PyObject *object, PyObject *Py_UNUSED(ignored))
-{
-    PyObject *links = ((struct cload_user_greenlet *)object)->links;
-    return PyBool_FromLong(links != NULL && !(PyList_CheckExact(links) && PyList_GET_SIZE(links) == 0));
-}
-
-static PyObject *
-greenlet_unlink_all(PyObject *object, PyObject *Py_UNUSED(ignored))
-{
-    Py_CLEAR(((struct cload_user_greenlet *)object)->links);
-    Py_RETURN_NONE;
-}
-
-static PyObject *
 greenlet_ready(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     return PyBool_FromLong(((struct cload_user_greenlet *)object)->is_dead);
@@ -567,17 +469,18 @@ static PyMethodDef greenlet_methods[] = {
      PyDoc_STR("get($self, /, block=True, timeout=None)\n--\n\nWaits until the user is over; raises what ended it.")},
     {"join", (PyCFunction)(void (*)(void))greenlet_join, METH_FASTCALL | METH_KEYWORDS,
      PyDoc_STR("join($self, /, timeout=None)\n--\n\nWaits until the user is over, at most `timeout` seconds.")},
-    {"rawlink", greenlet_rawlink, METH_O,
+    {"rawlink", cload__user_rawlink, METH_O,
      PyDoc_STR("rawlink($self, callback, /)\n--\n\nCalls callback(self) when the user is over.")},
-    {"link", greenlet_link, METH_O,
+    {"link", cload__user_link, METH_O,
      PyDoc_STR("link($self, callback, /)\n--\n\nRuns callback(self) in a greenlet when the user is over.")},
-    {"link_value", greenlet_link_value, METH_O,
+    {"link_value", cload__user_link_value, METH_O,
      PyDoc_STR("link_value($self, callback, /)\n--\n\nAs link(), if the user ended in order.")},
-    {"link_exception", greenlet_link_exception, METH_O,
+    {"link_exception", cload__user_link_exception, METH_O,
      PyDoc_STR("link_exception($self, callback, /)\n--\n\nAs link(), if an exception ended the user.")},
-    {"has_links", greenlet_has_links, METH_NOARGS, PyDoc_STR("has_links($self, /)\n--\n\nWhether somebody is told.")},
-    {"unlink_all", greenlet_unlink_all, METH_NOARGS, PyDoc_STR("unlink_all($self, /)\n--\n\nNobody is told.")},
-    {"unlink", greenlet_unlink, METH_O, PyDoc_STR("unlink($self, callback, /)\n--\n\nTakes a link back.")},
+    {"has_links", cload__user_has_links, METH_NOARGS,
+     PyDoc_STR("has_links($self, /)\n--\n\nWhether somebody is told.")},
+    {"unlink_all", cload__user_unlink_all, METH_NOARGS, PyDoc_STR("unlink_all($self, /)\n--\n\nNobody is told.")},
+    {"unlink", cload__user_unlink, METH_O, PyDoc_STR("unlink($self, callback, /)\n--\n\nTakes a link back.")},
     {"ready", greenlet_ready, METH_NOARGS, PyDoc_STR("ready($self, /)\n--\n\nWhether the user is over.")},
     {"successful", greenlet_successful, METH_NOARGS,
      PyDoc_STR("successful($self, /)\n--\n\nWhether it ended in order.")},

@@ -36,4 +36,13 @@ void cload_user_finish(struct cload_user_greenlet *self, bool has_failed);
  * has any of them; else it is for Python's collector to find. `held`: the caller's references to the greenlet. */
 void cload_user_release(struct cload_user_greenlet *self, Py_ssize_t held);
 
+/* Methods of UserGreenlet; in user_links.c. */
+PyObject *cload__user_rawlink(PyObject *object, PyObject *callback);
+PyObject *cload__user_unlink(PyObject *object, PyObject *callback);
+PyObject *cload__user_link(PyObject *object, PyObject *callback);
+PyObject *cload__user_link_value(PyObject *object, PyObject *callback);
+PyObject *cload__user_link_exception(PyObject *object, PyObject *callback);
+PyObject *cload__user_has_links(PyObject *object, PyObject *ignored);
+PyObject *cload__user_unlink_all(PyObject *object, PyObject *ignored);
+
 #endif

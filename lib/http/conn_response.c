@@ -73,6 +73,13 @@ describe_head(const struct lc_conn *conn)
     };
 }
 
+/* What servers say of requests that they do not read on, before they close without having said so. */
+static bool
+is_often_last(int status)
+{
+    return status == 400 || status == 408 || status == 413 || status == 414 || status == 431;
+}
+
 static void
 complete(struct lc_conn *conn, bool is_reusable, struct lc_str body, struct lc_buffer *body_buffer)
 {
@@ -86,7 +93,7 @@ complete(struct lc_conn *conn, bool is_reusable, struct lc_str body, struct lc_b
     if (is_reusable) {
         lc__conn_detach(conn);
         /* Some servers send a body all the same, perhaps a little later: it is looked at before the next request. */
-        bool is_suspect = exchange->in_body.framing == LCORE_H1_NO_BODY;
+        bool is_suspect = exchange->in_body.framing == LCORE_H1_NO_BODY || is_often_last(hop.status);
         lc__conn_give_back(conn, is_suspect);
     } else {
         lc__conn_close(conn);

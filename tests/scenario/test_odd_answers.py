@@ -4,6 +4,8 @@ All cases are calls of one user in one run; the last call of that run has to wor
 
 import json
 import re
+import socket
+import threading
 
 import pytest
 from engines import Engine, Result
@@ -131,3 +133,59 @@ def test_failures_are_in_the_csv_file(engine: Engine, result: Result) -> None:
     if not engine.is_cload:
         pytest.skip("Locust's files lack the last second")
     assert {(row["Method"], row["Name"]) for row in result.csv("failures")} == {("GET", case[0]) for case in FAILING}
+
+
+REFUSED = """
+from locust import FastHttpUser, HttpUser, constant, task
+
+
+class Caller:
+    wait_time = constant(60)
+
+    def calls(self):
+        for _ in range(3):
+            assert self.client.get("/bad", name="bad").status_code == 400
+            assert self.client.post("/", data=b"x", name="next").status_code == 200
+        self.environment.runner.quit()
+
+
+class Slow(Caller, HttpUser):
+    tasks = [Caller.calls]
+
+
+class Fast(Caller, FastHttpUser):
+    tasks = [Caller.calls]
+"""
+
+
+@pytest.mark.parametrize("kind", ["Slow", "Fast"])
+def test_server_that_refuses_and_leaves(engine: Engine, kind: str) -> None:
+    """Node.js answers what it does not understand with 400 and closes without having said so; the next call, which may
+    not be sent twice, goes to a new connection."""
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client:
+                # The answer and the end of the connection come in one segment.
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+                while request := client.recv(65536):
+                    status = b"400 Bad Request" if b" /bad " in request else b"200 OK"
+                    client.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
+                    if b" /bad " in request:
+                        break
+                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        result = engine.load(engine.locustfile(REFUSED), kind, host=url, users=1, run_time="20s")
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+    assert result.csv("exceptions") == [], str(result)
+    assert result.rows["POST", "next"].requests == 3 and result.rows["POST", "next"].failures == 0, str(result)

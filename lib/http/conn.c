@@ -167,7 +167,11 @@ static void
 begin_request(struct lc_conn *conn)
 {
     struct lc_exchange *exchange = conn->exchange;
+    struct lc_timings *timings = &exchange->timings;
+    /* In line for this connection, which was there: as if it had been sent and not read yet. */
+    bool has_waited = timings->begin_ns != 0 && timings->connected_ns == 0;
     if (exchange->request.wire != NULL) {
+        timings->sent_ns = has_waited ? timings->begin_ns : 0;
         lc__conn_detach(conn);
         conn->wire = exchange->request.wire;
         conn->wire->place = exchange->place;
@@ -177,9 +181,9 @@ begin_request(struct lc_conn *conn)
         return;
     }
     int64_t now_ns = lc_clock_monotonic_ns();
-    exchange->timings.sent_ns = now_ns;
-    if (exchange->timings.begin_ns == 0) {
-        exchange->timings.begin_ns = now_ns; /* on a connection that was there */
+    timings->sent_ns = has_waited ? timings->begin_ns : now_ns;
+    if (timings->begin_ns == 0) {
+        timings->begin_ns = now_ns; /* on a connection that was there */
     }
     exchange->active_ns = now_ns;
     send_more(conn);

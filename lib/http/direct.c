@@ -18,8 +18,8 @@ on_connected(void *arg, const struct lc_connect_result *result)
 {
     struct lc_exchange *exchange = arg;
     exchange->connect = NULL;
-    if (!exchange->is_retried && result->begin_ns > exchange->timings.begin_ns) {
-        exchange->timings.begin_ns = result->begin_ns;
+    if (result->begin_ns > exchange->active_ns) {
+        exchange->timings.begin_ns += result->begin_ns - exchange->active_ns; /* our own queue */
     }
     exchange->timings.dns_ns = result->dns_ns;
     exchange->timings.connected_ns = result->connected_ns;
@@ -62,6 +62,7 @@ connect_anew(struct lc_exchange *exchange)
     if (exchange->timings.begin_ns == 0) {
         exchange->timings.begin_ns = now_ns;
     }
+    exchange->active_ns = now_ns;
     int err = lc_connector_start(http->connector, origin->connect_host, origin->connect_port, proxy, now_ns,
                                  on_connected, exchange, &exchange->connect);
     if (err < 0) {
@@ -123,6 +124,9 @@ direct_start(struct lc_exchange *exchange)
         lc__direct_go(exchange);
     } else if (got < 0) {
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
+    } else {
+        /* It is the server that keeps the others busy. */
+        exchange->timings.begin_ns = lc_clock_monotonic_ns();
     }
 }
 

@@ -27,8 +27,8 @@ from locust import FastHttpUser, HttpUser, constant, events
 PLAIN, SECURE = (f"http{s}://127.0.0.1:{port}" for s, port in zip(("", "s"), os.environ["PORTS"].split()))
 DELAYS = ["0.2", "1", "5", "20", "100", "500", "2000"]
 ROWS = []
-def burn(*_):
-    end = time.perf_counter() + HELD_UP_MS / 1000
+def burn(ms=HELD_UP_MS):
+    end = time.perf_counter() + ms / 1000
     while time.perf_counter() < end:
         pass
 def sign(request):
@@ -79,6 +79,7 @@ def on_request(name, response_time, start_time, response, **_):
 @events.test_start.add_listener
 def on_start(**_):
     def hold_up():
+        burn(150)  # a meter looks twenty times a second, and marks what is 50 ms late
         while True:
             gevent.sleep(0.006)
             burn()

@@ -192,8 +192,8 @@ struct lc_timings {
     int64_t dns_ns;       /* name known */
     int64_t connected_ns; /* TCP (and proxy) */
     int64_t tls_ns;       /* TLS handshake done */
-    int64_t sent_ns; /* right before the first byte of the request went to the kernel; in HTTP/2 since when it waited
-                      * because the server wanted no more streams */
+    int64_t sent_ns; /* right before the first byte of the request went to the kernel; or since when it waited because
+                      * the server wanted no more streams (HTTP/2) or kept all connections of a pool busy */
     int64_t first_byte_ns; /* kernel's receive time stamp of the first bytes of the final response */
     int64_t end_ns;        /* kernel's receive time stamp of the last byte */
 };

@@ -14,9 +14,10 @@ extern "C" {
  *   connect     TCP, and the proxy's part
  *   tls         the handshake
  *   queue       our own, wherever it came: from the call until the first network operation (preparing the request,
- *               waiting for a connection of a full pool, or for a core), and from a connection that is ready until
- *               the first byte of the request went to the kernel
- *   first_byte  until the first byte of the response arrived; HTTP/2: with what the server made it wait for a stream
+ *               waiting for a core), and from a connection that is ready until the first byte of the request went to
+ *               the kernel
+ *   first_byte  until the first byte of the response arrived; with what the server made it wait for a stream (HTTP/2)
+ *               or a connection of a pool that has a limit
  *   transfer    until the last byte arrived
  * All but `queue` add up to the response time, that of redirects to the time of all their hops: what the generator
  * needs for itself is not the server's. A try that was lost with its connection is part of the phase that followed it.

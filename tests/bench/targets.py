@@ -55,6 +55,8 @@ def users(samples: dict[str, dict[int, list[Sample]]]) -> Iterator[Row]:
 def memory(found: dict[str, list[float]]) -> Iterator[Row]:
     if sizes := found.get("cload HttpUser HTTP"):
         yield at_most("HttpUser that waits, connection open", statistics.median(sizes), 4, "KB", ".1f")
+    if sizes := found.get("cload HttpUser HTTPS"):
+        yield at_most("the same over HTTPS", statistics.median(sizes), 20, "KB", ".1f")
 
 
 def loop(found: dict[str, list[float]]) -> Iterator[Row]:

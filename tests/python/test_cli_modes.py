@@ -92,6 +92,7 @@ class Running:
 
     def __init__(self, engine: Engine, folder: Path, *args: str, env: dict[str, str] | None = None) -> None:
         assert engine.python is not None
+        self.is_ours = engine.is_ours
         self.log = folder / f"log{len(list(folder.iterdir()))}"
         with open(self.log, "w") as file:
             self.process = subprocess.Popen(
@@ -114,7 +115,13 @@ class Running:
         if self.process.poll() is None and number:
             self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=40)
+            return self.process.wait(timeout=15 if number and not self.is_ours else 40)
+        except subprocess.TimeoutExpired:
+            # Real Locust loses a Ctrl-C that comes while a finalizer runs.
+            if self.is_ours or not number:
+                raise
+            self.process.send_signal(number)
+            return self.process.wait(timeout=25)
         finally:
             self.process.kill()
 

@@ -61,16 +61,12 @@ describe_head(const struct lc_conn *conn)
 {
     const struct lc_h1_head *head = &conn->exchange->in_head;
     const struct lc_h1_body *body = &conn->exchange->in_body;
-    return (struct lc_hop){
-        .status = head->status,
-        .minor = head->minor,
-        .reason = head->reason,
-        .lines = head->lines,
-        .location = head->location,
-        .has_set_cookie = head->has_set_cookie,
+    struct lc_hop hop = {
         .is_kept_alive = conn->served > 0,
         .is_in_chunks = body->is_keeping_chunks && head->is_chunked && body->framing != LCORE_H1_NO_BODY,
     };
+    lc__hop_take_head(&hop, head);
+    return hop;
 }
 
 /* What servers say of requests that they do not read on, before they close without having said so. */

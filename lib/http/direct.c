@@ -151,10 +151,7 @@ lc__direct_fail(struct lc_exchange *exchange, struct lc_hop *hop, bool is_reused
     bool is_gone = hop->fail == LCORE_FAIL_CLOSED || hop->fail == LCORE_FAIL_RESET || hop->fail == LCORE_FAIL_SEND;
     if (is_gone && is_reused && lc__exchange_may_retry(exchange)) {
         exchange->is_retried = true;
-        lc__exchange_reset_response(exchange);
-        const struct lc_timings *lost = &exchange->timings;
-        exchange->timings =
-            (struct lc_timings){.start_ns = lost->start_ns, .hop_ns = lost->hop_ns, .begin_ns = lost->begin_ns};
+        lc__exchange_forget_try(exchange);
         connect_anew(exchange);
         return;
     }

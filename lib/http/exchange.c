@@ -112,12 +112,20 @@ lc__exchange_reset_response(struct lc_exchange *exchange)
 }
 
 void
-lc__exchange_start_again(struct lc_exchange *exchange)
+lc__exchange_forget_try(struct lc_exchange *exchange)
 {
     lc__exchange_reset_response(exchange);
     const struct lc_timings *lost = &exchange->timings;
-    exchange->timings = (struct lc_timings){
-        .start_ns = lost->start_ns, .hop_ns = lost->hop_ns, .begin_ns = lost->begin_ns, .sent_ns = lost->sent_ns};
+    exchange->timings =
+        (struct lc_timings){.start_ns = lost->start_ns, .hop_ns = lost->hop_ns, .begin_ns = lost->begin_ns};
+}
+
+void
+lc__exchange_start_again(struct lc_exchange *exchange)
+{
+    int64_t sent_ns = exchange->timings.sent_ns;
+    lc__exchange_forget_try(exchange);
+    exchange->timings.sent_ns = sent_ns;
     exchange->transport->start(exchange);
 }
 
@@ -175,13 +183,7 @@ lc__exchange_describe(struct lc_exchange *exchange, struct lc_hop *hop)
     if (!exchange->has_head) {
         return;
     }
-    const struct lc_h1_head *head = &exchange->in_head;
-    hop->status = head->status;
-    hop->minor = head->minor;
-    hop->reason = head->reason;
-    hop->lines = head->lines;
-    hop->location = head->location;
-    hop->has_set_cookie = head->has_set_cookie;
+    lc__hop_take_head(hop, &exchange->in_head);
     hop->body_buffer = &exchange->collected;
 }
 

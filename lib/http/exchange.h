@@ -89,6 +89,17 @@ struct lc_hop {
     struct lc_stream *stream;      /* NULL, or the rest of the body */
 };
 
+static inline void
+lc__hop_take_head(struct lc_hop *hop, const struct lc_h1_head *head)
+{
+    hop->status = head->status;
+    hop->minor = head->minor;
+    hop->reason = head->reason;
+    hop->lines = head->lines;
+    hop->location = head->location;
+    hop->has_set_cookie = head->has_set_cookie;
+}
+
 /* NULL: out of memory. */
 struct lc_exchange *lc__exchange_new(struct lc_http *http);
 /* Back to the pool. It must be in no list, and its transport done or canceled. */
@@ -99,6 +110,8 @@ void lc__exchange_free_idle(struct lc_http *http);
 
 /* Forgets what came of the response: before each hop and each try. */
 void lc__exchange_reset_response(struct lc_exchange *exchange);
+/* The same, and all of the try's times but its beginning. */
+void lc__exchange_forget_try(struct lc_exchange *exchange);
 /* Tries the hop once more, by the exchange's transport. Does not end it before it returns. */
 void lc__exchange_start_again(struct lc_exchange *exchange);
 /* The head is complete: whether the body is for whoever takes it piece by piece. */

@@ -8,6 +8,7 @@
 #include "http/h2.h"
 #include "http/h2_head.h"
 #include "http/h2_wire.h"
+#include "http/headers.h"
 #include "http/http.h"
 #include "http/session.h"
 #include "loop/loop.h"
@@ -79,26 +80,15 @@ add_header(struct lc_h2_stream *stream, struct lc_str name, struct lc_str value)
 {
     struct lc_exchange *exchange = stream->exchange;
     struct lc_h1_head *head = &exchange->in_head;
-    struct lc_buffer *in = &exchange->in;
-    size_t len = name.len + value.len + 4;
-    if (in->capacity - in->len < len && lc_buffer_reserve(in, len) < 0) {
-        return LCE_NOMEM;
+    int err = lc_header_append(&exchange->in, name, value);
+    if (err < 0) {
+        return err;
     }
-    char *place = in->data + in->len;
-    memcpy(place, name.data, name.len);
-    place += name.len;
-    *place++ = ':';
-    *place++ = ' ';
-    if (value.len > 0) {
-        memcpy(place, value.data, value.len);
-    }
-    memcpy(place + value.len, "\r\n", 2);
-    in->len += len;
     switch (name.len) {
     case 8:
         if (!stream->has_location && memcmp(name.data, "location", 8) == 0) {
             stream->has_location = true;
-            stream->location_at = (size_t)(place - in->data);
+            stream->location_at = exchange->in.len - 2 - value.len;
             stream->location_len = value.len;
         }
         break;

@@ -7,29 +7,6 @@
 #include "http/session.h"
 
 static int
-append_line(struct lc_buffer *out, struct lc_str name, struct lc_str value)
-{
-    size_t len = name.len + value.len + 4;
-    int err = lc_buffer_reserve(out, len);
-    if (err < 0) {
-        return err;
-    }
-    char *place = out->data + out->len;
-    memcpy(place, name.data, name.len);
-    place += name.len;
-    *place++ = ':';
-    *place++ = ' ';
-    if (value.len > 0) {
-        memcpy(place, value.data, value.len);
-        place += value.len;
-    }
-    *place++ = '\r';
-    *place = '\n';
-    out->len += len;
-    return 0;
-}
-
-static int
 append_request_line(struct lc_exchange *exchange, struct lc_buffer *out)
 {
     int err = lc_buffer_append_str(out, exchange->method);
@@ -77,7 +54,8 @@ append_merged(struct lc_exchange *exchange, const struct lc_block *block, unsign
         if ((kind & hidden) != 0) {
             continue;
         }
-        int err = header == NULL ? append_line(out, name, value) : append_line(out, header->name, header->value);
+        int err =
+            header == NULL ? lc_header_append(out, name, value) : lc_header_append(out, header->name, header->value);
         if (err < 0) {
             return err;
         }
@@ -92,7 +70,7 @@ append_merged(struct lc_exchange *exchange, const struct lc_block *block, unsign
         if ((kind & hidden) != 0) {
             continue;
         }
-        int err = append_line(out, header->name, header->value);
+        int err = lc_header_append(out, header->name, header->value);
         if (err < 0) {
             return err;
         }
@@ -208,11 +186,11 @@ lc__head_render(struct lc_exchange *exchange, struct lc_error *error)
         err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("\r\n"));
     }
     if ((known & LCORE_KNOWN_CONTENT_TYPE) == 0 && request->content_type.data != NULL) {
-        err = err < 0 ? err : append_line(out, LCORE_STR("Content-Type"), request->content_type);
+        err = err < 0 ? err : lc_header_append(out, LCORE_STR("Content-Type"), request->content_type);
     }
     if (has_auth) {
         err = err < 0                       ? err
-              : session->site->auth.len > 0 ? append_line(out, LCORE_STR("Authorization"), session->site->auth)
+              : session->site->auth.len > 0 ? lc_header_append(out, LCORE_STR("Authorization"), session->site->auth)
                                             : append_url_auth(&exchange->url, out);
     }
     if ((known & LCORE_KNOWN_PROXY_AUTHORIZATION) == 0) {
@@ -246,7 +224,7 @@ lc__head_redirect(struct lc_exchange *exchange, const struct lc_url *from, bool 
     struct lc_str name, value;
     while (err == 0 && lc_header_next(lines, &position, &name, &value)) {
         if ((lc__known_header(name) & hidden) == 0 && (is_body_kept || !lc_redirect_is_body_header(name))) {
-            err = append_line(out, name, value);
+            err = lc_header_append(out, name, value);
         }
     }
     err = err < 0 ? err : append_cookies(exchange, out);

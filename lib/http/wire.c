@@ -11,9 +11,6 @@
 #include "http/session.h"
 #include "loop/io.h"
 
-/* Of TLS records, between two looks at the loop. */
-#define RECEIVES_AT_ONCE 64
-
 /* A request that goes again on another stream began with the first one. */
 static void
 take_timings(struct lc_wire *wire, const struct lc_timings *timings)
@@ -182,7 +179,7 @@ lc_wire_read(struct lc_wire *wire, void *data, size_t size)
     if (conn == NULL) {
         return -ECONNABORTED;
     }
-    conn->receives_left = RECEIVES_AT_ONCE;
+    conn->receives_left = LCORE_RECEIVES_PER_ROUND;
     ssize_t got = lc__conn_read(conn, data, size);
     if (got == -EAGAIN) {
         lc_io_start(wire->session->http->loop, &conn->read_io);
@@ -218,7 +215,7 @@ lc_wire_write(struct lc_wire *wire, const void *data, size_t size)
             wire->timings.begin_ns = wire->timings.sent_ns;
         }
     }
-    conn->receives_left = RECEIVES_AT_ONCE;
+    conn->receives_left = LCORE_RECEIVES_PER_ROUND;
     ssize_t sent = lc__conn_write(conn, data, size);
     if (sent == -EAGAIN) {
         lc_io_start(wire->session->http->loop, &wire->write_io);

@@ -54,14 +54,17 @@ class History:
     here 70 bytes, until a script asks for the list. From then on that list is the history, whatever the script does."""
 
     def __init__(self) -> None:
+        self._empty()
+        self._list: list[Sample] | None = None
+        # How many samples are no longer there because they were merged with others.
+        self.merged_count = 0
+
+    def _empty(self) -> None:
         self._names: tuple[str, ...] | None = None
         self._times = bytearray()
         self._values = array("d")
         # A bit for each of a sample's values: it is a whole number, and shown as such.
         self._whole = array("H")
-        self._list: list[Sample] | None = None
-        # How many samples are no longer there because they were merged with others.
-        self.merged_count = 0
 
     def __len__(self) -> int:
         return len(self._whole) if self._list is None else len(self._list)
@@ -124,7 +127,7 @@ class History:
     def replace(self, samples: list[Sample]) -> None:
         """That list is the history now."""
         self._list = samples
-        self._names, self._times, self._values, self._whole = None, bytearray(), array("d"), array("H")
+        self._empty()
 
     def _thin(self) -> None:
         before = len(self)
@@ -136,7 +139,7 @@ class History:
         if self._list is not None:
             self._list[:] = fewer
         else:
-            self._names, self._times, self._values, self._whole = None, bytearray(), array("d"), array("H")
+            self._empty()
             for sample in fewer:
                 self._pack(sample)
         self.merged_count += before - len(self)

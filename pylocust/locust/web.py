@@ -654,7 +654,7 @@ class WebUI:
 
     def _generator(self) -> Response:
         environment = self.environment
-        runner, options = environment.runner, environment.parsed_options
+        runner, options, shape = environment.runner, environment.parsed_options, environment.shape_class
         report: dict[str, Any] = {"memory_usage": resident_bytes()}
         if runner is not None:
             report |= runner.generator.report() | {"whole_test": runner.generator.test()}
@@ -662,6 +662,8 @@ class WebUI:
             "host": environment.host or "",
             "num_users": options and options.num_users,
             "spawn_rate": options and options.spawn_rate,
+            "shape": shape and type(shape).__name__,
+            "shape_uses_options": bool(shape and shape.use_common_options),
         }
         if isinstance(runner, MasterRunner):
             clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]

@@ -50,7 +50,7 @@ def test_from_start_to_report(page: Page, host: str, tmp_path: Path) -> None:
         expect(page.get_by_text("75.0 % A").first).to_be_visible()
         page.get_by_role("tab", name="Logs").click()
         expect(page.get_by_role("log")).to_contain_text("Ramping to 4 users")
-        assert "tab=logs" in page.url
+        assert "tab=logViewer" in page.url
 
         page.get_by_role("button", name="Edit").click()
         dialog = page.get_by_role("dialog")

@@ -2,7 +2,7 @@ import { Alert, Badge, Button, CloseButton, Modal, Tabs, useComputedColorScheme,
 import { useDisclosure } from "@mantine/hooks";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { post, usePoll } from "./api";
-import { type Fields, TestForm } from "./form";
+import { type Sent, TestForm } from "./form";
 import { Header } from "./header";
 import { reasonsText, secondsText, worstOf } from "./health";
 import { Exceptions, Failures, TaskRatios } from "./sections";
@@ -14,6 +14,7 @@ const NO_FAILURES: Failure[] = [];
 const NO_EXCEPTIONS: UserException[] = [];
 const ACTIVE = ["spawning", "running"];
 
+/** Addresses with ?tab=… are those of Locust. */
 function tabsOf(args: PageArgs): [string, string][] {
   return [
     ["stats", "Statistics"],
@@ -21,8 +22,8 @@ function tabsOf(args: PageArgs): [string, string][] {
     ["failures", "Failures"],
     ["exceptions", "Exceptions"],
     ["ratios", "Current ratio"],
-    ["download", "Download data"],
-    ["logs", "Logs"],
+    ["reports", "Download data"],
+    ["logViewer", "Logs"],
     ...(args.is_distributed ? [["workers", "Workers"] as [string, string]] : []),
     ...(args.extended_tabs ?? []).map(({ key, title }): [string, string] => [key, title]),
   ];
@@ -45,8 +46,8 @@ export function App({ args }: { args: PageArgs }) {
   const [complaint, setComplaint] = useState("");
   const [seen, setSeen] = useState({ failures: 0, exceptions: 0 });
   const timeline = useRef(EMPTY);
-  // What was last sent, so that changing a test does not take its options back to where they began.
-  const fields = useRef<Fields>({});
+  // So that changing a test, or a new one, does not take its options back to where they began.
+  const sent = useRef<Partial<Sent>>({});
 
   const isActive = ACTIVE.includes(state);
   const onStatistics = useCallback((report: Statistics) => {
@@ -125,7 +126,10 @@ export function App({ args }: { args: PageArgs }) {
     failures: Math.max(0, failures.length - seen.failures),
     exceptions: Math.max(0, raised.length - seen.exceptions),
   };
-  const form = (isEdit: boolean) => <TestForm {...{ args, isEdit }} {...test} workers={workerCount} sent={fields} onDone={onDone} />;
+  // The class picker may have chosen a shape since the page was made.
+  const running = generator.value?.test;
+  const isFixed = running ? running.shape !== null && !running.shape_uses_options : Boolean(args.hide_common_options);
+  const form = (isEdit: boolean) => <TestForm {...{ args, isEdit, sent, onDone }} {...test} workers={workerCount} runningShape={running?.shape ?? null} />;
 
   return (
     <div className="page">
@@ -137,7 +141,7 @@ export function App({ args }: { args: PageArgs }) {
       >
         {isActive && (
           <>
-            <Button variant="default" onClick={edit.open} disabled={Boolean(args.hide_common_options)}>
+            <Button variant="default" onClick={edit.open} disabled={isFixed} title={isFixed ? "A load shape decides how many users run" : undefined}>
               Edit
             </Button>
             <Button color="red.9" loading={isStopping} onClick={stop}>
@@ -210,10 +214,10 @@ export function App({ args }: { args: PageArgs }) {
             <Tabs.Panel value="failures">{report ? <Failures rows={failures} /> : <p className="empty">Loading…</p>}</Tabs.Panel>
             <Tabs.Panel value="exceptions">{exceptions.value ? <Exceptions rows={raised} /> : <p className="empty">Loading…</p>}</Tabs.Panel>
             <Tabs.Panel value="ratios">{ratios.value ? <TaskRatios ratios={ratios.value} /> : <p className="empty">Loading…</p>}</Tabs.Panel>
-            <Tabs.Panel value="download">
+            <Tabs.Panel value="reports">
               <DownloadTab args={args} theme={isDark ? "dark" : "light"} />
             </Tabs.Panel>
-            <Tabs.Panel value="logs">
+            <Tabs.Panel value="logViewer">
               <LogsTab turn={turn} />
             </Tabs.Panel>
             {args.is_distributed && (

@@ -39,8 +39,8 @@ export function Login({ args }: { args: LoginArgs }) {
         {args.username_password_callback && (
           <form action={safeAddress(args.username_password_callback)} method="post">
             <Stack gap="sm">
-              <TextInput label="Username" name="username" autoComplete="username" required />
-              <PasswordInput label="Password" name="password" autoComplete="current-password" required />
+              <TextInput label="Username" name="username" autoComplete="username" />
+              <PasswordInput label="Password" name="password" autoComplete="current-password" />
               <Button type="submit">Log in</Button>
             </Stack>
           </form>

@@ -87,7 +87,7 @@ export interface Generator extends Health {
   memory_usage: number;
   workers?: Record<string, { last_seen_s: number; test?: GeneratorTest } & Partial<Health>>;
   whole_test?: GeneratorTest;
-  test: { host: string; num_users: number | null; spawn_rate: number | null };
+  test: { host: string; num_users: number | null; spawn_rate: number | null; shape: string | null; shape_uses_options: boolean };
 }
 
 export interface Field {
@@ -97,13 +97,6 @@ export interface Field {
   is_multiple: boolean;
   is_required: boolean;
   is_secret: boolean;
-}
-
-export interface UserClass {
-  fixed_count: number;
-  host: string | null;
-  tasks: string[];
-  weight: number;
 }
 
 export interface ExtendedTable {
@@ -135,7 +128,8 @@ export interface PageArgs {
   state: string;
   stats_history_enabled: boolean | null;
   user_count: number;
-  users: Record<string, UserClass> | null;
+  /** What json() of each class tells: its tasks, and attributes that may be changed. */
+  users: Record<string, Record<string, unknown>> | null;
   version: string;
   worker_count: number;
   all_profiles?: string[];

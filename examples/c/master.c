@@ -34,9 +34,9 @@ number(const char *text, const char *what)
 int
 main(int argc, char **argv)
 {
-    double workers = 1, users = 1, rate = 1, seconds = 0, port = LCORE_MASTER_PORT;
+    double workers = 1, users = 1, rate = 1, seconds = 0, port = LCORE_MASTER_PORT, metrics_port = 0;
     int option;
-    while ((option = getopt(argc, argv, "w:u:r:t:p:")) != -1) {
+    while ((option = getopt(argc, argv, "w:u:r:t:p:m:")) != -1) {
         switch (option) {
         case 'w':
             workers = number(optarg, "workers");
@@ -53,12 +53,16 @@ main(int argc, char **argv)
         case 'p':
             port = number(optarg, "port");
             break;
+        case 'm':
+            metrics_port = number(optarg, "port for metrics");
+            break;
         default:
             return 2;
         }
     }
     if (optind + 1 != argc || port > 65535) {
-        fprintf(stderr, "usage: master [-w workers] [-u users] [-r users per second] [-t seconds] [-p port] URL\n");
+        fprintf(stderr, "usage: master [-w workers] [-u users] [-r users per second] [-t seconds] [-p port] "
+                        "[-m port for metrics] URL\n");
         return 2;
     }
     const struct lc_user_class *const classes[] = {&VISITOR, &GUEST};
@@ -71,6 +75,7 @@ main(int argc, char **argv)
         .host = argv[optind],
         .run_time_ns = (int64_t)(seconds * 1e9),
         .is_rebalancing = true,
+        .metrics_port = (int)metrics_port,
     };
     struct lc_error error;
     int result = lc_master_run(&options, (size_t)workers, (uint64_t)users, rate, &error);

@@ -66,28 +66,32 @@ main(int argc, char **argv)
 {
     static const struct option known[] = {{"master-host", required_argument, NULL, 'h'},
                                           {"master-port", required_argument, NULL, 'p'},
+                                          {"metrics-port", required_argument, NULL, 'm'},
                                           {NULL, 0, NULL, 0}};
     struct lc_worker_options options = {
         .size = sizeof(options),
         .secret = getenv("LOCUST_MASTER_SECRET"),
         .on_message = on_message,
     };
-    int option;
+    int option, metrics_port = 0;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (option == 'h') {
             options.master_host = optarg;
         } else if (option == 'p') {
             options.master_port = atoi(optarg);
+        } else if (option == 'm') {
+            metrics_port = atoi(optarg);
         } else {
             return 2;
         }
     }
     if (optind != argc || options.master_port < 0 || options.master_port > 65535) {
-        fprintf(stderr, "usage: worker [--master-host HOST] [--master-port PORT]\n");
+        fprintf(stderr, "usage: worker [--master-host HOST] [--master-port PORT] [--metrics-port PORT]\n");
         return 2;
     }
     const struct lc_user_class *const classes[] = {&VISITOR, &GUEST};
-    const struct lc_runner_options runner = {.size = sizeof(runner), .classes = classes, .class_count = 2};
+    const struct lc_runner_options runner = {
+        .size = sizeof(runner), .classes = classes, .class_count = 2, .metrics_port = metrics_port};
     struct lc_error error;
     int result = lc_worker_run(&runner, &options, &error);
     if (result < 0) {

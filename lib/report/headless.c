@@ -1,12 +1,10 @@
 /* A whole test in one call: the runner on a loop of its own, tables, and signals. */
 #include <stdio.h>
 
-#include "base/alloc.h"
 #include "base/log.h"
-#include "base/str.h"
-#include "locustcore/prometheus.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"
+#include "report/runner_metrics.h"
 #include "report/tables.h"
 
 struct headless {
@@ -16,74 +14,8 @@ struct headless {
     struct lc__tables tables;
     const struct lc_runner_options *options;
     struct lc_signals *signals;
-    struct lc_prometheus_server *metrics;
-    struct lc_prometheus_users *users; /* of each class, for the metrics */
-    struct lc_prometheus_generator generator;
+    struct lc__runner_metrics metrics;
 };
-
-/* How the process coped lately; `numbers` are of the whole test. */
-static void
-look_at_meter(const struct lc_meter *meter, struct lc_prometheus_generator *out)
-{
-    enum { RECENT_S = 10 };
-    struct lc_meter_second second, last = {0};
-    uint64_t position = 0;
-    while (lc_meter_next_second(meter, &position, &second)) {
-        last = second;
-    }
-    *out = (struct lc_prometheus_generator){
-        .cpu = last.cpu,
-        .starved = last.starved,
-        .is_lagging = last.lag != 0,
-    };
-    position = 0;
-    while (lc_meter_next_second(meter, &position, &second)) {
-        if (second.last_unix_s > last.last_unix_s - RECENT_S && second.delay_ms / 1000 > out->delay_s) {
-            out->delay_s = second.delay_ms / 1000;
-        }
-    }
-    struct lc_meter_numbers numbers;
-    lc_meter_numbers(meter, &numbers);
-    out->seconds = numbers.seconds;
-    out->lagging_seconds = numbers.lagging_seconds;
-}
-
-static struct lc_stats *
-fill_metrics(struct lc_prometheus_options *options, void *arg)
-{
-    struct headless *headless = arg;
-    const struct lc_runner *runner = headless->runner;
-    size_t count = headless->options->class_count;
-    for (size_t i = 0; i < count; i++) {
-        headless->users[i] = (struct lc_prometheus_users){
-            .user_class = lc_str_from(headless->options->classes[i]->name),
-            .count = lc_runner_class_user_count(runner, i),
-        };
-    }
-    look_at_meter(lc_runner_meter(runner), &headless->generator);
-    options->state = lc_str_from(lc_runner_state_text(lc_runner_state(runner)));
-    options->user_count = lc_runner_user_count(runner);
-    options->users = headless->users;
-    options->users_count = count;
-    options->exception_count = lc_runner_exception_count(runner);
-    options->generator = &headless->generator;
-    return lc_runner_stats(headless->runner);
-}
-
-static int
-serve_metrics(struct headless *headless, struct lc_error *error)
-{
-    if (headless->options->metrics_port == 0) {
-        return 0;
-    }
-    headless->users = lc__calloc(headless->options->class_count, sizeof(*headless->users));
-    if (headless->users == NULL) {
-        return lc_error_set(error, LCE_NOMEM, "%s", lc_error_text(LCE_NOMEM));
-    }
-    headless->metrics =
-        lc_prometheus_server_new(headless->loop, NULL, headless->options->metrics_port, fill_metrics, headless, error);
-    return headless->metrics == NULL ? error->code : 0;
-}
 
 static void
 on_state(struct lc_runner *runner, enum lc_runner_state state, void *arg)
@@ -179,13 +111,14 @@ lc_run(const struct lc_runner_options *options, uint64_t users, double spawn_rat
     inner.on_log = on_log;
     inner.arg = &headless;
     headless.runner = lc_runner_new(headless.loop, headless.http, &inner, error);
-    result = headless.runner == NULL ? error->code : serve_metrics(&headless, error);
+    result = headless.runner == NULL
+                 ? error->code
+                 : lc__runner_metrics_start(&headless.metrics, headless.loop, headless.runner, options, false, error);
     if (result == 0) {
         result = run_test(&headless, users, spawn_rate, error);
     }
 done:
-    lc_prometheus_server_free(headless.metrics);
-    lc__free(headless.users);
+    lc__runner_metrics_stop(&headless.metrics);
     lc_runner_free(headless.runner);
     lc_http_free(headless.http);
     lc_loop_free(headless.loop);

@@ -1,9 +1,12 @@
 /* A whole test of a fleet in one call: the master on a loop of its own, tables, and signals. */
 #include <stdio.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/str.h"
+#include "locustcore/prometheus.h"
 #include "locustcore/report.h"
 #include "locustcore/rpc.h"
 #include "report/tables.h"
@@ -23,6 +26,10 @@ struct headless {
     int result;
     struct lc_error *error;
     bool has_begun;
+    struct lc_prometheus_server *metrics;
+    struct lc_prometheus_users *metric_users; /* of each class */
+    struct lc_prometheus_worker *metric_workers;
+    size_t worker_capacity;
 };
 
 static void
@@ -119,6 +126,67 @@ print_summary(struct headless *headless)
     print_exceptions(headless->master);
 }
 
+/* All that are listed: fewer where there is no memory for more. */
+static size_t
+list_workers(struct headless *headless)
+{
+    struct lc_master_worker worker;
+    size_t position = 0, count = 0;
+    while (lc_master_next_worker(headless->master, &position, &worker)) {
+        if (count == headless->worker_capacity) {
+            size_t capacity = 2 * count + 16;
+            void *grown = lc__realloc(headless->metric_workers, capacity * sizeof(*headless->metric_workers));
+            if (grown == NULL) {
+                break;
+            }
+            headless->metric_workers = grown;
+            headless->worker_capacity = capacity;
+        }
+        headless->metric_workers[count++] = (struct lc_prometheus_worker){
+            .id = lc_str_from(worker.id), .state = lc_str_from(worker.state), .user_count = worker.user_count};
+    }
+    return count;
+}
+
+static struct lc_stats *
+fill_metrics(struct lc_prometheus_options *options, void *arg)
+{
+    struct headless *headless = arg;
+    const struct lc_master *master = headless->master;
+    size_t count = headless->options->class_count;
+    for (size_t i = 0; i < count; i++) {
+        headless->metric_users[i] = (struct lc_prometheus_users){
+            .user_class = lc_str_from(headless->options->classes[i]->name),
+            .count = lc_master_class_user_count(master, i),
+        };
+    }
+    options->is_master = true;
+    options->state = lc_str_from(lc_runner_state_text(lc_master_state(master)));
+    options->user_count = lc_master_user_count(master);
+    options->users = headless->metric_users;
+    options->users_count = count;
+    options->worker_count = list_workers(headless);
+    options->workers = headless->metric_workers;
+    options->exception_count = lc_master_exception_count(master);
+    return lc_master_stats(headless->master);
+}
+
+static int
+serve_metrics(struct headless *headless, struct lc_error *error)
+{
+    const struct lc_master_options *options = headless->options;
+    if (options->metrics_port == 0) {
+        return 0;
+    }
+    headless->metric_users = lc__calloc(options->class_count, sizeof(*headless->metric_users));
+    if (headless->metric_users == NULL) {
+        return lc_error_set(error, LCE_NOMEM, "%s", lc_error_text(LCE_NOMEM));
+    }
+    headless->metrics =
+        lc_prometheus_server_new(headless->loop, NULL, options->metrics_port, fill_metrics, headless, error);
+    return headless->metrics == NULL ? error->code : 0;
+}
+
 static int
 run_test(struct headless *headless, struct lc_error *error)
 {
@@ -132,7 +200,11 @@ run_test(struct headless *headless, struct lc_error *error)
     if (headless->master == NULL) {
         return error->code;
     }
-    int err = lc_timer_start(headless->loop, &headless->wait_timer, lc_clock_monotonic_ns(), wait_for_workers);
+    int err = serve_metrics(headless, error);
+    if (err < 0) {
+        return err;
+    }
+    err = lc_timer_start(headless->loop, &headless->wait_timer, lc_clock_monotonic_ns(), wait_for_workers);
     if (err < 0) {
         return lc_error_set(error, err, "%s", lc_error_text(err));
     }
@@ -170,6 +242,9 @@ lc_master_run(const struct lc_master_options *options, size_t expected_workers, 
     headless.signals = lc_signals_new(headless.loop, on_signal, &headless, error);
     int result = headless.signals == NULL ? error->code : run_test(&headless, error);
     lc_signals_free(headless.signals);
+    lc_prometheus_server_free(headless.metrics);
+    lc__free(headless.metric_users);
+    lc__free(headless.metric_workers);
     lc_master_free(headless.master);
     lc_loop_free(headless.loop);
     return result;

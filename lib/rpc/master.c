@@ -179,6 +179,17 @@ lc_master_user_count(const struct lc_master *master)
     return sum;
 }
 
+uint64_t
+lc_master_class_user_count(const struct lc_master *master, size_t class_index)
+{
+    uint64_t sum = 0;
+    LCORE_EACH_NODE(master, node)
+    {
+        sum += node->counts[class_index];
+    }
+    return sum;
+}
+
 bool
 lc_master_next_worker(const struct lc_master *master, size_t *position, struct lc_master_worker *out)
 {
@@ -202,6 +213,12 @@ lc_master_next_worker(const struct lc_master *master, size_t *position, struct l
         return true;
     }
     return false;
+}
+
+uint64_t
+lc_master_exception_count(const struct lc_master *master)
+{
+    return master->exception_total;
 }
 
 bool

@@ -82,6 +82,7 @@ class WorkerRunner(DistributedRunner):
         # Cleared while test_start is being fired: its listeners are let finish.
         self._has_begun = Event()
         self._has_begun.set()
+        self._is_quitting = False
         self._has_quit = False
         self._leaving: gevent.Greenlet[..., Any] | None = None
         self._is_refused = False
@@ -213,6 +214,9 @@ class WorkerRunner(DistributedRunner):
             self._announce()
 
     def _on_spawn_message(self, message: Message) -> None:
+        if self._is_quitting:
+            # The master spread the users of others that left: what new ones did would be in no report.
+            return
         job = message.data
         self._send("spawning")
         if job["timestamp"] <= self.last_received_spawn_timestamp:
@@ -320,6 +324,7 @@ class WorkerRunner(DistributedRunner):
 
     def quit(self) -> None:
         """Ends the users, reports once more and takes leave of the master."""
+        self._is_quitting = True
         if self._stopping is not None:
             self._stopping.join()
         self.stop()

@@ -1,13 +1,15 @@
 """Workers and masters written in C (examples/c), with each other, with ours and with real Locust."""
 
+import contextlib
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 from engines import Engine, Result, parse_tables
 from fleets import HOOKS, USERS, Fleet, wait_for_users
-from servers import BUILD, Target
+from servers import BUILD, Target, free_port
 
 # Classes without tasks: the workers have them.
 SOURCE = (
@@ -79,12 +81,35 @@ def test_c_workers_under_a_master(
         assert "message ping" in ended.stdout
 
 
+def metrics(port: int, wanted: str) -> list[str]:
+    """Lines of /metrics, once one of them is as wanted."""
+    lines: list[str] = []
+    deadline = time.monotonic() + 30
+    while wanted not in lines and time.monotonic() < deadline:
+        time.sleep(0.05)
+        with contextlib.suppress(OSError):
+            lines = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode().splitlines()
+    assert wanted in lines, [line for line in lines if "users" in line]
+    return lines
+
+
 def test_a_c_master(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:
-    """One worker of each kind under it."""
+    """One worker of each kind under it; what Prometheus reads of a master and a worker."""
     before = target.counters()["requests"]
     locustfile = engine.locustfile(USERS)
-    workers = [c_worker(fleet), fleet.worker(engine, locustfile), fleet.worker(locust, locustfile)]
-    master = c_program(fleet, *f"master -p {fleet.port} -w 3 -u 9 -r 100 -t 2 {target.url}".split())
+    ports = [free_port(), free_port()]
+    workers = [
+        c_program(fleet, "worker", "--master-port", str(fleet.port), "--metrics-port", str(ports[0])),
+        fleet.worker(engine, locustfile),
+        fleet.worker(locust, locustfile),
+    ]
+    master = c_program(fleet, *f"master -p {fleet.port} -w 3 -u 9 -r 100 -m {ports[1]} {target.url}".split())
+    of_master = metrics(ports[1], 'cload_users{user_class="Guest"} 5')
+    of_worker = metrics(ports[0], 'cload_state{state="running"} 1')
+    assert 'cload_workers{state="running"} 3' in of_master and 'cload_users{user_class="Visitor"} 4' in of_master
+    assert any(line.startswith("cload_generator_cpu_cores ") for line in of_worker), of_worker
+    time.sleep(1.5)
+    master.terminate()
     stdout, stderr = master.communicate(timeout=30)
     result = Result(master.returncode, stdout, stderr, 0, Path("none"))
     parse_tables(stdout, result)

@@ -74,8 +74,8 @@ LCORE_API void lc_prometheus_options_init(struct lc_prometheus_options *options)
 LCORE_API int lc_report_print_prometheus(FILE *out, struct lc_stats *stats,
                                          const struct lc_prometheus_options *options);
 
-/* Serves GET /metrics on a loop, to anybody who reaches the port, eight at once. lc_run() has one for
- * lc_runner_options.metrics_port. */
+/* Serves GET /metrics on a loop, to anybody who reaches the port, eight at once. lc_run(), lc_worker_run() and
+ * lc_master_run() have one for metrics_port of their options. */
 struct lc_prometheus_server;
 /* Asked for each answer: completes the options, which are as lc_prometheus_options_init() makes them but for the
  * format, and returns the statistics. What it lends must live until it is asked again. Must not free the server. */

@@ -77,6 +77,7 @@ struct lc_master_options {
     int64_t run_time_ns;     /* then the test stops; 0: never */
     bool is_resetting_stats; /* when all users are spawned */
     bool is_rebalancing;     /* users of a missing worker go to the others at once, not after a minute */
+    int metrics_port;        /* lc_master_run() only: where it serves metrics for Prometheus; 0: nowhere */
     /* As in struct lc_runner_options. Called on the loop; may call the master, but not free it. */
     void (*on_state)(struct lc_master *master, enum lc_runner_state state, void *arg);
     /* What a person should know. NULL: to stderr. */
@@ -102,9 +103,10 @@ LCORE_API void lc_master_quit(struct lc_master *master);
 LCORE_API enum lc_runner_state lc_master_state(const struct lc_master *master);
 /* What all workers reported. */
 LCORE_API struct lc_stats *lc_master_stats(struct lc_master *master);
-/* Workers that are there, and users they reported. */
+/* Workers that are there, and users they reported, of all classes or of one (by its place in the options). */
 LCORE_API size_t lc_master_worker_count(const struct lc_master *master);
 LCORE_API uint64_t lc_master_user_count(const struct lc_master *master);
+LCORE_API uint64_t lc_master_class_user_count(const struct lc_master *master, size_t class_index);
 struct lc_master_worker {
     const char *id; /* borrowed until the loop goes on */
     int index;
@@ -119,7 +121,8 @@ struct lc_master_exception {
     struct lc_str message, traceback;
     uint64_t count;
 };
-/* Exceptions of users on all workers, by traceback. *position starts at 0. */
+/* Exceptions of users on all workers: how many, and by traceback. *position starts at 0. */
+LCORE_API uint64_t lc_master_exception_count(const struct lc_master *master);
 LCORE_API bool lc_master_next_exception(const struct lc_master *master, size_t *position,
                                         struct lc_master_exception *out);
 /* A message to one worker; worker_id NULL: to all. As lc_worker_send(). */

@@ -182,7 +182,7 @@ struct lc_runner_options {
     uint64_t seed;                        /* of all random choices; 0: another one each time */
     lc_shape_fn *shape; /* decides about users instead of lc_runner_start()'s arguments and run_time_ns */
     void *shape_arg;
-    int metrics_port; /* lc_run() only: where it serves metrics for Prometheus; 0: nowhere */
+    int metrics_port; /* lc_run(), lc_worker_run() only: where they serve metrics for Prometheus; 0: nowhere */
     /* Called on the loop outside of all fibers when the state has changed; may call the runner, but not free it. */
     void (*on_state)(struct lc_runner *runner, enum lc_runner_state state, void *arg);
     /* What a person should know: exceptions, users that could not be made. NULL: to stderr. */

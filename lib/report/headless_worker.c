@@ -3,11 +3,14 @@
 
 #include <stddef.h>
 
+#include "report/runner_metrics.h"
+
 struct run {
     struct lc_loop *loop;
     struct lc_http *http;
     struct lc_worker *worker;
     struct lc_signals *signals;
+    struct lc__runner_metrics metrics;
     const struct lc_worker_options *options;
     int result;
 };
@@ -51,7 +54,11 @@ run_worker(struct run *run, const struct lc_runner_options *runner, struct lc_er
     if (run->worker == NULL) {
         return error->code;
     }
-    int err = lc_loop_run(run->loop);
+    int err = lc__runner_metrics_start(&run->metrics, run->loop, lc_worker_runner(run->worker), runner, true, error);
+    if (err < 0) {
+        return err;
+    }
+    err = lc_loop_run(run->loop);
     err = err < 0 ? err : run->result;
     return err < 0 ? lc_error_set(error, err, "the master at %s:%d does not answer",
                                   run->options->master_host == NULL ? "127.0.0.1" : run->options->master_host,
@@ -75,6 +82,7 @@ lc_worker_run(const struct lc_runner_options *runner, const struct lc_worker_opt
     run.signals = lc_signals_new(run.loop, on_signal, &run, error);
     int result = run.signals == NULL ? error->code : run_worker(&run, runner, error);
     lc_signals_free(run.signals);
+    lc__runner_metrics_stop(&run.metrics);
     lc_worker_free(run.worker);
     lc_http_free(run.http);
     lc_loop_free(run.loop);

@@ -72,13 +72,27 @@ LCORE_YIELDS int cload_response_report(struct cload_response *self);
 
 /* --- between the files of the response; new references, NULL with an exception --- */
 
-PyObject *cload__response_get(PyObject *object, void *slot); /* the attribute, built if nobody asked before */
-PyObject *cload__response_url(struct cload_response *self);  /* fast: the URL that was asked for, absolute */
-PyObject *cload__response_text(struct lc_str text);          /* as UTF-8 if it is, else as Latin-1 */
+PyObject *cload__response_get(PyObject *object, void *slot);       /* the attribute, built if nobody asked before */
+PyObject *cload__response_get_known(PyObject *object, void *slot); /* without building it: else None */
+int cload__response_set(PyObject *object, PyObject *value, void *slot);
+PyObject *cload__response_get_http_version(PyObject *object, void *closure);
+PyObject *cload__response_url(struct cload_response *self); /* fast: the URL that was asked for, absolute */
+PyObject *cload__response_text(struct lc_str text);         /* as UTF-8 if it is, else as Latin-1 */
 /* The URL that was asked for: that of the first hop, or of the hop that failed. */
 struct lc_str cload__response_first_url(const struct cload_response *self);
 /* Whether the core's body is all of it, decoded, and nobody takes it piece by piece. */
 bool cload__response_is_whole(const struct cload_response *self);
+/* Methods that tell what the core received; response.c says what. None where no core response is. */
+PyObject *cload__response_core_headers(PyObject *object, PyObject *ignored);
+PyObject *cload__response_core_sent_head(PyObject *object, PyObject *ignored);
+PyObject *cload__response_core_failure(PyObject *object, PyObject *ignored);
+PyObject *cload__response_core_method(PyObject *object, PyObject *ignored);
+PyObject *cload__response_core_body(PyObject *object, PyObject *ignored);
+PyObject *cload__response_core_wire(PyObject *object, PyObject *ignored);
+PyObject *cload__response_core_take_history(PyObject *object, PyObject *ignored);
+/* Methods: takes what a call of requests' own code found out; shows what another response received. */
+PyObject *cload__response_adopt(PyObject *object, PyObject *args);
+PyObject *cload__response_show(PyObject *object, PyObject *owner);
 /* The keywords for events.request. */
 PyObject *cload__response_build_meta(struct cload_response *self);
 PyObject *cload__response_success(PyObject *object, PyObject *ignored);

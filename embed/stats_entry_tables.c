@@ -1,4 +1,4 @@
-#include "stats_entry_tables.h"
+#include "stats_entry_parts.h"
 
 #include "stats_values.h"
 
@@ -26,7 +26,7 @@ new_counts(void)
 }
 
 PyObject *
-cload__entry_get_buckets(struct entry_object *self, void *unused)
+cload__entry_get_buckets(struct cload_stats_entry *self, void *unused)
 {
     PyObject *dict = new_counts();
     struct lc_buckets_walk walk = {0};
@@ -40,7 +40,7 @@ cload__entry_get_buckets(struct entry_object *self, void *unused)
 }
 
 PyObject *
-cload__entry_get_seconds(struct entry_object *self, void *which)
+cload__entry_get_seconds(struct cload_stats_entry *self, void *which)
 {
     PyObject *dict = new_counts();
     for (size_t i = 0; dict != NULL && i < lc__window_count(&self->entry->window); i++) {
@@ -84,7 +84,7 @@ check_dict(PyObject *value)
 }
 
 int
-cload__entry_set_buckets(struct entry_object *self, PyObject *value, void *unused)
+cload__entry_set_buckets(struct cload_stats_entry *self, PyObject *value, void *unused)
 {
     if (check_dict(value) < 0) {
         return -1;
@@ -122,7 +122,7 @@ cload__entry_set_buckets(struct entry_object *self, PyObject *value, void *unuse
 }
 
 int
-cload__entry_set_seconds(struct entry_object *self, PyObject *value, void *which)
+cload__entry_set_seconds(struct cload_stats_entry *self, PyObject *value, void *which)
 {
     if (check_dict(value) < 0) {
         return -1;
@@ -161,7 +161,7 @@ cload__entry_set_seconds(struct entry_object *self, PyObject *value, void *which
 }
 
 PyObject *
-cload__entry_get_histogram(struct entry_object *self, void *unused)
+cload__entry_get_histogram(struct cload_stats_entry *self, void *unused)
 {
     PyObject *list = PyList_New(0);
     uint32_t slot = 0;
@@ -180,7 +180,7 @@ cload__entry_get_histogram(struct entry_object *self, void *unused)
 }
 
 PyObject *
-cload__entry_bands(struct entry_object *self, PyObject *unused)
+cload__entry_bands(struct cload_stats_entry *self, PyObject *unused)
 {
     uint64_t counts[LCORE_HISTOGRAM_BANDS];
     size_t used = lc__histogram_bands(&self->entry->histogram, counts);
@@ -222,7 +222,7 @@ read_histogram(PyObject *list, struct lc_histogram *histogram)
 }
 
 int
-cload__entry_set_histogram(struct entry_object *self, PyObject *value, void *unused)
+cload__entry_set_histogram(struct cload_stats_entry *self, PyObject *value, void *unused)
 {
     if (value == NULL || !PyList_Check(value)) {
         PyErr_SetString(PyExc_TypeError, "a list of slots and counts is needed");
@@ -239,7 +239,7 @@ cload__entry_set_histogram(struct entry_object *self, PyObject *value, void *unu
 }
 
 PyObject *
-cload__entry_get_phases(struct entry_object *self, void *unused)
+cload__entry_get_phases(struct cload_stats_entry *self, void *unused)
 {
     PyObject *list = PyList_New(3 * LCORE_PHASE_COUNT);
     for (int i = 0; list != NULL && i < LCORE_PHASE_COUNT; i++) {
@@ -258,7 +258,7 @@ cload__entry_get_phases(struct entry_object *self, void *unused)
 }
 
 int
-cload__entry_set_phases(struct entry_object *self, PyObject *value, void *unused)
+cload__entry_set_phases(struct cload_stats_entry *self, PyObject *value, void *unused)
 {
     if (value == NULL || !PyList_Check(value)) {
         PyErr_SetString(PyExc_TypeError, "a list of counts and nanoseconds is needed");

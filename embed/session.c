@@ -92,7 +92,9 @@ cload__session_read_class(struct cload_session *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyTypeObject *connection = (PyTypeObject *)self->state->http_connection;
-    if (type->tp_version_tag == self->class_version &&
+    /* A class that was changed has none until something is looked up in it; from 3.13 on one that was changed a
+     * thousand times never gets one again. */
+    if (type->tp_version_tag != 0 && type->tp_version_tag == self->class_version &&
         (self->is_fast || (connection != NULL && connection->tp_version_tag == self->connection_version))) {
         return 0;
     }

@@ -29,13 +29,13 @@ frame_read(struct cload_state *state, struct cload_frame *frame)
     frame->instance_size = dict == NULL ? 0 : PyDict_GET_SIZE(dict);
 }
 
-/* Hooks may be put on the class, a base of it, or the instance at any time; a type that is changed gets a new version.
- */
+/* Hooks may be put on the class, a base of it, or the instance at any time; a type that is changed gets a new version,
+ * or has none any more. */
 static void
 frame_refresh(struct cload_state *state, struct cload_frame *frame)
 {
     PyObject *dict = ((struct cload_taskset *)frame->taskset)->dict;
-    if (Py_TYPE(frame->taskset)->tp_version_tag != frame->class_version ||
+    if (frame->class_version == 0 || Py_TYPE(frame->taskset)->tp_version_tag != frame->class_version ||
         (dict == NULL ? 0 : PyDict_GET_SIZE(dict)) != frame->instance_size) {
         frame_read(state, frame);
     }

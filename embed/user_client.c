@@ -32,7 +32,7 @@ static int
 wanted_versions(struct cload_state *state, PyObject *environment)
 {
     PyObject *options;
-    if (_PyObject_LookupAttr(environment, state->str_parsed_options, &options) < 0) {
+    if (PyObject_GetOptionalAttr(environment, state->str_parsed_options, &options) < 0) {
         return -1;
     }
     if (options == NULL || options == Py_None) {
@@ -43,7 +43,7 @@ wanted_versions(struct cload_state *state, PyObject *environment)
     int bits = 0;
     for (int i = 0; i < 2 && bits >= 0; i++) {
         PyObject *value;
-        int found = _PyObject_LookupAttr(options, names[i], &value);
+        int found = PyObject_GetOptionalAttr(options, names[i], &value);
         int truth = found <= 0 ? found : PyObject_IsTrue(value);
         bits = truth < 0 ? -1 : bits | truth << i;
         Py_XDECREF(value);

@@ -14,7 +14,7 @@ user_of(struct cload_state *state, PyObject *greenlet)
         return ((struct cload_user_greenlet *)greenlet)->user;
     }
     PyObject *args;
-    if (_PyObject_LookupAttr(greenlet, state->str_args, &args) <= 0) {
+    if (PyObject_GetOptionalAttr(greenlet, state->str_args, &args) <= 0) {
         return NULL;
     }
     PyObject *user = PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;

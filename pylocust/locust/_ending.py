@@ -50,7 +50,9 @@ _thread_sleep = monkey.get_original("time", "sleep")
 
 
 def _start_thread(function: Callable[..., None], *args: object) -> None:
-    """Returns when the thread runs: Python crashes if it ends between the start of a thread and its first step."""
+    """Returns when the thread runs: Python crashes if it ends between the start of a thread and its first step.
+
+    Where the system has no room for another thread there is none. These only help; a run ends without them."""
     begun = _allocate_lock()
     begun.acquire()
 
@@ -58,7 +60,10 @@ def _start_thread(function: Callable[..., None], *args: object) -> None:
         begun.release()
         function(*args)
 
-    _start_new_thread(run, ())
+    try:
+        _start_new_thread(run, ())
+    except RuntimeError:
+        return
     begun.acquire()
 
 

@@ -43,8 +43,10 @@ def _fail(message: str) -> NoReturn:
 
 
 def _fork() -> int:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # Not there where it was closed, and sometimes a script's own.
+        if hasattr(stream, "flush"):
+            stream.flush()
     pid = os.fork()
     if pid == 0:
         # What the parent's loop watches is not this process's business.
@@ -140,8 +142,12 @@ def fork_workers(options: argparse.Namespace, user_classes: Sequence[type[User]]
     children = Children()
     parent = os.getpid()
     _share_memory(user_classes)
-    for _ in range(count):
-        pid = _fork()
+    for number in range(count):
+        try:
+            pid = _fork()
+        except OSError as error:
+            children.kill()
+            _fail(f"Worker process {number + 1} of {count} could not be started: {error.strerror}. See ulimit -u")
         if pid == 0:
             _become_worker(options)
             gevent.spawn(_end_with, parent)

@@ -16,6 +16,7 @@ from ._history import thinned
 from .runners import STATE_STOPPED, STATE_STOPPING, MasterRunner
 from .user.inspectuser import common_host, get_ratio
 from .util.date import format_duration, format_utc_timestamp
+from .util.whole_file import make_folder_of, write_whole
 
 if TYPE_CHECKING:
     from .env import Environment
@@ -184,11 +185,8 @@ def write_html_report(environment: Environment, path: str) -> None:
     """Writes the report to a file, whose folder is made if it is missing. ``ReportError`` if that cannot be done."""
     try:
         report = get_html_report(environment, show_download_link=False)
-        folder = os.path.dirname(path)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(report)
+        make_folder_of(path)
+        write_whole(path, report)
     except jinja2.TemplateNotFound as error:
         raise ReportError(NO_PAGES) from error
     except OSError as error:

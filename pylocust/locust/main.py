@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -40,6 +41,7 @@ from .user.users import HttpUser, User
 from .util.late import late_names
 from .util.load_locustfile import load_locustfile, load_locustfile_pytest
 from .util.url import is_url
+from .util.whole_file import make_folder_of, write_whole
 
 try:
     import locust_plugins  # noqa: F401  # registers options and listeners
@@ -132,7 +134,16 @@ def merge_locustfiles_content(
 def _import_or_explain(locustfiles: list[str]) -> Any:
     try:
         return merge_locustfiles_content(locustfiles)
-    except Exception as error:
+    except KeyboardInterrupt as error:
+        # Somebody waited for long enough, and may not know for what.
+        places = traceback.extract_tb(error.__traceback__)
+        place = next((place for place in reversed(places) if place.filename in locustfiles), None)
+        where = f"{place.filename}:{place.lineno}" if place else ", ".join(locustfiles)
+        print(f"Interrupted while the locustfile was imported, at {where}", file=sys.stderr)
+        raise
+    except SystemExit:
+        raise
+    except BaseException as error:
         # Only the user's part of the traceback; none at all for a syntax error in the file itself.
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename not in locustfiles:
@@ -153,10 +164,12 @@ def _choose_classes(available: dict[str, type[User]], wanted: list[str]) -> list
     return [user_class for name, user_class in available.items() if not wanted or name in wanted]
 
 
-def _make_folder_of(path: str) -> None:
-    folder = os.path.dirname(path)
-    if folder:
-        os.makedirs(folder, exist_ok=True)
+def _status_of(end: SystemExit) -> int:
+    """As the interpreter takes it."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return 1
 
 
 def _raise_file_limit() -> None:
@@ -246,7 +259,7 @@ class TestRun:
         if not prefix:
             return stats.StatsCSV(self.environment, stats.PERCENTILES_TO_REPORT)
         try:
-            _make_folder_of(prefix)
+            make_folder_of(prefix)
             return stats.StatsCSVFileWriter(
                 self.environment, stats.PERCENTILES_TO_REPORT, prefix, self.options.stats_history_enabled
             )
@@ -304,9 +317,6 @@ class TestRun:
             # What init prepares is missing; the reason is in the log.
             sys.exit(1)
         self.signals.install()
-        hub: Any = gevent.get_hub()
-        # Ctrl-C is an order and no error: no lines about it between the others.
-        hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
         try:
             if not options.worker:
                 self._listen_to_keys()
@@ -332,17 +342,27 @@ class TestRun:
             main_greenlet.join()
         except Terminated:
             self.shutdown()
-        except SystemExit:
-            if self.signals.is_terminating():
-                # The status is that of the script's own handler, but what was measured is told first.
-                with suppress(SystemExit):
-                    self.shutdown()
-            raise
+        except SystemExit as end:
+            self._end_by_exit(end)
         except KeyboardInterrupt:
             logger.debug("Interrupted")
         self.signals.begin_end()
         self._write_report()
         self.shutdown()
+
+    def _end_by_exit(self, end: SystemExit) -> NoReturn:
+        """A task, a listener or a handler of a signal called sys.exit(): the status is theirs, but what was measured is
+        told first."""
+        is_terminating = False
+        with suppress(SystemExit):
+            is_terminating = self.signals.is_terminating()
+        # What a worker has measured is known to its master, who waits for its leave.
+        is_worker = isinstance(self.runner, WorkerRunner)
+        if not is_terminating and not is_worker:
+            if not (self.runner.stats.total.num_requests or self.runner.errors or self.runner.exceptions):
+                raise end
+            self._write_report()
+        self.shutdown(end)
 
     def _sample_for_report(self) -> None:
         """The web application does it where there is one."""
@@ -513,20 +533,23 @@ class TestRun:
         os.kill(os.getpid(), signal.SIGTSTP)
         self._suspending = gevent.signal_handler(signal.SIGTSTP, self._suspend)
 
-    def shutdown(self) -> NoReturn:
-        """Ends everything in order, prints the summary and exits."""
+    def shutdown(self, end: SystemExit | None = None) -> NoReturn:
+        """Ends everything in order, prints the summary and exits: with the status of ``end``, a script's own."""
         environment, runner = self.environment, self.runner
         self.signals.begin_end()
         watch_end(runner)
         logger.debug("Running teardowns...")
         status = 0
         try:
-            environment.events.quitting.fire(environment=environment, reverse=True)
-            status = self._exit_status()
+            try:
+                environment.events.quitting.fire(environment=environment, reverse=True)
+            except SystemExit as verdict:
+                end = verdict
+            status = self._exit_status() if end is None else _status_of(end)
             logger.info("Shutting down (exit code %s)", status)
             for helper in self.helpers:
                 helper.kill(block=False)
-            runner.quit()
+            self._quit_runner()
         except KeyboardInterrupt:
             # Nobody wants to wait, but what was measured is still told.
             status = status or _INTERRUPTED
@@ -538,6 +561,15 @@ class TestRun:
             status = 1
         environment.events.quit.fire(exit_code=status)
         sys.exit(status)
+
+    def _quit_runner(self) -> None:
+        while True:
+            try:
+                self.runner.quit()
+                return
+            except SystemExit:
+                # Of one more user; the status is that of the first.
+                logger.debug("sys.exit() called while the test ends")
 
     def _write_results(self) -> bool:
         """The last state of everything. What cannot be written to where it belongs goes to stderr."""
@@ -568,9 +600,8 @@ class TestRun:
                     raise OSError(errno.EBADF, "it is closed")
                 print(text, flush=True)
             else:
-                _make_folder_of(path)
-                with open(f"{path}.json", "w", encoding="utf-8") as file:
-                    file.write(text)
+                make_folder_of(path)
+                write_whole(f"{path}.json", text)
             return True
         except OSError as error:
             logger.error("The statistics could not be written to %s: %s. Here they are:\n%s", name, error, text)
@@ -587,6 +618,8 @@ class TestRun:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """The command with these arguments (default: those of the process). Always exits."""
+    # Ctrl-C is an order and no error: no lines about it between the others.
+    gevent.hub.Hub.NOT_ERROR = (*gevent.hub.Hub.NOT_ERROR, KeyboardInterrupt)
     locustfiles = get_locustfiles_locally(parse_locustfile_option(argv))
     available_users, available_shapes, available_tasks, shape = _import_or_explain(locustfiles)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 from oracle import ENGINES, Engine, Finished
@@ -292,6 +293,25 @@ run_single_user(U)
     assert lines[2:] == ["init None None single.py", "start None http://h", *rows, "start None http://h", *rows], (
         done.stderr
     )
+
+
+def test_private_names_of_python() -> None:
+    """Of those that no version promises, the module needs only what 3.11 to 3.14 have: others end the build for the
+    next version, which nobody here makes."""
+    import _cload
+
+    path = _cload.__file__ or ROOT / "build" / "embed" / f"_cload{sysconfig.get_config_var('EXT_SUFFIX')}"
+    symbols = subprocess.run(["nm", "-D", "--undefined-only", path], capture_output=True, text=True, check=True).stdout
+    private = {name for name in symbols.split() if name.startswith("_Py") and not name.endswith("_SizeT")}
+    since_312 = {"_PyObject_LookupAttr"} if sys.version_info < (3, 13) else set()
+    assert private - since_312 <= {
+        "_PyBytes_Resize",
+        "_PyType_Lookup",
+        "_Py_Dealloc",
+        "_Py_FalseStruct",
+        "_Py_NoneStruct",
+        "_Py_TrueStruct",
+    }
 
 
 def test_pages_of_an_installation(tmp_path: Path) -> None:

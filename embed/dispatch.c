@@ -168,44 +168,37 @@ dispatcher_start(PyObject *object, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *
-row_to_dict(struct dispatcher_object *self, size_t row)
+static int
+put_row(struct dispatcher_object *self, size_t row, PyObject *dict)
 {
-    PyObject *result = PyDict_New();
-    if (result == NULL) {
-        return NULL;
-    }
     const uint32_t *counts = lc_dispatcher_counts(self->core, row);
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->class_names); i++) {
+    int err = 0;
+    for (Py_ssize_t i = 0; err == 0 && i < PyTuple_GET_SIZE(self->class_names); i++) {
         PyObject *count = PyLong_FromUnsignedLong(counts[i]);
-        if (count == NULL || PyDict_SetItem(result, PyTuple_GET_ITEM(self->class_names, i), count) < 0) {
-            Py_XDECREF(count);
-            Py_DECREF(result);
-            return NULL;
-        }
-        Py_DECREF(count);
+        err = count == NULL ? -1 : PyDict_SetItem(dict, PyTuple_GET_ITEM(self->class_names, i), count);
+        Py_XDECREF(count);
     }
-    return result;
+    return err;
 }
 
 static PyObject *
 counts_to_dict(struct dispatcher_object *self)
 {
     PyObject *result = PyDict_New();
-    if (result == NULL) {
-        return NULL;
-    }
-    for (size_t row = 0; row < lc_dispatcher_worker_count(self->core); row++) {
-        struct lc_str id = lc_dispatcher_worker_id(self->core, row);
-        PyObject *key = PyUnicode_DecodeUTF8(id.data, (Py_ssize_t)id.len, NULL);
-        PyObject *value = key == NULL ? NULL : row_to_dict(self, row);
-        int err = value == NULL ? -1 : PyDict_SetItem(result, key, value);
-        Py_XDECREF(key);
-        Py_XDECREF(value);
-        if (err < 0) {
-            Py_DECREF(result);
-            return NULL;
+    for (size_t row = 0; result != NULL; row++) {
+        /* First of all: garbage that is collected for it may take workers away. */
+        PyObject *counts = PyDict_New();
+        if (counts != NULL && row >= lc_dispatcher_worker_count(self->core)) {
+            Py_DECREF(counts);
+            break;
         }
+        struct lc_str id = counts == NULL ? (struct lc_str){0} : lc_dispatcher_worker_id(self->core, row);
+        PyObject *key = counts == NULL ? NULL : PyUnicode_DecodeUTF8(id.data, (Py_ssize_t)id.len, NULL);
+        if (key == NULL || put_row(self, row, counts) < 0 || PyDict_SetItem(result, key, counts) < 0) {
+            Py_CLEAR(result);
+        }
+        Py_XDECREF(key);
+        Py_XDECREF(counts);
     }
     return result;
 }

@@ -9,6 +9,7 @@
 #include "stats.h"
 #include "stats/table.h"
 #include "stats_entry.h"
+#include "stats_values.h"
 
 struct sink_object {
     PyObject_HEAD
@@ -100,6 +101,10 @@ cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct
         return -1;
     }
     double unix_s = (double)lc_clock_realtime_ns() * 1e-9;
+    bool is_held = stats->config->bucket_fn != NULL; /* the script's rounding rule, which may empty the table */
+    if (is_held) {
+        lc__stats_entry_ref(entry);
+    }
     int err = lc_stats_log_request(stats, entry, report->response_time_ns, report->response_length, unix_s);
     if (err == 0) {
         err = log_hops(stats, entry, &report->timed);
@@ -111,8 +116,11 @@ cload_report_log(struct cload_state *state, struct lc_stats *stats, const struct
         err = lc_stats_log_failure(stats, entry, report->error_text, unix_s);
         is_new = logging->failures.count != count;
     }
+    if (is_held) {
+        lc__stats_entry_unref(entry);
+    }
     if (err < 0) {
-        cload_raise(err, NULL);
+        cload__stats_raise(err);
         return -1;
     }
     return is_new ? 1 : 0;

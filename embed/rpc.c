@@ -224,8 +224,10 @@ channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
                 self->burst_ns = lc_clock_monotonic_ns();
             }
             const char *body = frame.is_odd || frame.body.data == NULL ? "" : frame.body.data;
-            return Py_BuildValue("(y#y#)", frame.from.data == NULL ? "" : frame.from.data, (Py_ssize_t)frame.from.len,
-                                 body, frame.is_odd ? (Py_ssize_t)0 : (Py_ssize_t)frame.body.len);
+            /* Copied before there is a tuple: garbage that is collected for that may close the channel. */
+            PyObject *from = PyBytes_FromStringAndSize(frame.from.data, (Py_ssize_t)frame.from.len);
+            PyObject *content = PyBytes_FromStringAndSize(body, frame.is_odd ? 0 : (Py_ssize_t)frame.body.len);
+            return Py_BuildValue("(NN)", from, content);
         }
         self->burst = 0;
         self->was_empty = true;

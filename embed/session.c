@@ -28,6 +28,11 @@ read_pairs(PyObject *pairs)
         PyObject *pair = PyList_GET_ITEM(pairs, i);
         char *name, *value;
         Py_ssize_t name_len, value_len;
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+            PyErr_SetString(PyExc_TypeError, "a header is given as (name, value)");
+            PyMem_Free(headers);
+            return NULL;
+        }
         if (PyBytes_AsStringAndSize(PyTuple_GET_ITEM(pair, 0), &name, &name_len) < 0 ||
             PyBytes_AsStringAndSize(PyTuple_GET_ITEM(pair, 1), &value, &value_len) < 0) {
             PyMem_Free(headers);
@@ -345,7 +350,7 @@ cload__session_make_core(struct cload_session *self, PyObject *base_url)
         err = options.pool == NULL ? -1 : 0;
     }
     if (err == 0) {
-        options.version = (enum lc_http_version)(self->http_version - 1);
+        options.version = (enum lc_http_version)((unsigned)self->http_version - 1);
         struct lc_error error = {0};
         core = lc_session_new(hub->http, &options, &error);
         if (core == NULL) {

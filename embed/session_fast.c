@@ -105,6 +105,10 @@ fast_setup(PyObject *object, PyObject *args)
                           &conn_pool)) {
         return NULL;
     }
+    if (cload__is_set(auth_header) && !PyBytes_Check(auth_header)) {
+        PyErr_SetString(PyExc_TypeError, "auth_header must be bytes or None");
+        return NULL;
+    }
     self->is_fast = true;
     Py_XSETREF(self->request_event, Py_NewRef(request_event));
     Py_XSETREF(self->user, Py_NewRef(user));

@@ -82,7 +82,9 @@ call_rounding(double ms, uint32_t *bucket_ms, void *arg)
 {
     struct cload_stats *self = arg;
     PyObject *time = PyFloat_FromDouble(ms);
-    PyObject *rounded = time == NULL ? NULL : PyObject_CallOneArg(self->rounding, time);
+    PyObject *rounding = Py_NewRef(self->rounding);
+    PyObject *rounded = time == NULL ? NULL : PyObject_CallOneArg(rounding, time);
+    Py_DECREF(rounding);
     double bucket = rounded == NULL ? -1 : PyFloat_AsDouble(rounded);
     if (PyErr_Occurred() == NULL && !(bucket >= 0 && bucket < UINT32_MAX)) {
         PyErr_Format(PyExc_ValueError, "bucket_response_time returned %R for %R ms", rounded, time);
@@ -135,16 +137,15 @@ cload__stats_find_entry(struct cload_stats *self, PyObject *name, PyObject *meth
     return 0;
 }
 
-/* The class of entry objects is what the subclass says. */
+/* The class of entry objects is what the subclass says, and whatever that runs may empty the table. */
 static PyObject *
 wrap_entry(struct cload_stats *self, struct lc_stats_entry *entry)
 {
+    lc__stats_entry_ref(entry);
     PyObject *type = PyObject_GetAttrString((PyObject *)self, "_entry_type");
-    if (type == NULL) {
-        return NULL;
-    }
-    PyObject *object = cload__stats_entry_wrap(type, (PyObject *)self, entry);
-    Py_DECREF(type);
+    PyObject *object = type == NULL ? NULL : cload__stats_entry_wrap(type, (PyObject *)self, entry);
+    Py_XDECREF(type);
+    lc__stats_entry_unref(entry);
     return object;
 }
 
@@ -166,7 +167,9 @@ stats_log_request(struct cload_stats *self, PyObject *args, PyObject *kwargs)
         cload__stats_find_entry(self, name, method, true, &entry) < 0) {
         return NULL;
     }
+    lc__stats_entry_ref(entry); /* the rounding rule is Python code */
     int err = lc__stats_log_ms(self->core, entry, ms, is_whole, length, cload__stats_now());
+    lc__stats_entry_unref(entry);
     return err < 0 ? cload__stats_raise(err) : Py_NewRef(Py_None);
 }
 
@@ -186,16 +189,16 @@ stats_entry(struct cload_stats *self, PyObject *args)
 static PyObject *
 stats_keys(struct cload_stats *self, PyObject *unused)
 {
-    size_t count = lc_stats_count(self->core);
-    PyObject *keys = PyList_New((Py_ssize_t)count);
-    for (size_t i = 0; keys != NULL && i < count; i++) {
+    PyObject *keys = PyList_New(0);
+    /* A new tuple may have garbage collected, whose finalizers may empty the table. */
+    for (size_t i = 0; keys != NULL && i < lc_stats_count(self->core); i++) {
         const struct lc_stats_entry *entry = lc_stats_at(self->core, i);
-        PyObject *key = Py_BuildValue("(NN)", cload__stats_str(entry->name), cload__stats_str(entry->method));
-        if (key == NULL) {
+        PyObject *name = cload__stats_str(entry->name), *method = cload__stats_str(entry->method);
+        PyObject *key = Py_BuildValue("(NN)", name, method);
+        if (key == NULL || PyList_Append(keys, key) < 0) {
             Py_CLEAR(keys);
-        } else {
-            PyList_SET_ITEM(keys, (Py_ssize_t)i, key);
         }
+        Py_XDECREF(key);
     }
     return keys;
 }

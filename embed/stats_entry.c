@@ -56,6 +56,13 @@ cload__stats_entry_get(PyObject *object)
     return ((struct cload_stats_entry *)object)->entry;
 }
 
+/* Callbacks of weak references may ask for a row while its object is going. */
+static bool
+has_object(const struct lc_stats_entry *entry)
+{
+    return entry->peer != NULL && Py_REFCNT(entry->peer) > 0;
+}
+
 PyObject *
 cload__stats_entry_wrap(PyObject *type, PyObject *stats, struct lc_stats_entry *entry)
 {
@@ -63,17 +70,22 @@ cload__stats_entry_wrap(PyObject *type, PyObject *stats, struct lc_stats_entry *
         PyErr_Format(PyExc_TypeError, "entries cannot be of type %R", type);
         return NULL;
     }
-    /* Callbacks of weak references may ask for a row while its object is going. */
-    if (entry->peer != NULL && Py_REFCNT(entry->peer) > 0) {
-        return Py_NewRef(entry->peer);
+    struct cload_stats_entry *self = NULL;
+    if (!has_object(entry)) {
+        self = (struct cload_stats_entry *)((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
+        if (self == NULL) {
+            return NULL;
+        }
     }
-    struct cload_stats_entry *self =
-        (struct cload_stats_entry *)((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
-    if (self != NULL) {
-        self->stats = Py_NewRef(stats);
-        self->entry = lc__stats_entry_ref(entry);
-        entry->peer = self;
+    /* Garbage that was collected for the new one may have asked for the row, too. */
+    if (has_object(entry)) {
+        PyObject *known = Py_NewRef(entry->peer);
+        Py_XDECREF(self);
+        return known;
     }
+    self->stats = Py_NewRef(stats);
+    self->entry = lc__stats_entry_ref(entry);
+    entry->peer = self;
     return (PyObject *)self;
 }
 

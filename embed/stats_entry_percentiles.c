@@ -95,14 +95,15 @@ cload__entry_moments(struct cload_stats_entry *self, PyObject *unused)
     PyObject *list = PyList_New(0);
     const struct lc_stats_entry *entry = self->entry;
     for (uint32_t i = 0; list != NULL && i < entry->recent.count; i++) {
-        const struct lc_recent_moment *moment = lc__recent_at(&entry->recent, i);
-        if (moment->unix_s == INT64_MIN) {
+        /* A copy: garbage that is collected for a new object may log or reset. */
+        const struct lc_recent_moment moment = *lc__recent_at(&entry->recent, i);
+        if (moment.unix_s == INT64_MIN) {
             continue;
         }
         PyObject *buckets = moment_buckets(entry, i);
         PyObject *row = buckets == NULL ? NULL
-                                        : Py_BuildValue("(LNK)", (long long)moment->unix_s, buckets,
-                                                        (unsigned long long)moment->timed_count);
+                                        : Py_BuildValue("(LNK)", (long long)moment.unix_s, buckets,
+                                                        (unsigned long long)moment.timed_count);
         if (row == NULL || PyList_Append(list, row) < 0) {
             Py_CLEAR(list);
         }

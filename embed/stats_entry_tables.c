@@ -61,11 +61,15 @@ next_pair(PyObject *dict, Py_ssize_t *place, uint32_t *key, uint64_t *count)
     if (!PyDict_Next(dict, place, &key_object, &count_object)) {
         return 0;
     }
+    Py_INCREF(key_object); /* __float__() may change the dictionary */
+    Py_INCREF(count_object);
     double rounded = PyFloat_AsDouble(key_object);
     if (PyErr_Occurred() == NULL && !(rounded >= 0 && rounded < UINT32_MAX)) {
         PyErr_Format(PyExc_ValueError, "key out of range: %R", key_object);
     }
     *count = PyErr_Occurred() != NULL ? 0 : PyLong_AsUnsignedLongLong(count_object);
+    Py_DECREF(key_object);
+    Py_DECREF(count_object);
     if (PyErr_Occurred() != NULL) {
         return -1;
     }

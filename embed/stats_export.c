@@ -14,17 +14,17 @@ static int
 read_percentiles(PyObject *percentiles, struct lc_report_options *options)
 {
     lc_report_options_init(options);
-    PyObject *list = PySequence_Fast(percentiles, "percentiles must be a sequence");
+    PyObject *list = PySequence_Tuple(percentiles); /* a list might change while its items are read */
     if (list == NULL) {
         return -1;
     }
-    Py_ssize_t count = PySequence_Fast_GET_SIZE(list);
+    Py_ssize_t count = PyTuple_GET_SIZE(list);
     double *fractions = PyMem_New(double, (size_t)count + 1);
     if (fractions == NULL) {
         PyErr_NoMemory();
     }
     for (Py_ssize_t i = 0; fractions != NULL && i < count; i++) {
-        double fraction = PyFloat_AsDouble(PySequence_Fast_GET_ITEM(list, i));
+        double fraction = PyFloat_AsDouble(PyTuple_GET_ITEM(list, i));
         if (PyErr_Occurred() != NULL) {
             PyMem_Free(fractions);
             fractions = NULL;

@@ -7,13 +7,14 @@ cload__stats_log_failure(struct cload_stats *self, PyObject *args)
 {
     PyObject *method, *name, *text;
     struct lc_stats_entry *entry;
-    if (!PyArg_ParseTuple(args, "OOO:_log_failure", &method, &name, &text) ||
-        cload__stats_find_entry(self, name, method, true, &entry) < 0) {
-        return NULL;
-    }
     struct lc_str error_text;
     PyObject *owner;
-    if (cload__stats_text(text, &error_text, &owner) < 0) {
+    if (!PyArg_ParseTuple(args, "OOO:_log_failure", &method, &name, &text) ||
+        cload__stats_text(text, &error_text, &owner) < 0) {
+        return NULL;
+    }
+    if (cload__stats_find_entry(self, name, method, true, &entry) < 0) {
+        Py_DECREF(owner);
         return NULL;
     }
     const struct lc_stats *logging = self->core->held == NULL ? self->core : self->core->held;
@@ -84,14 +85,15 @@ cload__stats_add_failure(struct cload_stats *self, PyObject *args)
     struct lc_failure more = {0};
     int is_remote;
     struct lc_stats_entry *entry;
-    if (!PyArg_ParseTuple(args, "OOOKddp:_add_failure", &method, &name, &text, &occurrences, &more.first_seen_unix_s,
-                          &more.last_seen_unix_s, &is_remote) ||
-        cload__stats_find_entry(self, name, method, true, &entry) < 0) {
-        return NULL;
-    }
     struct lc_str error_text;
     PyObject *owner;
-    if (cload__stats_text(text, &error_text, &owner) < 0) {
+    if (!PyArg_ParseTuple(args, "OOOKddp:_add_failure", &method, &name, &text, &occurrences, &more.first_seen_unix_s,
+                          &more.last_seen_unix_s, &is_remote) ||
+        cload__stats_text(text, &error_text, &owner) < 0) {
+        return NULL;
+    }
+    if (cload__stats_find_entry(self, name, method, true, &entry) < 0) {
+        Py_DECREF(owner);
         return NULL;
     }
     more.occurrences = occurrences;

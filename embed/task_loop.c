@@ -576,12 +576,14 @@ cload_loop_run_here(struct cload_state *state, struct cload_user *user, PyObject
     if (loop_init_here(&loop, state, user) < 0) {
         return NULL;
     }
+    Py_INCREF(user); /* a task may give its set another user */
     loop.is_user_level = taskset == NULL;
     enum cload_outcome outcome = LOOP_ERROR;
     if (taskset == NULL || loop_push(&loop, Py_NewRef(taskset)) == 0) {
         outcome = cload_loop_run(&loop);
     }
     cload_loop_fini(&loop);
+    Py_DECREF(user);
     return outcome == LOOP_ERROR ? NULL : Py_NewRef(Py_None);
 }
 
@@ -592,11 +594,13 @@ cload_loop_wait_here(struct cload_state *state, struct cload_user *user, PyObjec
     if (loop_init_here(&loop, state, user) < 0) {
         return NULL;
     }
+    Py_INCREF(user);
     int err = loop_push(&loop, Py_NewRef(taskset));
     if (err == 0) {
         loop.is_waiting_here = true;
         err = loop_wait(&loop);
     }
     cload_loop_fini(&loop);
+    Py_DECREF(user);
     return err < 0 ? NULL : Py_NewRef(Py_None);
 }

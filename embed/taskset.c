@@ -109,14 +109,14 @@ draw_below(struct cload_state *state, Py_ssize_t count)
 
 /* What tasks are functions of: the user for the set that every user has, else the set. NULL with an exception. */
 static PyObject *
-task_holder(PyObject *taskset, bool is_default)
+task_holder(struct cload_state *state, PyObject *taskset, bool is_default)
 {
     PyObject *holder = is_default ? ((struct cload_taskset *)taskset)->user : taskset;
-    if (holder == NULL) {
+    if (holder == NULL || (is_default && !PyObject_TypeCheck(holder, state->user_type))) {
         PyErr_SetString(PyExc_RuntimeError,
                         "this task set has no user; does its __init__() call super().__init__(parent)?");
     }
-    return Py_XNewRef(holder);
+    return Py_NewRef(holder);
 }
 
 /* The holder's tasks. What its class says is looked up without the detours that any attribute takes. New reference. */
@@ -138,7 +138,7 @@ holder_tasks(struct cload_state *state, PyObject *taskset, PyObject *holder)
 static PyObject *
 cload_taskset_pick_task(struct cload_state *state, PyObject *taskset, bool is_default)
 {
-    PyObject *holder = task_holder(taskset, is_default);
+    PyObject *holder = task_holder(state, taskset, is_default);
     if (holder == NULL) {
         return NULL;
     }
@@ -177,7 +177,7 @@ is_taskset_class(struct cload_state *state, PyObject *task)
 int
 cload_taskset_run_task(struct cload_state *state, PyObject *taskset, bool is_default, PyObject *task, PyObject **nested)
 {
-    PyObject *holder = task_holder(taskset, is_default);
+    PyObject *holder = task_holder(state, taskset, is_default);
     if (holder == NULL) {
         return -1;
     }
@@ -366,19 +366,19 @@ taskset_set_queue(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
 
 /* A value of the set's own class stands before the user's, which is the set's otherwise. Most have none. */
 static int
-inherit_wait(struct cload_state *state, struct cload_taskset *self, PyObject *name)
+inherit_wait(struct cload_state *state, struct cload_taskset *self, PyObject *user, PyObject *name)
 {
     PyObject *in_class = _PyType_Lookup(Py_TYPE(self), name);
-    if (in_class == Py_None && self->dict == NULL && PyObject_TypeCheck(self->user, state->user_type)) {
-        PyObject *dict = ((struct cload_user *)self->user)->dict;
+    if (in_class == Py_None && self->dict == NULL && PyObject_TypeCheck(user, state->user_type)) {
+        PyObject *dict = ((struct cload_user *)user)->dict;
         bool is_dict_empty = dict == NULL || PyDict_GET_SIZE(dict) == 0;
-        if (is_dict_empty && _PyType_Lookup(Py_TYPE(self->user), name) == Py_None) {
+        if (is_dict_empty && _PyType_Lookup(Py_TYPE(user), name) == Py_None) {
             return 0;
         }
     }
     PyObject *own = PyObject_GetAttr((PyObject *)self, name);
     int is_own = own == NULL ? -1 : PyObject_IsTrue(own);
-    PyObject *of_user = is_own == 0 ? PyObject_GetAttr(self->user, name) : NULL;
+    PyObject *of_user = is_own == 0 ? PyObject_GetAttr(user, name) : NULL;
     int err = is_own < 0 || (is_own == 0 && of_user == NULL) ? -1 : 0;
     if (of_user != NULL && of_user != own) {
         err = PyObject_SetAttr((PyObject *)self, name, of_user);
@@ -396,14 +396,16 @@ taskset_begin(struct cload_state *state, struct cload_taskset *self, PyObject *p
     if (user == NULL) {
         return -1;
     }
-    Py_XSETREF(self->user, user);
+    Py_XSETREF(self->user, Py_NewRef(user));
     Py_XSETREF(self->parent, Py_NewRef(parent));
-    if (inherit_wait(state, self, state->str_min_wait) < 0 || inherit_wait(state, self, state->str_max_wait) < 0 ||
-        inherit_wait(state, self, state->str_wait_function) < 0) {
-        return -1;
+    PyObject *const names[] = {state->str_min_wait, state->str_max_wait, state->str_wait_function};
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+        err = inherit_wait(state, self, user, names[i]);
     }
     self->last_run_s = (double)lc_clock_monotonic_ns() / 1e9;
-    return 0;
+    Py_DECREF(user);
+    return err;
 }
 
 /* TaskSet(parent) */

@@ -130,12 +130,14 @@ client_like_last(struct cload_state *state, struct cload_user *user, int version
         !cload__session_is_plain((struct cload_session *)model->session)) {
         return NULL;
     }
+    PyObject *session = Py_NewRef(model->session); /* another may take its place while the environment is asked */
     PyObject *events = PyObject_GetAttr(user->environment, state->str_events);
     PyObject *event = events == NULL ? NULL : PyObject_GetAttr(events, state->str_request);
     Py_XDECREF(events);
     PyObject *client =
-        event == NULL ? NULL : cload__session_like((struct cload_session *)model->session, event, (PyObject *)user);
+        event == NULL ? NULL : cload__session_like((struct cload_session *)session, event, (PyObject *)user);
     Py_XDECREF(event);
+    Py_DECREF(session);
     return client;
 }
 

@@ -37,22 +37,26 @@ PyObject *
 cload__user_unlink(PyObject *object, PyObject *callback)
 {
     struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
-    if (self->links != NULL && PyList_CheckExact(self->links)) {
-        Py_ssize_t place = PySequence_Index(self->links, callback);
+    PyObject *links = Py_XNewRef(self->links); /* who compares himself may drop them */
+    int err = 0;
+    if (links != NULL && PyList_CheckExact(links)) {
+        Py_ssize_t place = PySequence_Index(links, callback);
         if (place >= 0) {
-            return PySequence_DelItem(self->links, place) < 0 ? NULL : Py_NewRef(Py_None);
+            err = PySequence_DelItem(links, place);
+        } else if (PyErr_ExceptionMatches(PyExc_ValueError)) {
+            PyErr_Clear();
+        } else {
+            err = -1;
         }
-        PyErr_Clear();
-    } else if (self->links != NULL) {
-        int is_same = PyObject_RichCompareBool(self->links, callback, Py_EQ);
-        if (is_same < 0) {
-            return NULL;
-        }
-        if (is_same) {
+    } else if (links != NULL) {
+        int is_same = PyObject_RichCompareBool(links, callback, Py_EQ);
+        if (is_same > 0 && self->links == links) {
             Py_CLEAR(self->links);
         }
+        err = is_same < 0 ? -1 : 0;
     }
-    Py_RETURN_NONE;
+    Py_XDECREF(links);
+    return err < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 /* As gevent's: the callback may wait, so it has a greenlet of its own. */

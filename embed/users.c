@@ -6,19 +6,21 @@
 #include "user.h"
 #include "user_greenlet.h"
 
-/* The user whose greenlet this is, borrowed; NULL without an exception: none, as of a gevent greenlet that is over. */
+/* The user whose greenlet this is, a new reference; NULL without an exception: none, as of a gevent greenlet that is
+ * over. */
 static PyObject *
 user_of(struct cload_state *state, PyObject *greenlet)
 {
     if (Py_IS_TYPE(greenlet, state->user_greenlet_type)) {
-        return ((struct cload_user_greenlet *)greenlet)->user;
+        return Py_XNewRef(((struct cload_user_greenlet *)greenlet)->user);
     }
     PyObject *args;
     if (PyObject_GetOptionalAttr(greenlet, state->str_args, &args) <= 0) {
         return NULL;
     }
-    PyObject *user = PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
-    Py_DECREF(args); /* the greenlet has it */
+    bool has_user = PyTuple_CheckExact(args) && PyTuple_GET_SIZE(args) > 0;
+    PyObject *user = has_user ? Py_NewRef(PyTuple_GET_ITEM(args, 0)) : NULL;
+    Py_DECREF(args);
     return user;
 }
 
@@ -50,15 +52,17 @@ count_users(PyObject *module, PyObject *greenlets)
             if (type != NULL && add_count(counts, type, count) < 0) {
                 Py_CLEAR(counts);
             }
-            type = (PyObject *)Py_TYPE(user);
+            Py_XSETREF(type, Py_NewRef(Py_TYPE(user)));
             count = 1;
         } else if (PyErr_Occurred()) {
             Py_CLEAR(counts);
         }
+        Py_XDECREF(user);
     }
     if (counts != NULL && type != NULL && add_count(counts, type, count) < 0) {
         Py_CLEAR(counts);
     }
+    Py_XDECREF(type);
     Py_XDECREF(all);
     return counts;
 }
@@ -102,10 +106,17 @@ choose_users(PyObject *module, PyObject *args)
         } else if (taken == 1 && PyObject_TypeCheck(user, state->user_type)) {
             has_new = has_new || ((struct cload_user *)user)->run_state == USER_NEW;
         }
+        Py_XDECREF(user);
     }
     Py_XDECREF(all);
     Py_XDECREF(left);
     return chosen == NULL ? NULL : Py_BuildValue("(NO)", chosen, has_new ? Py_True : Py_False);
+}
+
+static enum cload_run_state
+user_state(const struct cload_user_greenlet *greenlet)
+{
+    return ((const struct cload_user *)greenlet->user)->run_state;
 }
 
 /* end_users(greenlets, is_patient, stop): those that are left to the caller */
@@ -122,19 +133,17 @@ end_users(PyObject *module, PyObject *args)
     int err = rest == NULL || current == NULL ? -1 : 0;
     PyObject *name = state->str_stop;
     for (Py_ssize_t i = 0; err == 0 && i < PyList_GET_SIZE(greenlets); i++) {
-        PyObject *greenlet = PyList_GET_ITEM(greenlets, i);
+        PyObject *greenlet = Py_NewRef(PyList_GET_ITEM(greenlets, i));
         struct cload_user_greenlet *self = (struct cload_user_greenlet *)greenlet;
         if (!Py_IS_TYPE(greenlet, state->user_greenlet_type) || _PyType_Lookup(Py_TYPE(self->user), name) != stop ||
             (self->worker != NULL && self->worker->greenlet == current)) {
             err = PyList_Append(rest, greenlet);
-            continue;
-        }
-        struct cload_user *user = (struct cload_user *)self->user;
-        if (is_patient && user->run_state == USER_RUNNING) {
-            user->run_state = USER_STOPPING;
-        } else if (!is_patient || user->run_state != USER_STOPPING) {
+        } else if (is_patient && user_state(self) == USER_RUNNING) {
+            ((struct cload_user *)self->user)->run_state = USER_STOPPING;
+        } else if (!is_patient || user_state(self) != USER_STOPPING) {
             err = cload_user_kill(self);
         }
+        Py_DECREF(greenlet);
     }
     Py_XDECREF(current);
     if (err < 0) {

@@ -223,8 +223,11 @@ lc__stats_log_ms(struct lc_stats *stats, struct lc_stats_entry *entry, double ms
                  uint64_t content_length, double unix_s)
 {
     struct lc_sample sample;
-    int err = stats->held == NULL ? 0 : lc__stats_divert(&stats, &entry);
-    err = err < 0 ? err : make_sample(&sample, stats->config, ms, is_whole_ms, content_length, unix_s);
+    /* First of all: config->bucket_fn may be code that ends the holding. */
+    int err = make_sample(&sample, stats->config, ms, is_whole_ms, content_length, unix_s);
+    if (err == 0 && stats->held != NULL) {
+        err = lc__stats_divert(&stats, &entry);
+    }
     sample.seconds_kept = stats->seconds_kept;
     return err < 0 ? err : log_sample(stats, entry, &sample);
 }

@@ -1,0 +1,177 @@
+"""Objects whose own methods pull away what the engine is at work on, and arguments of every kind to everything it has.
+None of it may crash; `./dev test` runs this under AddressSanitizer, too."""
+
+from __future__ import annotations
+
+from play import play
+from servers import Target
+
+_COLLECTED = """
+class Garbage:
+    def __init__(self, act): self.me, self.act = self, act
+    def __del__(self): self.act()
+def littered(act, call):
+    "What `call` returns while garbage calls `act`, at each time at the next of the objects that it makes."
+    for number in range(1, 50):
+        gc.collect()
+        gc.disable()
+        Garbage(act)
+        gc.set_threshold(gc.get_count()[0] + number, 10, 10)
+        gc.enable()
+        try:
+            result = call()
+        finally:
+            gc.set_threshold(700, 10, 10)
+    return result
+"""
+
+
+def test_the_table_is_emptied_by_what_is_logged(target: Target) -> None:
+    """The texts, names and rules of statistics are the script's, and may clear or reset them."""
+    code = """
+    from locust.stats import RequestStats
+    import locust.stats
+    stats = RequestStats()
+    class Clearing(Exception):
+        def __str__(self):
+            stats.clear_all()
+            return "clearing"
+        __repr__ = __str__
+    for round in range(50):
+        stats.log_request("GET", f"/{round}", 1, 2)
+        stats.log_error("GET", f"/{round}", Clearing())
+        stats._log_failure("GET", f"/x{round}", Clearing())
+        stats._add_failure("GET", f"/y{round}", Clearing(), 1, 1.0, 2.0, False)
+    def rule(ms):
+        stats.clear_all()
+        return 10
+    stats._tune(rule, 10)
+    for round in range(50):
+        stats.log_request("GET", f"/{round}", 1, 2)
+    environment = Environment()
+    environment.create_local_runner()
+    environment.stats = stats
+    s = session(request_event=environment.events.request)
+    codes = {s.get("/hello", name=f"/{round}").status_code for round in range(20)}
+    def replacing(ms):
+        stats._tune(None, 10)
+        return 10
+    class Rule:
+        def __call__(self, ms): return replacing(ms)
+        def __del__(self): stats.clear_all()
+    stats._tune(Rule(), 10)
+    stats.log_request("GET", "/", 1, 2)
+    class Fraction:
+        def __float__(self):
+            fractions.clear()
+            return 0.5
+    fractions = [Fraction() for _ in range(100)]
+    shown = outcome(stats._console_percentiles, 10, 10, fractions)
+    counts_ = {Fraction(): Fraction() for _ in range(10)}
+    fractions = counts_
+    refused = outcome(setattr, stats.total, "response_times", counts_)
+    out([sorted(codes), type(shown).__name__, refused])
+    """
+    assert play(target, code) == [[200], "str", "TypeError"]
+
+
+def test_garbage_empties_what_is_listed(target: Target) -> None:
+    """Making an object may collect others, whose finalizers are the script's."""
+    code = """
+    from locust.stats import RequestStats
+    stats = RequestStats()
+    def fill():
+        for number in range(30): stats.log_request("GET", f"/{number}", number, 1)
+    def keys():
+        fill()
+        return list(stats.entries)
+    littered(stats.clear_all, keys)
+    def entries():
+        fill()
+        return [stats.entries.get((f"/{number}", "GET")) for number in range(30)]
+    littered(stats.clear_all, entries)
+    def same():
+        fill()
+        return stats.get("/1", "GET") is stats.get("/1", "GET")
+    littered(lambda: stats.get("/1", "GET"), same)
+    littered(stats.total.reset, stats.total._moments)
+    dispatcher = _cload.Dispatcher((("U", 1.0, 0),), tuple(f"w{number}" for number in range(40)))
+    workers = [f"w{number}" for number in range(1, 40)]
+    def shrink():
+        if workers: dispatcher.remove_worker(workers.pop())
+    def advance():
+        dispatcher.start(1000, 1e9)
+        return type(dispatcher.advance()).__name__
+    littered(shrink, advance)
+    out(len(stats.entries) <= 30)
+    """
+    assert play(target, _COLLECTED + code.replace("\n    ", "\n")) is True
+
+
+def test_greenlets_and_sets_lose_what_they_have(target: Target) -> None:
+    """Users, links and task sets that are gone by the time they would be used."""
+    code = """
+    class U(Base):
+        @task
+        def t(self): pass
+    environment = Environment(user_classes=[U])
+    environment.create_local_runner()
+    class Unlinking:
+        def __call__(self, greenlet): pass
+        def __eq__(self, other):
+            for greenlet in greenlets: greenlet.unlink_all()
+            gc.collect()
+            return False
+    greenlets = [_cload.UserGreenlet(U(environment)) for _ in range(2)]
+    for number, greenlet in enumerate(greenlets, 1):
+        for _ in range(50 * number - 49): greenlet.rawlink(Unlinking())
+        greenlet.unlink(Unlinking())
+    class Loose:
+        "As a greenlet, but nobody holds the user."
+        @property
+        def args(self): return (type("V", (), {})(),)
+    counted = _cload.count_users([Loose() for _ in range(20)])
+    chosen = _cload.choose_users([Loose() for _ in range(20)], {"V": 5})
+    class Swapped(TaskSet):
+        @task
+        def t(self):
+            self._user = U(environment)
+            gc.collect()
+            self.interrupt()
+    swapped = outcome(Swapped(U(environment)).run)
+    swapped = [swapped, outcome(Swapped(U(environment)).wait)]
+    class Odd(Base):
+        @task
+        def t(self):
+            self._taskset_instance._user = "nobody"
+            self._taskset_instance.schedule_task(lambda user: None)
+    environment = Environment(user_classes=[Odd])
+    runner = environment.create_local_runner()
+    logging.disable()
+    runner.start(1, 10)
+    with gevent.Timeout(10):
+        while runner.user_count: gevent.sleep(0.01)
+    runner.quit()
+    out([sum(counted.values()), len(chosen[0]), swapped])
+    """
+    assert play(target, code) == [20, 5, ["RescheduleTaskImmediately", None]]
+
+
+def test_internals_are_given_anything(target: Target) -> None:
+    """What only our own Python code calls says what is wrong, too."""
+    code = """
+    results = []
+    class F(FastHttpUser):
+        host = URL
+    client = F(Environment()).client
+    results.append([outcome(client._set_headers, given) for given in ([1], [()], [("a", "b")], [(b"a",)], 7)])
+    results.append(outcome(client._setup, URL, None, None, "text", client._options, None))
+    results.append([outcome(_cload.check_http_version, version) for version in (-2**31, 2**31 - 1, 2**40, 0, 4)])
+    results.append(outcome(HttpSession, URL, None, None, http_version=-2**31))
+    out(results)
+    """
+    results = play(target, "from locust import FastHttpUser\n" + code.replace("\n    ", "\n"))
+    assert results[0] == ["TypeError"] * 5
+    assert results[1] == "TypeError"
+    assert results[2] == ["ValueError", "ValueError", "OverflowError", "ValueError", "ValueError"]
+    assert results[3] == "ValueError"

@@ -194,6 +194,9 @@ lc__exchange_tell_early_end(const struct lc_exchange *exchange, const char *why,
     if (exchange->in_head.content_length > (int64_t)exchange->wire_body_bytes) {
         len += snprintf(text + len, size - (size_t)len, ", %llu more were announced",
                         (unsigned long long)exchange->in_head.content_length - exchange->wire_body_bytes);
+    } else if (exchange->in_body.framing == LCORE_H1_CHUNKED && exchange->in_body.remaining > 0) {
+        len += snprintf(text + len, size - (size_t)len, ", %llu more were announced",
+                        (unsigned long long)exchange->in_body.remaining);
     }
     if (why != NULL) {
         snprintf(text + len, size - (size_t)len, ": %s", why);

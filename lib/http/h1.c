@@ -508,7 +508,8 @@ lc_h1_body_end(const struct lc_h1_body *body)
 {
     switch (body->framing) {
     case LCORE_H1_CHUNKED:
-        return body->state == BODY_DONE ? LCORE_FAIL_NONE : LCORE_FAIL_INCOMPLETE;
+        /* After the last chunk nothing is missing but trailers, which some servers do not end. */
+        return body->state >= TRAILER_BEGIN && body->state <= BODY_DONE ? LCORE_FAIL_NONE : LCORE_FAIL_INCOMPLETE;
     case LCORE_H1_UNTIL_CLOSE:
         return LCORE_FAIL_NONE;
     default:

@@ -147,6 +147,19 @@ tells_no_length(struct lc_str method, bool is_plain)
     return lc_str_equal(method, LCORE_STR("GET")) || lc_str_equal(method, LCORE_STR("HEAD"));
 }
 
+/* Of a redirected request that lost its body; where urllib3 writes it, and for the methods it writes it for. */
+static bool
+tells_lost_body(const struct lc_exchange *exchange)
+{
+    static const char *const silent[] = {"GET", "HEAD", "DELETE", "TRACE", "OPTIONS", "CONNECT"};
+    for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
+        if (lc_str_equal(exchange->method, lc_str_from(silent[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 lc__head_render(struct lc_exchange *exchange, struct lc_error *error)
 {
@@ -216,6 +229,9 @@ lc__head_redirect(struct lc_exchange *exchange, const struct lc_url *from, bool 
     int err = append_request_line(exchange, out);
     if (!exchange->has_own_host) {
         err = err < 0 ? err : lc_buffer_append_str(out, exchange->origin->host_line);
+    }
+    if (!is_body_kept && tells_lost_body(exchange)) {
+        err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("Content-Length: 0\r\n"));
     }
     const char *line_end = memchr(exchange->head.data, '\n', exchange->head.len);
     size_t skipped = (size_t)(line_end - exchange->head.data) + 1;

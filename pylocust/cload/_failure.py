@@ -141,6 +141,9 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
         message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(text)})"
         late = urllib3.exceptions.ConnectTimeoutError(peer, message)
         return exceptions.ConnectTimeout(_max_retries(url, late), request=request), late
+    if kind == "READ_TIMEOUT" and status:
+        silent = urllib3.exceptions.ReadTimeoutError(pool, "", "Read timed out.")
+        return exceptions.ConnectionError(silent, request=request), silent
     if kind == "READ_TIMEOUT":
         message = f"Read timed out. (read timeout={_seconds(text)})"
         return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
@@ -149,6 +152,9 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
     if isinstance(cause, urllib3.exceptions.SSLError):
         return exceptions.SSLError(_max_retries(url, cause), request=request), cause
     if kind in ("INCOMPLETE", "BAD_CHUNK") or (kind == "RESET" and status):
+        if kind == "INCOMPLETE" and "announced" not in text:
+            cut = urllib3.exceptions.ProtocolError("Response ended prematurely")
+            return _twice(exceptions.ChunkedEncodingError(cut, request=request))
         broken = _body_error(kind, number, text)
         broken_body = urllib3.exceptions.ProtocolError(f"Connection broken: {broken!r}", broken)
         return _twice(exceptions.ChunkedEncodingError(broken_body, request=request))
@@ -208,9 +214,9 @@ def raise_bad_redirect(text: str, location: str) -> None:
 def _body_error(kind: str, number: int, text: str) -> Exception:
     if kind == "RESET":
         return OSError(number or errno.ECONNRESET, os.strerror(number or errno.ECONNRESET))
-    counts = [int(digits) for digits in re.findall(r"\d+", text)]
-    if kind == "INCOMPLETE" and counts:
-        return urllib3.exceptions.IncompleteRead(counts[0], counts[1] if len(counts) > 1 else 0)
+    if kind == "INCOMPLETE":
+        got, missing = re.findall(r"\d+", text)[:2]
+        return urllib3.exceptions.IncompleteRead(int(got), int(missing))
     return http.client.HTTPException(text)
 
 

@@ -342,6 +342,15 @@ test_chunked(void **state)
     assert_int_equal(lc_h1_body_next(&body, &in, &run), LCORE_H1_FAIL);
     assert_int_equal(body.fail, LCORE_FAIL_BAD_CHUNK);
     assert_int_equal(lc_h1_body_end(&body), LCORE_FAIL_INCOMPLETE);
+    /* Of what follows the last chunk nothing is missed. */
+    static const char *const ends[] = {"2\r\nok\r\n0\r\n", "2\r\nok\r\n0\r\n\r", "2\r\nok\r\n0\r\nA: b"};
+    static const char *const cuts[] = {"2\r\nok", "2\r\nok\r\n", "2\r\nok\r\n0", "2\r\nok\r\n0\r"};
+    for (size_t i = 0; i < 7; i++) {
+        struct lc_buffer out = {0};
+        assert_int_equal(read_body(&head, "GET", lc_str_from(i < 3 ? ends[i] : cuts[i - 3]), 0, &out, &body), -1);
+        assert_int_equal(lc_h1_body_end(&body), i < 3 ? LCORE_FAIL_NONE : LCORE_FAIL_INCOMPLETE);
+        lc_buffer_fini(&out);
+    }
 }
 
 static void

@@ -12,6 +12,7 @@ import math
 import mimetypes
 import os
 import ssl
+import uuid
 from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -187,6 +188,8 @@ class WebUI:
         self._swarm_greenlet: gevent.Greenlet[..., Any] | None = None
         self._run_time_greenlet: gevent.Greenlet[..., Any] | None = None
         self._tables: dict[str, Callable[[], str]] = {}
+        # By which a page sees that another process answers at its address.
+        self._identity = uuid.uuid4().hex
         shared = memoize(timeout=DEFAULT_CACHE_TIME, dynamic_timeout=True)
         self._statistics = shared(functools.partial(self._statistics_json, _MAX_ROWS))
         # Cheap, and what is done in the page must be seen there soon.
@@ -556,7 +559,10 @@ class WebUI:
         return Response(self._summary() if is_summary else self._statistics(), mimetype="application/json")
 
     def _statistics_json(self, rows: int) -> str:
-        response: Any = self.app.json.response(self._collect_statistics(rows))
+        report = self._collect_statistics(rows)
+        if not rows:
+            report["server"] = self._identity
+        response: Any = self.app.json.response(report)
         text: str = response.get_data(as_text=True)
         return text
 

@@ -161,6 +161,13 @@ write_html_report(environment, sys.argv[2])
         *("Type", "Name", "# Requests", "# Fails", "Median", "Average", "Min", "Max", "Average size"),
         *("RPS", "Failures/s"),
     ]
+    expect(page.get_by_text("3,000 names")).to_be_visible()
+    # What is printed of so many rows says that it is not all.
+    notes = page.get_by_text(re.compile("^These are the first 250 of 3000 rows"))
+    expect(notes.first).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(notes.first).to_be_visible()
+    page.emulate_media(media="screen")
     page.get_by_label("Filter Requests").fill("/page/2999")
     region = page.get_by_role("region", name="Requests")
     expect(region.locator("tbody tr")).to_have_count(1)

@@ -258,6 +258,11 @@ def test_charts(page: Page, host: str, tmp_path: Path) -> None:
         page.locator(".u-over").nth(2).hover(position={"x": 700, "y": 60})
         expect(page.locator(".heat-words")).to_contain_text(re.compile("of .* requests|requests, none"))
 
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save as image: Requests per second").click()
+        assert download.value.suggested_filename == "Requests_per_second.png"
+        assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
         shown = page.get_by_role("combobox", name="Show")
         assert shown.locator("option").all_inner_texts()[-2:] == ["test 1", "test 2"]
         shown.select_option("test 2")

@@ -49,8 +49,15 @@ export function App({ args }: { args: PageArgs }) {
   // So that changing a test, or a new one, does not take its options back to where they began.
   const sent = useRef<Partial<Sent>>({});
 
+  const server = useRef<string | undefined>(undefined);
+
   const isActive = ACTIVE.includes(state);
   const onStatistics = useCallback((report: Statistics) => {
+    if (server.current !== undefined && report.server !== undefined && report.server !== server.current) {
+      // Started anew, perhaps with other options and another script: what the page knows is of the old one.
+      window.location.reload();
+    }
+    server.current = report.server;
     setState(report.state);
     if (ACTIVE.includes(report.state)) {
       setNew(false);
@@ -75,6 +82,8 @@ export function App({ args }: { args: PageArgs }) {
     const place = new URL(window.location.href);
     place.searchParams.set("tab", tab);
     window.history.replaceState(null, "", place);
+    // On a narrow page not all of them are in sight.
+    document.querySelector('[role="tab"][aria-selected="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [tab]);
   useEffect(() => {
     if (tab === "failures") {
@@ -128,7 +137,7 @@ export function App({ args }: { args: PageArgs }) {
   };
   // The class picker may have chosen a shape since the page was made.
   const running = generator.value?.test;
-  const isFixed = running ? running.shape !== null && !running.shape_uses_options : Boolean(args.hide_common_options);
+  const isFixed = running ? Boolean(running.shape) && !running.shape_uses_options : Boolean(args.hide_common_options);
   const form = (isEdit: boolean) => <TestForm {...{ args, isEdit, sent, onDone }} {...test} workers={workerCount} runningShape={running?.shape ?? null} />;
 
   return (

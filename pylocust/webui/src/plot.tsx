@@ -2,6 +2,7 @@ import { type ReactNode, useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { clock, short } from "./format";
+import { savePicture } from "./picture";
 import type { Column, Mark, Range } from "./timeline";
 
 export interface Line {
@@ -303,7 +304,12 @@ export function Plot(props: PlotProps) {
 
   return (
     <figure className="chart">
-      <figcaption>{title}</figcaption>
+      <figcaption>
+        {title}
+        <button type="button" className="plain save" aria-label={`Save as image: ${title}`} onClick={() => plot.current && savePicture(plot.current, title, lines, isDark)}>
+          Save as image
+        </button>
+      </figcaption>
       <div ref={box} role="img" aria-label={`${title} over time; ${summary}`} />
       {children}
     </figure>

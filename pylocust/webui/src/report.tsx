@@ -81,9 +81,10 @@ function Tiles({ total }: { total: Entry }) {
   const peak = Math.max(0, ...timeline.samples.map((sample) => sample.users));
   const busiest = Math.max(0, ...timeline.samples.map((sample) => sample.rps));
   const isGood = total.num_failures === 0;
+  const names = args.requests_statistics.length - 1 + (extras.left_out?.requests_statistics ?? 0);
   return (
     <dl className="tiles">
-      <Tile title="Requests" value={whole(total.num_requests)} note={`${args.requests_statistics.length - 1} names`} />
+      <Tile title="Requests" value={whole(total.num_requests)} note={`${whole(names)} ${names === 1 ? "name" : "names"}`} />
       <Tile
         title="Failed"
         value={percent(total.num_requests > 0 ? total.num_failures / total.num_requests : 0)}
@@ -238,7 +239,7 @@ function partsOf(isDark: boolean): Part[] {
       title: "Charts",
       content: (
         <>
-          <TimeCharts timeline={timeline} isDark={isDark} />
+          {timeline.samples.length > 0 ? <TimeCharts timeline={timeline} isDark={isDark} /> : <p className="empty">The test was too short for charts.</p>}
           <Merged />
         </>
       ),

@@ -178,9 +178,14 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
         </table>
       </div>
       {!isWindowed && drawn.length < shown.length && (
-        <button type="button" className="more" onClick={() => setComplete(true)}>
-          Show all {shown.length} rows
-        </button>
+        <>
+          <button type="button" className="more" onClick={() => setComplete(true)}>
+            Show all {shown.length} rows
+          </button>
+          <p className="for-paper">
+            These are the first {drawn.length} of {shown.length} rows. All of them are printed after “Show all” was pressed.
+          </p>
+        </>
       )}
     </div>
   );

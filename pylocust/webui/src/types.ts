@@ -60,6 +60,8 @@ export interface Statistics {
   workers?: WorkerNode[];
   worker_count?: number;
   extended_stats?: { key: string; data: Record<string, unknown>[] }[];
+  /** Another one for each process that serves. */
+  server?: string;
 }
 
 export type HistorySample = { time: string } & Record<string, [string, number | null] | string>;

@@ -39,10 +39,66 @@ carrier_user(PyObject *carrier)
     return Py_XNewRef((PyObject *)(worker->user != NULL ? worker->user : worker->last));
 }
 
+PyObject *
+cload_carrier_class(PyObject *Py_UNUSED(object), void *Py_UNUSED(closure))
+{
+    PyObject *gevent = PyImport_ImportModule("gevent");
+    PyObject *type = gevent == NULL ? NULL : cload_attribute(gevent, "Greenlet");
+    Py_XDECREF(gevent);
+    return type;
+}
+
+PyObject *
+cload_carrier_text(PyObject *greenlet, PyObject *user)
+{
+    return PyUnicode_FromFormat("<Greenlet at %p: run(%R)>", greenlet, user);
+}
+
+PyObject *
+cload_carrier_attribute(PyObject *carrier, PyObject *name)
+{
+    return Py_TYPE(carrier)->tp_base->tp_getattro(carrier, name);
+}
+
+static PyObject *
+carrier_repr(PyObject *carrier)
+{
+    PyObject *user = carrier_user(carrier);
+    PyObject *text = user == NULL ? Py_TYPE(carrier)->tp_base->tp_repr(carrier)
+                                  : cload_carrier_text(carrier, ((struct cload_user_greenlet *)user)->user);
+    Py_XDECREF(user);
+    return text;
+}
+
+static Py_hash_t
+carrier_hash(PyObject *carrier)
+{
+    PyObject *user = carrier_user(carrier);
+    if (user == NULL) {
+        return _Py_HashPointer(carrier);
+    }
+    carrier_pin(carrier);
+    Py_hash_t hash = PyObject_Hash(user);
+    Py_DECREF(user);
+    return hash;
+}
+
+static PyObject *
+carrier_richcompare(PyObject *carrier, PyObject *other, int op)
+{
+    if (op != Py_EQ && op != Py_NE) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    PyObject *user = carrier_user(carrier);
+    bool is_same = carrier == other || (user != NULL && user == other);
+    Py_XDECREF(user);
+    return PyBool_FromLong(is_same == (op == Py_EQ));
+}
+
 static PyObject *
 carrier_getattro(PyObject *carrier, PyObject *name)
 {
-    PyObject *value = Py_TYPE(carrier)->tp_base->tp_getattro(carrier, name);
+    PyObject *value = cload_carrier_attribute(carrier, name);
     if (value != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
         return value;
     }
@@ -69,9 +125,18 @@ carrier_getattro(PyObject *carrier, PyObject *name)
     return value;
 }
 
+static PyGetSetDef carrier_getset[] = {
+    {"__class__", cload_carrier_class, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyType_Slot carrier_slots[] = {
     {Py_tp_doc, (void *)PyDoc_STR("A greenlet that runs users.")},
     {Py_tp_getattro, carrier_getattro},
+    {Py_tp_getset, carrier_getset},
+    {Py_tp_hash, carrier_hash},
+    {Py_tp_repr, carrier_repr},
+    {Py_tp_richcompare, carrier_richcompare},
     {0, NULL},
 };
 
@@ -116,6 +181,22 @@ cload_carrier_end(PyObject *carrier, struct cload_user_greenlet *user)
     if (user != NULL && PyObject_SetAttrString(carrier, OWNER, (PyObject *)user) < 0) {
         PyErr_WriteUnraisable(carrier);
     }
+}
+
+PyObject *
+cload_carrier_of(PyObject *user)
+{
+    PyObject *current = cload_greenlet_current();
+    struct cload_state *state = current == NULL ? NULL : cload_state_find(Py_TYPE(user));
+    if (state != NULL && state->carrier_type != NULL && Py_TYPE(current) == state->carrier_type) {
+        struct cload_worker *worker = *carrier_worker(current);
+        if (worker != NULL && (PyObject *)worker->user == user) {
+            carrier_pin(current);
+            return current;
+        }
+    }
+    Py_XDECREF(current);
+    return NULL;
 }
 
 /* The current greenlet, pinned unless the code that asks is the standard library's, for its locks. */

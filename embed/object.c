@@ -43,6 +43,50 @@ cload_attribute(PyObject *object, const char *name)
     return value;
 }
 
+PyObject *
+cload_object_dict(PyObject *object, PyTypeObject *base, const char *const *names)
+{
+    PyObject *dict = PyObject_GenericGetDict(object, NULL);
+    for (; dict != NULL && *names != NULL; names++) {
+        PyObject *name = PyUnicode_InternFromString(*names);
+        PyObject *field = name == NULL ? NULL : PyDict_GetItemWithError(base->tp_dict, name);
+        PyObject *value = field == NULL ? NULL : Py_TYPE(field)->tp_descr_get(field, object, (PyObject *)base);
+        if (value == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Clear(); /* it has no such field */
+        }
+        if (value != NULL ? PyDict_SetItem(dict, name, value) < 0 : PyErr_Occurred() != NULL) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(value);
+        Py_XDECREF(name);
+    }
+    return dict;
+}
+
+PyObject *
+cload_object_getstate(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *dict = cload_attribute(object, "__dict__");
+    PyObject *state = dict == NULL ? NULL : PyDict_Copy(dict);
+    Py_XDECREF(dict);
+    return state;
+}
+
+PyObject *
+cload_object_setstate(PyObject *object, PyObject *attributes)
+{
+    if (!PyDict_Check(attributes)) {
+        return PyErr_Format(PyExc_TypeError, "attributes come as a dict, unlike %R", attributes);
+    }
+    PyObject *name, *value;
+    for (Py_ssize_t i = 0; PyDict_Next(attributes, &i, &name, &value);) {
+        if (PyObject_SetAttr(object, name, value) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
 int
 cload_call_hook(PyObject *object, PyObject *name)
 {

@@ -22,6 +22,14 @@ void cload_object_dealloc(PyObject *object, inquiry clear);
 /* An attribute whose name is no field of the state. It is interned first: a new str at each look-up would fill the
  * interpreter's cache of attributes, which goes by the name's address. New reference; NULL with an exception. */
 PyObject *cload_attribute(PyObject *object, const char *name);
+/* `__dict__` of an object that keeps some of what scripts find there in fields: the dictionary, with what the fields
+ * are now put into it under `names` (NULL ends them), attributes of `base`. What is changed there does not reach the
+ * fields. New reference; NULL with an exception. */
+PyObject *cload_object_dict(PyObject *object, PyTypeObject *base, const char *const *names);
+/* Methods __getstate__ and __setstate__ of such objects, for copy.copy(): the attributes of __dict__. */
+PyObject *cload_object_getstate(PyObject *object, PyObject *ignored);
+PyObject *cload_object_setstate(PyObject *object, PyObject *attributes);
+
 /* Calls a method without arguments whose result does not matter; -1 with an exception. */
 int cload_call_hook(PyObject *object, PyObject *name);
 

@@ -6,6 +6,7 @@
 #include "http/http.h"
 #include "http/response.h"
 #include "hub.h"
+#include "object.h"
 
 PyObject *
 cload_response_new(struct cload_state *state, PyTypeObject *type, struct lc_response *core, PyObject *request_type,
@@ -165,12 +166,24 @@ static PyMethodDef response_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *
+response_get_dict(PyObject *object, void *Py_UNUSED(closure))
+{
+    static const char *const names[] = {
+#define CLOAD_SLOT_NAME(name) #name,
+        CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_NAME)
+#undef CLOAD_SLOT_NAME
+            NULL};
+    struct cload_state *state = cload_state_find(Py_TYPE(object));
+    return state == NULL ? NULL : cload_object_dict(object, state->response_type, names);
+}
+
 static PyGetSetDef response_getset[] = {
 #define CLOAD_SLOT_GETSET(name)                                                                                        \
     {#name, cload__response_get, cload__response_set, NULL, (void *)(intptr_t)CLOAD_SLOT_##name},
     CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_GETSET)
 #undef CLOAD_SLOT_GETSET
-        {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+        {"__dict__", response_get_dict, PyObject_GenericSetDict, NULL, NULL},
     HTTP_VERSION_GETSET,
     {"text", cload__response_get_text, NULL, PyDoc_STR("The body as a str."), NULL},
     {"timings", cload__response_get_timings, NULL,

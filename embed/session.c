@@ -104,8 +104,8 @@ cload__session_read_class(struct cload_session *self)
         return 0;
     }
     if (connection == NULL && !self->is_fast) {
-        PyObject *module = PyImport_ImportModule("http.client");
-        self->state->http_connection = module == NULL ? NULL : PyObject_GetAttrString(module, "HTTPConnection");
+        PyObject *module = PyImport_ImportModule("cload._session");
+        self->state->http_connection = module == NULL ? NULL : PyObject_GetAttrString(module, "Watched");
         Py_XDECREF(module);
         if (self->state->http_connection == NULL) {
             return -1;
@@ -122,6 +122,7 @@ cload__session_read_class(struct cload_session *self)
         self->is_class_general = is_general == Py_True;
         Py_DECREF(is_general);
         judge(self);
+        _PyType_Lookup(connection, self->state->str_request); /* gives it a version, if it has none */
         self->connection_version = connection->tp_version_tag;
     }
     self->class_version = type->tp_version_tag;

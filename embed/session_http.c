@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "helpers.h"
+#include "object.h"
 #include "wire.h"
 
 #define SESSION_VERB(verb, METHOD, is_redirecting, most)                                                               \
@@ -148,6 +149,19 @@ static PyMethodDef session_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *
+session_get_dict(PyObject *object, void *Py_UNUSED(closure))
+{
+    static const char *const names[] = {
+#define CLOAD_SLOT_NAME(name) #name,
+        CLOAD_SESSION_SLOT_LIST(CLOAD_SLOT_NAME)
+#undef CLOAD_SLOT_NAME
+            "base_url",
+        "request_event", "user", "request_name", NULL};
+    struct cload_state *state = cload_state_find(Py_TYPE(object));
+    return state == NULL ? NULL : cload_object_dict(object, state->session_type, names);
+}
+
 static PyGetSetDef session_getset[] = {
 #define CLOAD_SLOT_GETSET(name)                                                                                        \
     {#name, cload__session_get_slot, cload__session_set_slot, NULL, (void *)(intptr_t)CLOAD_SESSION_##name},
@@ -155,7 +169,7 @@ static PyGetSetDef session_getset[] = {
 #undef CLOAD_SLOT_GETSET
         {"base_url", cload__session_get_base_url, cload__session_set_base_url, NULL, NULL},
     {"_has_core", cload__session_has_core, NULL, NULL, NULL},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {"__dict__", session_get_dict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -464,7 +464,18 @@ taskset_dealloc(PyObject *object)
     cload_object_dealloc(object, taskset_clear);
 }
 
+static PyObject *
+taskset_get_dict(PyObject *object, void *Py_UNUSED(closure))
+{
+    static const char *const names[] = {"_user", "_parent", "_task_queue", "_cp_last_run", "_cp_last_wait_time", NULL};
+    struct cload_state *state = cload_state_find(Py_TYPE(object));
+    return state == NULL ? NULL : cload_object_dict(object, state->taskset_type, names);
+}
+
 static PyMethodDef taskset_methods[] = {
+    {"__getstate__", cload_object_getstate, METH_NOARGS,
+     PyDoc_STR("__getstate__($self, /)\n--\n\nWhat a copy has, too.")},
+    {"__setstate__", cload_object_setstate, METH_O, PyDoc_STR("__setstate__($self, state, /)\n--\n\nMakes it a copy.")},
     {"run", taskset_run, METH_NOARGS,
      PyDoc_STR("run($self, /)\n--\n\nRuns tasks in the current greenlet until something raises.")},
     {"wait", taskset_wait, METH_NOARGS, PyDoc_STR("wait($self, /)\n--\n\nWaits as after a task.")},
@@ -484,7 +495,7 @@ static PyMethodDef taskset_methods[] = {
 static PyGetSetDef taskset_getset[] = {
     {"_task_queue", taskset_get_queue, taskset_set_queue, PyDoc_STR("Tasks that run before new ones are picked."),
      NULL},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {"__dict__", taskset_get_dict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

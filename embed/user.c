@@ -3,6 +3,7 @@
 #include <structmember.h>
 
 #include "base/clock.h"
+#include "carrier.h"
 #include "object.h"
 #include "task_loop.h"
 #include "taskset.h"
@@ -192,7 +193,32 @@ user_dealloc(PyObject *object)
     cload_object_dealloc(object, user_clear);
 }
 
+static PyObject *
+user_get_dict(PyObject *object, void *Py_UNUSED(closure))
+{
+    static const char *const names[] = {
+        "environment",        "client", "_state", "_greenlet", "_group", "_taskset_instance", "_cp_last_run",
+        "_cp_last_wait_time", NULL};
+    struct cload_state *state = cload_state_find(Py_TYPE(object));
+    return state == NULL ? NULL : cload_object_dict(object, state->user_type, names);
+}
+
+/* In the user's own code that is the greenlet it runs in, as gevent.getcurrent() has it; they are equal. */
+static PyObject *
+user_get_greenlet(PyObject *object, void *Py_UNUSED(closure))
+{
+    PyObject *greenlet = ((struct cload_user *)object)->greenlet;
+    if (greenlet == NULL) {
+        Py_RETURN_NONE;
+    }
+    PyObject *current = cload_carrier_of(greenlet);
+    return current == NULL && !PyErr_Occurred() ? Py_NewRef(greenlet) : current;
+}
+
 static PyMethodDef user_methods[] = {
+    {"__getstate__", cload_object_getstate, METH_NOARGS,
+     PyDoc_STR("__getstate__($self, /)\n--\n\nWhat a copy has, too.")},
+    {"__setstate__", cload_object_setstate, METH_O, PyDoc_STR("__setstate__($self, state, /)\n--\n\nMakes it a copy.")},
     {"run", user_run, METH_NOARGS,
      PyDoc_STR("run($self, /)\n--\n\nLives the user's life in the current greenlet: on_start, tasks, on_stop.")},
     {"on_start", user_do_nothing, METH_NOARGS,
@@ -206,7 +232,8 @@ static PyMethodDef user_methods[] = {
 
 static PyGetSetDef user_getset[] = {
     {"_state", user_get_state, user_set_state, PyDoc_STR("'running', 'waiting', 'stopping' or None"), NULL},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {"__dict__", user_get_dict, PyObject_GenericSetDict, NULL, NULL},
+    {"greenlet", user_get_greenlet, NULL, PyDoc_STR("The greenlet the user runs in."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -3,6 +3,7 @@
 #include <structmember.h>
 
 #include "base/clock.h"
+#include "carrier.h"
 #include "object.h"
 #include "pool.h"
 #include "user.h"
@@ -358,68 +359,21 @@ greenlet_bool(PyObject *object)
 }
 
 static PyObject *
-greenlet_get_carrier(PyObject *object, void *Py_UNUSED(closure))
+greenlet_getattro(PyObject *object, PyObject *name)
 {
     struct cload_worker *worker = ((struct cload_user_greenlet *)object)->worker;
-    return Py_NewRef(worker == NULL ? Py_None : worker->greenlet);
-}
-
-static PyObject *
-greenlet_get_args(PyObject *object, void *Py_UNUSED(closure))
-{
-    return PyTuple_Pack(1, ((struct cload_user_greenlet *)object)->user);
-}
-
-static PyObject *
-greenlet_get_loop(PyObject *object, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(((struct cload_user_greenlet *)object)->loop.hub->gevent_loop);
-}
-
-/* A small number that no other greenlet has as long as this one lives; gevent counts them. */
-static PyObject *
-greenlet_get_ident(PyObject *object, void *Py_UNUSED(closure))
-{
-    PyObject *hub = ((struct cload_user_greenlet *)object)->loop.hub->greenlet;
-    PyObject *registry = cload_attribute(hub, "ident_registry");
-    PyObject *ident = registry == NULL ? NULL : PyObject_CallMethod(registry, "get_ident", "O", object);
-    Py_XDECREF(registry);
-    return ident;
-}
-
-static PyObject *
-greenlet_get_name(PyObject *object, void *Py_UNUSED(closure))
-{
-    PyObject *ident = greenlet_get_ident(object, NULL);
-    PyObject *name = ident == NULL ? NULL : PyUnicode_FromFormat("Greenlet-%S", ident);
-    Py_XDECREF(ident);
-    return name;
-}
-
-static PyObject *
-greenlet_get_kwargs(PyObject *Py_UNUSED(object), void *Py_UNUSED(closure))
-{
-    return PyDict_New();
-}
-
-static PyObject *
-greenlet_get_exc_info(PyObject *object, void *Py_UNUSED(closure))
-{
-    PyObject *exception = ((struct cload_user_greenlet *)object)->exception;
-    if (exception == NULL) {
-        Py_RETURN_NONE;
+    PyObject *value = PyObject_GenericGetAttr(object, name);
+    if (value != NULL || worker == NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        return value;
     }
-    PyObject *traceback = PyException_GetTraceback(exception);
-    PyObject *info =
-        PyTuple_Pack(3, (PyObject *)Py_TYPE(exception), exception, traceback == NULL ? Py_None : traceback);
-    Py_XDECREF(traceback);
-    return info;
+    PyErr_Clear();
+    return cload_carrier_attribute(worker->greenlet, name);
 }
 
 static PyObject *
-greenlet_get_none(PyObject *Py_UNUSED(object), void *Py_UNUSED(closure))
+greenlet_repr(PyObject *object)
 {
-    Py_RETURN_NONE;
+    return cload_carrier_text(object, ((struct cload_user_greenlet *)object)->user);
 }
 
 static int
@@ -430,6 +384,7 @@ greenlet_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->user);
     Py_VISIT(self->exception);
     Py_VISIT(self->links);
+    Py_VISIT(self->dict);
     Py_VISIT(self->loop.thrown);
     for (uint32_t i = 0; i < self->loop.count; i++) {
         Py_VISIT(self->loop.frames[i].taskset);
@@ -445,6 +400,7 @@ greenlet_clear(PyObject *object)
     Py_CLEAR(self->user);
     Py_CLEAR(self->exception);
     Py_CLEAR(self->links);
+    Py_CLEAR(self->dict);
     return 0;
 }
 
@@ -487,24 +443,12 @@ static PyMethodDef greenlet_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef greenlet_getset[] = {
-    {"args", greenlet_get_args, NULL, PyDoc_STR("A tuple of one: the user."), NULL},
-    {"carrier", greenlet_get_carrier, NULL, PyDoc_STR("The greenlet the user's code runs in, or None."), NULL},
-    {"exc_info", greenlet_get_exc_info, NULL, PyDoc_STR("What ended it: type, exception, traceback; or None."), NULL},
-    {"kwargs", greenlet_get_kwargs, NULL, PyDoc_STR("Empty: see args."), NULL},
-    {"loop", greenlet_get_loop, NULL, PyDoc_STR("gevent's loop."), NULL},
-    {"minimal_ident", greenlet_get_ident, NULL, PyDoc_STR("A small number that is only its own as long as it lives."),
-     NULL},
-    {"name", greenlet_get_name, NULL, PyDoc_STR("Its name in what gevent tells, with minimal_ident."), NULL},
-    {"value", greenlet_get_none, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyMemberDef greenlet_members[] = {
     {"user", T_OBJECT, offsetof(struct cload_user_greenlet, user), READONLY, NULL},
     {"exception", T_OBJECT, offsetof(struct cload_user_greenlet, exception), READONLY, NULL},
     {"dead", T_BOOL, offsetof(struct cload_user_greenlet, is_dead), READONLY, NULL},
     {"started", T_BOOL, offsetof(struct cload_user_greenlet, is_started), READONLY, NULL},
+    {"__dictoffset__", T_PYSSIZET, offsetof(struct cload_user_greenlet, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(struct cload_user_greenlet, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -514,11 +458,13 @@ static PyType_Slot greenlet_slots[] = {
                                   "task runs.")},
     {Py_tp_new, greenlet_new},
     {Py_nb_bool, greenlet_bool},
+    {Py_tp_getattro, greenlet_getattro},
+    {Py_tp_repr, greenlet_repr},
     {Py_tp_traverse, greenlet_traverse},
     {Py_tp_clear, greenlet_clear},
     {Py_tp_dealloc, greenlet_dealloc},
     {Py_tp_methods, greenlet_methods},
-    {Py_tp_getset, greenlet_getset},
+    {Py_tp_getset, cload__user_greenlet_getset},
     {Py_tp_members, greenlet_members},
     {0, NULL},
 };

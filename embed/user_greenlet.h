@@ -18,7 +18,7 @@ struct cload_user_greenlet {
     PyObject *user;
     PyObject *exception; /* what ended it, other than a regular stop */
     PyObject *links;     /* NULL, a callable, or a list of them */
-    PyObject *weakrefs;
+    PyObject *dict, *weakrefs;
     bool is_started, is_running, is_dead, is_pinned;
 };
 
@@ -35,6 +35,9 @@ void cload_user_finish(struct cload_user_greenlet *self, bool has_failed);
 /* Lets go of what a user that is over, its greenlet, its task set and its client hold of one another, where nobody else
  * has any of them; else it is for Python's collector to find. `held`: the caller's references to the greenlet. */
 void cload_user_release(struct cload_user_greenlet *self, Py_ssize_t held);
+
+/* Attributes of UserGreenlet; in user_greenlet_values.c. */
+extern PyGetSetDef cload__user_greenlet_getset[];
 
 /* Methods of UserGreenlet; in user_links.c. */
 PyObject *cload__user_rawlink(PyObject *object, PyObject *callback);

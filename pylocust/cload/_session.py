@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import re
 import sys
@@ -21,6 +22,8 @@ import requests.cookies
 import requests.hooks
 import requests.utils
 import urllib3
+import urllib3.connection
+import urllib3.connectionpool
 from requests.auth import HTTPBasicAuth
 from requests.structures import CaseInsensitiveDict
 
@@ -240,14 +243,47 @@ _SESSION_METHODS = (
 )  # fmt: skip
 
 
+class Watched(  # type: ignore[misc]
+    urllib3.connection.HTTPSConnection,
+    urllib3.connectionpool.HTTPSConnectionPool,
+    requests.adapters.HTTPAdapter,
+    requests.models.PreparedRequest,
+):
+    """Never made. Its version changes with each of its bases, so sessions see by it that a tool for tracing, mocking or
+    recording was put into what requests would send with."""
+
+
+#: Classes that requests sends with, and where their methods are from.
+_SENDERS = (
+    (requests.adapters.HTTPAdapter, requests.adapters),
+    (requests.models.PreparedRequest, requests.models),
+    (urllib3.connectionpool.HTTPConnectionPool, urllib3.connectionpool),
+    (urllib3.connectionpool.HTTPSConnectionPool, urllib3.connectionpool),
+    (urllib3.connection.HTTPConnection, urllib3.connection),
+    (urllib3.connection.HTTPSConnection, urllib3.connection),
+    (HTTPConnection, http.client),
+)
+
+
+def _is_as_made(cls: type, module: Any) -> bool:
+    methods = (value for value in vars(cls).values() if callable(value) and not isinstance(value, (type, staticmethod)))
+    return all(_is_own(method, module) for method in methods)
+
+
+def has_own_connections() -> bool:
+    """Whether urllib3 makes its connections with a class that was put in the place of its own."""
+    pools = urllib3.connectionpool.HTTPConnectionPool, urllib3.connectionpool.HTTPSConnectionPool
+    return any(pool.ConnectionCls.__module__ != "urllib3.connection" for pool in pools)
+
+
 def _is_own(function: Any, module: Any) -> bool:
     """Whether a function is the module's, not one that was put in its place, as tools for tracing or mocking do."""
     return type(function) is FunctionType and function.__globals__ is vars(module)
 
 
 def is_class_general(cls: type) -> bool:
-    """Whether a session class, or requests.Session itself, has methods that only requests' own code would call, or
-    whether http.client is to print what is said."""
+    """Whether a session class, requests.Session itself or what requests sends with has methods that only requests' own
+    code would call, or whether http.client is to print what is said."""
     if HTTPConnection.debuglevel:
         return True
     if not _is_own(cls._send_request_safe_mode, sys.modules["locust.clients"]):  # type: ignore[attr-defined]
@@ -255,7 +291,7 @@ def is_class_general(cls: type) -> bool:
     methods = [getattr(cls, name) for name in _SESSION_METHODS]
     if not all(_is_own(method, requests.sessions) for method in (*methods, requests.Session.request)):
         return True
-    return not _is_own(requests.adapters.HTTPAdapter.send, requests.adapters)
+    return has_own_connections() or not all(_is_as_made(sender, module) for sender, module in _SENDERS)
 
 
 def session_setup(session: Any, base_url: str | None) -> tuple[str, Any, type, Any]:

@@ -26,6 +26,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from . import _failure
 from ._call import tls_capsule
+from ._session import has_own_connections
 
 _BUFFER_SIZE = 16384
 # As Wire.timings; the last two are when the last bytes arrived, and the response time.
@@ -177,6 +178,14 @@ class HTTPSConnection(_Connecting, urllib3.connection.HTTPSConnection):
 class _Pooling(urllib3.connectionpool.HTTPConnectionPool):
     """Its connections go back to the session when they are not in use."""
 
+    def __init__(self, host: str, port: int | None = None, *, open_wire: Callable[..., Any], **kwargs: Any) -> None:
+        super().__init__(host, port, **kwargs)
+        self._open_wire = open_wire
+
+    def _connection_class(self, own: Any, usual: Any) -> Any:
+        """`usual` is urllib3's, or what somebody put in its place to record or play what is said."""
+        return usual if has_own_connections() else partial(own, open_wire=self._open_wire)
+
     def _put_conn(self, conn: Any) -> None:
         sock = getattr(conn, "sock", None)
         if isinstance(sock, Socket):
@@ -189,15 +198,15 @@ class _Pooling(urllib3.connectionpool.HTTPConnectionPool):
 
 
 class HTTPConnectionPool(_Pooling):
-    def __init__(self, host: str, port: int | None = None, *, open_wire: Callable[..., Any], **kwargs: Any) -> None:
-        super().__init__(host, port, **kwargs)
-        self.ConnectionCls = partial(HTTPConnection, open_wire=open_wire)  # type: ignore[assignment]
+    @property
+    def ConnectionCls(self) -> Any:  # type: ignore[override]
+        return self._connection_class(HTTPConnection, urllib3.connectionpool.HTTPConnectionPool.ConnectionCls)
 
 
 class HTTPSConnectionPool(_Pooling, urllib3.connectionpool.HTTPSConnectionPool):
-    def __init__(self, host: str, port: int | None = None, *, open_wire: Callable[..., Any], **kwargs: Any) -> None:
-        super().__init__(host, port, **kwargs)
-        self.ConnectionCls = partial(HTTPSConnection, open_wire=open_wire)  # type: ignore[assignment]
+    @property
+    def ConnectionCls(self) -> Any:  # type: ignore[override]
+        return self._connection_class(HTTPSConnection, urllib3.connectionpool.HTTPSConnectionPool.ConnectionCls)
 
 
 def _open_wire(session: weakref.ref[Any], *args: Any) -> Any:

@@ -45,7 +45,7 @@ DIFFERENT = [
     # HTTP: the engine's types stand where requests' and geventhttpclient's are.
     (".*", "greenlet", "a user has a stack only while a task runs"),
     ("greenlet of a user", "GreenletExit|add_spawn_callback|error|getcurrent|gettrace|gr_context|gr_frame"
-     "|parent|remove_spawn_callback|run|settrace|spawn.*|start_later|switch|kill|throw|args|link.*",
+     "|remove_spawn_callback|run|settrace|spawn|spawn_later|spawning_stack.*|start_later|switch|kill|throw|args|link.*",
      "a user has a stack only while a task runs"),
     ("client .*|agent", "cookies|headers|cookiejar|default_headers|clientpool", "subclasses that tell the engine"),
     ("client .*", "explicit_name", "internals"),

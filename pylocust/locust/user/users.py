@@ -30,7 +30,6 @@ from .task import TaskSet as TaskSet
 from .wait_time import constant
 
 if TYPE_CHECKING:
-    from gevent import Greenlet
     from gevent.pool import Group
     from urllib3 import PoolManager
 
@@ -88,11 +87,6 @@ class User(_cload.User, metaclass=UserMeta):
     def group(self) -> Group:
         """The group the user was started in."""
         return self._group
-
-    @property
-    def greenlet(self) -> Greenlet[..., Any] | None:
-        """The greenlet the user runs in."""
-        return self._greenlet
 
     def context(self) -> dict[str, Any]:
         """What goes into the ``context`` of each of this user's request events, below what the call itself says."""

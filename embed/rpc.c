@@ -120,6 +120,11 @@ channel_shut(struct channel_object *self)
 {
     if (self->core != NULL) {
         lc_list_remove(&self->link);
+        if (self->hub->is_left) {
+            /* The parent's, in a forked child, where libzmq waits for threads that are not there. */
+            self->core = NULL;
+            return;
+        }
         lc_channel_free(self->core);
         self->core = NULL;
         if (self->waiter != NULL) {
@@ -140,8 +145,10 @@ channel_dealloc(struct channel_object *self)
 static bool
 is_open(struct channel_object *self)
 {
-    if (self->core == NULL) {
-        PyErr_SetString(PyExc_OSError, "the channel is closed");
+    if (self->core == NULL || self->hub->is_left) {
+        PyErr_SetString(PyExc_OSError, self->core == NULL
+                                           ? "the channel is closed"
+                                           : "the channel belongs to the process that this one forked from");
         return false;
     }
     return true;

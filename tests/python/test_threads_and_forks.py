@@ -204,3 +204,48 @@ def test_a_child_goes_on_as_if_nothing_were(target: Target) -> None:
     out([end_of(children[0]), more > 50, environment.stats.total.num_failures])
     """
     assert play(target, _FORKS + code.replace("\n    ", "\n")) == [3, True, 0]
+
+
+def test_a_child_has_none_of_its_parents_channels(target: Target) -> None:
+    """DST: what a forked child sends, takes, closes or forgets there reaches neither the parent nor other nodes."""
+    code = """
+    master = _cload.Channel("127.0.0.1", 0)
+    worker = _cload.Channel("127.0.0.1", master.port, "w")
+    def talk():
+        worker.send(b"there")
+        name, there = master.recv()
+        master.send(b"back", name.decode())
+        return [there.decode(), worker.recv()[1].decode()]
+    results = [talk()]
+    receiving = gevent.spawn(master.recv)
+    gevent.sleep(0.01)
+    for number in range(2):
+        read_end, write_end = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(20)
+            told = [outcome(worker.send, b"x"), outcome(master.send, b"x", "w"), outcome(worker.recv),
+                    outcome(getattr, master, "port"), outcome(getattr, worker, "unconnected")]
+            if number == 0:
+                master.close()
+                worker.close()
+            else:
+                del master, worker
+                gc.collect()
+            gevent.sleep(0.01)
+            own = _cload.Channel("127.0.0.1", 0)
+            told.append(own.port > 0)
+            own.close()
+            _cload.end_rpc()
+            os.write(write_end, json.dumps(told).encode())
+            os._exit(0)
+        os.close(write_end)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        results.append([status, json.loads(os.read(read_end, 9999) or "null")])
+    worker.send(b"to who waits")
+    results.append(receiving.get(timeout=5)[1].decode())
+    results.append(talk())
+    out(results)
+    """
+    child = [0, ["OSError"] * 5 + [True]]
+    assert play(target, code) == [["there", "back"], child, child, "to who waits", ["there", "back"]]

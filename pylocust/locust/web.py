@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 import gevent
+from cload import __version__ as own_version
 from flask import (
     Blueprint,
     Flask,
@@ -219,6 +220,7 @@ class WebUI:
         # A page of another site must not use the session of somebody who is logged in.
         app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
         app.jinja_env.add_extension("jinja2.ext.do")
+        app.jinja_env.globals["own_version"] = own_version
         CORS(app)
         # Some systems think otherwise.
         mimetypes.add_type("application/javascript", ".js")

@@ -54,7 +54,8 @@ const head = `<!doctype html>
 `;
 
 function page(title, global, variable, script, style) {
-  return `${head}    <title>${title}</title>
+  return `${head}    <meta name="generator" content="cload{% if own_version %} {{ own_version }}{% endif %}">
+    <title>${title}</title>
     <link rel="stylesheet" href="./assets/${style}">
     <script>window.${global} = {{ ${variable}|tojson }}</script>
     <script defer src="./assets/${script}"></script>

@@ -71,7 +71,7 @@ export function App({ args }: { args: PageArgs }) {
   const statistics = usePoll<Statistics>("stats/requests?rows=0", everyMs, true, turn, onStatistics);
   const ratios = usePoll<Ratios>("tasks", 5000, tab === "ratios", turn);
   const exceptions = usePoll<{ exceptions: UserException[] }>("exceptions", 5000, isActive || tab === "exceptions", turn);
-  const generator = usePoll<Generator>("stats/generator", 3000, isActive || args.is_distributed, turn, onGenerator);
+  const generator = usePoll<Generator>("stats/generator", 3000, state !== "ready" || args.is_distributed, turn, onGenerator);
 
   const report = statistics.value;
   const failures = report?.errors ?? NO_FAILURES;
@@ -242,6 +242,9 @@ export function App({ args }: { args: PageArgs }) {
           </Tabs>
         </main>
       )}
+      <footer className="hint about">
+        {document.querySelector<HTMLMetaElement>('meta[name="generator"]')?.content}, for scripts of Locust {args.version}
+      </footer>
       {/* The library's own header would be a second banner of the page. */}
       <Modal.Root opened={isEditing} onClose={edit.close}>
         <Modal.Overlay />

@@ -43,7 +43,7 @@ function usePaper(): boolean {
   useEffect(() => {
     const begin = () => {
       // Paper cannot be opened.
-      for (const details of document.querySelectorAll<HTMLDetailsElement>(".exceptions details")) {
+      for (const details of document.querySelectorAll<HTMLDetailsElement>(".exceptions details, details.message")) {
         details.open = true;
       }
       flushSync(() => setPrinting(true));

@@ -22,12 +22,22 @@ interface StatisticsProps {
 
 const PHASE_TITLES: Record<string, string> = { dns: "DNS", connect: "Connect", tls: "TLS", queue: "Own queue", first_byte: "First byte", transfer: "Transfer" };
 
+const PHASE_HINTS: Record<string, string> = {
+  dns: "Looking the name up",
+  connect: "Connecting, without TLS",
+  tls: "The handshake of TLS",
+  queue: "What the generator itself needed before the request was sent; no part of the response time",
+  first_byte: "From sending the request to the first byte of the answer",
+  transfer: "From the first byte of the answer to the last",
+};
+
 /** What a request consists of; hidden until somebody wants to know. */
 function phaseColumns(entries: Entry[]): Column<Entry>[] {
   const total = entries.at(-1)?.phases ?? {};
   return PHASES.filter((phase) => total[phase]).map((phase) => ({
     key: `phase ${phase}`,
     title: `${PHASE_TITLES[phase]} (ms)`,
+    hint: `${PHASE_HINTS[phase]}: the average of the requests that did it`,
     value: (entry) => entry.phases[phase]?.average ?? -1,
     show: (entry) => {
       const times = entry.phases[phase];
@@ -89,11 +99,25 @@ export function Requests({ entries, percentiles, isCurrent, memory, isLong, choi
   );
 }
 
+const LONG_TEXT = 400;
+
+/** A text of any length; of a long one the beginning, until the reader wants all of it. */
+function Message({ text }: { text: string }) {
+  return text.length <= LONG_TEXT ? (
+    <span className="message">{text}</span>
+  ) : (
+    <details className="message">
+      <summary>{`${text.slice(0, LONG_TEXT * 0.75)}… (${whole(text.length)} characters)`}</summary>
+      {text}
+    </details>
+  );
+}
+
 const FAILURES: Column<Failure>[] = [
   { key: "occurrences", title: "# Failures", value: (row) => row.occurrences, show: (row) => whole(row.occurrences) },
   { key: "method", title: "Method", value: (row) => row.method },
   { key: "name", title: "Name", value: (row) => row.name },
-  { key: "error", title: "Message", value: (row) => row.error, show: (row) => <span className="message">{row.error}</span> },
+  { key: "error", title: "Message", value: (row) => row.error, show: (row) => <Message text={row.error} /> },
   { key: "first", title: "First seen", value: (row) => row.first_seen ?? 0, show: (row) => moment(row.first_seen) },
   { key: "last", title: "Last seen", value: (row) => row.last_seen ?? 0, show: (row) => moment(row.last_seen) },
 ];

@@ -9,6 +9,8 @@ export interface Column<Row> {
   value: (row: Row) => string | number;
   /** What is shown, if that is not the value. */
   show?: (row: Row) => ReactNode;
+  /** What the title does not say. */
+  hint?: string;
   isHidden?: boolean;
   /** Takes what room there is in a table of many rows. */
   isWide?: boolean;
@@ -104,7 +106,7 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
             <fieldset>
               <legend className="unseen">Columns of {label}</legend>
               {columns.map((column) => (
-                <label key={column.key}>
+                <label key={column.key} title={column.hint}>
                   <input type="checkbox" checked={isVisible(column)} onChange={() => toggleColumn(column.key)} />
                   {column.title}
                 </label>
@@ -139,7 +141,7 @@ export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, mem
                   className={typeof column.value((rows[0] ?? total) as Row) === "number" ? "number" : undefined}
                   aria-sort={order?.key !== column.key ? "none" : order.isDescending ? "descending" : "ascending"}
                 >
-                  <button type="button" className={column.title.length < 11 ? "line" : undefined} onClick={() => sortBy(column)}>
+                  <button type="button" className={column.title.length < 11 ? "line" : undefined} title={column.hint} onClick={() => sortBy(column)}>
                     {column.title}
                     <span aria-hidden="true">{order?.key !== column.key ? "" : order.isDescending ? "\u00a0▼" : "\u00a0▲"}</span>
                   </button>

@@ -610,7 +610,8 @@ class MasterRunner(DistributedRunner):
             if missing:
                 logger.error("The report of %s lacks %s", message.node_id, missing)
                 return
-            if message.data["user_classes_count"] is not None:
+            # Old workers of others do not tell how many users they have.
+            if message.data.get("user_classes_count") is not None:
                 read_user_counts(message.data["user_classes_count"])
             hook.fire(client_id=message.node_id, data=message.data)
         self.losses.report(message.node_id, self.stats.total.num_requests - before)

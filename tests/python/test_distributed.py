@@ -314,6 +314,17 @@ def test_half_a_report_changes_nothing() -> None:
         _cload.merge_report(object(), b"")
 
 
+@pytest.mark.parametrize("is_listened_to", [False, True])
+def test_report_that_does_not_tell_of_users(make_master: Any, make_hand: Any, is_listened_to: bool) -> None:
+    """DST-11: as workers of others send them."""
+    master = make_master()
+    if is_listened_to:
+        master.environment.events.worker_report.add_listener(lambda **_: None)
+    entry = {"name": "/x", "method": "GET", "num_requests": 3, "response_times": {4: 3}}
+    make_hand(master, "h_1").join().send("stats", {"stats": [entry], "stats_total": entry, "errors": {}})
+    until(lambda: master.stats.total.num_requests == 3)
+
+
 @pytest.mark.parametrize(
     "kind", ["stats", "heartbeat", "exception", "spawning_complete", "logs", "locustfile", "client_ready", "nonsense"]
 )

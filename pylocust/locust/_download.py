@@ -7,12 +7,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
 import gevent
 
-from . import __version__, argument_parser
+from . import __version__
+from ._exits import fail
+from ._locustfiles import download_locustfile_from_url, folder_for_downloads
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Client, Message
 from .rpc.zmqrpc import RPCRefusedError
@@ -20,11 +22,6 @@ from .rpc.zmqrpc import RPCRefusedError
 _LONGEST_WAIT = 300.0
 _FIRST_NOTICE = 10.0
 _NOTICE_INTERVAL = 60.0
-
-
-def _fail(message: str) -> NoReturn:
-    sys.stderr.write(message + "\n")
-    sys.exit(1)
 
 
 def _ask(connect: Callable[[], Client], identity: str, address: str) -> Message:
@@ -55,15 +52,15 @@ def _ask(connect: Callable[[], Client], identity: str, address: str) -> Message:
                 client = connect()
     finally:
         client.close()
-    _fail(f"The master at {address} sent no locustfile within {_LONGEST_WAIT:.0f} seconds")
+    fail(f"The master at {address} sent no locustfile within {_LONGEST_WAIT:.0f} seconds")
 
 
 def _save(entry: dict[str, Any]) -> str:
     # The name comes from elsewhere: it must not lead out of the folder.
     name = os.path.basename(str(entry["filename"]))
     if name in ("", ".", ".."):
-        _fail(f"The master sent a file with the name {entry['filename']!r}")
-    path = os.path.join(argument_parser.folder_for_downloads(), name)
+        fail(f"The master sent a file with the name {entry['filename']!r}")
+    path = os.path.join(folder_for_downloads(), name)
     with open(path, "w", encoding="utf-8") as file:
         file.write(entry["contents"])
     return path
@@ -75,7 +72,7 @@ def download_locustfiles_from_master(
     """Paths of the master's files in a temporary folder. Ends the process if there are none, or if this worker is
     not to run code of its master's."""
     if is_refusing_code:
-        _fail(
+        fail(
             "This worker takes no code from a master (--refuse-code): give it its locustfile with -f instead of '-f -'"
         )
     identity = f"{socket.gethostname()}_download_locustfile_{uuid4().hex}"
@@ -83,12 +80,12 @@ def download_locustfiles_from_master(
     try:
         data = _ask(lambda: Client(master_host, master_port, identity, secret), identity, address).data
         if data.get("error"):
-            _fail(f"The master at {address} has no locustfile for workers: {data['error']}")
+            fail(f"The master at {address} has no locustfile for workers: {data['error']}")
         return [
-            argument_parser.download_locustfile_from_url(entry) if isinstance(entry, str) else _save(entry)
+            download_locustfile_from_url(entry) if isinstance(entry, str) else _save(entry)
             for entry in data["locustfiles"]
         ]
     except (RPCError, RPCReceiveError, RPCSendError, AttributeError, KeyError, TypeError, OSError) as error:
-        _fail(f"No locustfile could be taken from the master at {address}: {error!r}")
+        fail(f"No locustfile could be taken from the master at {address}: {error!r}")
     except KeyboardInterrupt:
         sys.exit(1)

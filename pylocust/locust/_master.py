@@ -32,6 +32,7 @@ from ._losses import Losses
 from ._messages import check_logs, read_exception, read_heartbeat, read_user_counts
 from ._resume import KeptRun
 from ._state import StateError
+from ._worker_nodes import WorkerNode, WorkerNodes
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
 from .rpc.zmqrpc import RPCRefusedError, Server
@@ -42,8 +43,6 @@ from .runners import (
     STATE_SPAWNING,
     STATE_STOPPED,
     STATE_STOPPING,
-    WorkerNode,
-    WorkerNodes,
     _aggregate_dispatched_users,
     _format_user_classes_count_for_log,
 )

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import _cload
 import gevent
 
+from ._exits import stop_with_error
 from .user.users import HttpUser, User
 from .util.cores import usable_cores
 
@@ -35,11 +36,6 @@ _PARENTS_OPTIONS = {
 _DEFAULT_PORT = 5557
 # Seconds that children may take to end after their master has told them to.
 _CHILDREN_GRACE = 10.0
-
-
-def _fail(message: str) -> NoReturn:
-    logger.error(message)
-    sys.exit(1)
 
 
 def _fork() -> int:
@@ -132,11 +128,11 @@ def fork_workers(options: argparse.Namespace, user_classes: Sequence[type[User]]
     ``--worker`` processes waits for them and exits."""
     count = options.processes
     if count < -1:
-        _fail(f"--processes {count} makes no sense: 1 or more, or -1 for one per core")
+        stop_with_error(f"--processes {count} makes no sense: 1 or more, or -1 for one per core")
     if options.master:
-        _fail("--processes is the master already; --master is for a master without workers of its own")
+        stop_with_error("--processes is the master already; --master is for a master without workers of its own")
     if sys.platform == "win32":
-        _fail("--processes needs fork(), which this system does not have")
+        stop_with_error("--processes needs fork(), which this system does not have")
     if count == -1:
         count = usable_cores()
     children = Children()
@@ -147,7 +143,9 @@ def fork_workers(options: argparse.Namespace, user_classes: Sequence[type[User]]
             pid = _fork()
         except OSError as error:
             children.kill()
-            _fail(f"Worker process {number + 1} of {count} could not be started: {error.strerror}. See ulimit -u")
+            stop_with_error(
+                f"Worker process {number + 1} of {count} could not be started: {error.strerror}. See ulimit -u"
+            )
         if pid == 0:
             _become_worker(options)
             gevent.spawn(_end_with, parent)

@@ -11,8 +11,9 @@ import gevent
 
 from ._distributed import Taken
 from ._state import StateError, StateFile
+from ._worker_nodes import WorkerNode
 from .rpc import Message
-from .runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, WorkerNode
+from .runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING
 
 if TYPE_CHECKING:
     from ._master import MasterRunner

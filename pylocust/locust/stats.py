@@ -6,7 +6,6 @@ attributes give (`response_times`, `num_reqs_per_sec`, ...) are copies.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -15,28 +14,38 @@ import time
 import types
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import _cload
-import gevent
 
 from ._failures import ErrorsDict as ErrorsDict
 from ._failures import StatsBaseDict, StatsErrorDict
 from ._failures import StatsError as StatsError
 from ._generator import Generator
 from ._history import History
+from ._samples import stats_history as stats_history
+from ._samples import update_stats_history as update_stats_history
+from ._stats_console import get_error_report_summary as get_error_report_summary
+from ._stats_console import get_own_summary as get_own_summary
+from ._stats_console import get_percentile_stats_summary as get_percentile_stats_summary
+from ._stats_console import get_stats_summary as get_stats_summary
+from ._stats_console import print_error_report as print_error_report
+from ._stats_console import print_lines as print_lines
+from ._stats_console import print_percentile_stats as print_percentile_stats
+from ._stats_console import print_stats as print_stats
+from ._stats_console import print_stats_json as print_stats_json
+from ._stats_console import save_stats_json as save_stats_json
+from ._stats_console import stats_printer as stats_printer
 from ._stats_csv import CSVWriter as CSVWriter
 from ._stats_csv import StatsCSV as StatsCSV
 from ._stats_csv import StatsCSVFileWriter as StatsCSVFileWriter
-from .util.date import format_utc_timestamp
 from .util.late import late_names
 from .util.rounding import proper_round
 
 if TYPE_CHECKING:
     from .event import Events
-    from .runners import Runner
 
 console_logger = logging.getLogger("locust.stats_logger")
 logger = logging.getLogger(__name__)
@@ -337,7 +346,12 @@ class StatsEntry(_cload.StatsEntry):
 
 
 # They are found here, wherever they are made.
-for _each in (StatsBaseDict, StatsErrorDict, StatsError, CSVWriter, StatsCSV, StatsCSVFileWriter):
+for _each in (
+    *(StatsBaseDict, StatsErrorDict, StatsError, CSVWriter, StatsCSV, StatsCSVFileWriter),
+    *(update_stats_history, stats_history),
+    *(get_stats_summary, get_percentile_stats_summary, get_error_report_summary, print_stats, print_percentile_stats),
+    *(print_error_report, print_stats_json, save_stats_json, stats_printer),
+):
     _each.__module__ = __name__
 
 
@@ -564,109 +578,8 @@ def setup_distributed_stats_event_listeners(events: Events, stats: RequestStats)
     events.worker_report.add_listener(on_worker_report)
 
 
-def get_stats_summary(stats: RequestStats, current: bool = True) -> list[str]:
-    """The lines of the request table."""
-    table: str = stats._console_requests(STATS_NAME_WIDTH, STATS_TYPE_WIDTH, current)
-    return table[:-1].split("\n")
-
-
-def get_percentile_stats_summary(stats: RequestStats) -> list[str]:
-    """The lines of the percentile table."""
-    table: str = stats._console_percentiles(STATS_NAME_WIDTH, STATS_TYPE_WIDTH, PERCENTILES_TO_REPORT)
-    return table[:-1].split("\n")
-
-
-def get_error_report_summary(stats: RequestStats) -> list[str]:
-    """The lines of the error report."""
-    table: str = stats._console_failures(STATS_NAME_WIDTH)
-    return table[:-1].split("\n")
-
-
-def print_stats(stats: RequestStats, current: bool = True) -> None:
-    for line in get_stats_summary(stats, current):
-        console_logger.info(line)
-    console_logger.info("")
-
-
-def print_percentile_stats(stats: RequestStats) -> None:
-    for line in get_percentile_stats_summary(stats):
-        console_logger.info(line)
-    console_logger.info("")
-
-
-def get_own_summary(stats: RequestStats, percentiles: list[float], has_phases: bool) -> list[str]:
-    """The lines of what Locust does not tell: percentiles true to 0.1 %, phases, how the generator coped."""
-    tables = []
-    if percentiles:
-        tables.append(stats._console_exact(STATS_NAME_WIDTH, STATS_TYPE_WIDTH, percentiles))
-    if has_phases:
-        tables.append(stats._console_phases(STATS_NAME_WIDTH, STATS_TYPE_WIDTH))
-    lines = [line for table in tables for line in table.split("\n")]
-    return lines if stats._generator is None else [*lines, *stats._generator.summary()]
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        console_logger.info(line)
-
-
-def print_error_report(stats: RequestStats) -> None:
-    if stats.errors:
-        for line in get_error_report_summary(stats):
-            console_logger.info(line)
-
-
-def print_stats_json(stats: RequestStats) -> None:
-    print(json.dumps(stats.serialize_stats(), indent=4))
-
-
-def save_stats_json(stats: RequestStats, filename: str) -> None:
-    with open(f"{filename}.json", "w") as file:
-        json.dump(stats.serialize_stats(), file, indent=4)
-
-
-def stats_printer(stats: RequestStats) -> Callable[[], None]:
-    """What prints the request table now and then, to be run in a greenlet."""
-
-    def stats_printer_func() -> None:
-        while True:
-            print_stats(stats)
-            warning = stats._generator.warning() if stats._generator is not None else None
-            if warning:
-                console_logger.info(warning)
-                console_logger.info("")
-            gevent.sleep(CONSOLE_STATS_INTERVAL_SEC)
-
-    return stats_printer_func
-
-
 def sort_stats(stats: Mapping[Any, S]) -> list[S]:
     return [stats[key] for key in sorted(stats.keys())]
-
-
-def update_stats_history(runner: Runner, timestamp: str | None = None) -> None:
-    """Adds a sample to the history that charts are drawn from."""
-    stats = runner.stats
-    total = stats.total
-    now = timestamp or format_utc_timestamp(time.time())
-    sample: dict[str, Any] = {
-        f"response_time_percentile_{percentile}": [now, total.get_current_response_time_percentile(percentile) or 0]
-        for percentile in PERCENTILES_TO_CHART
-    }
-    sample["current_rps"] = [now, total.current_rps]
-    sample["current_fail_per_sec"] = [now, total.current_fail_per_sec]
-    sample["total_avg_response_time"] = [now, proper_round(total.avg_response_time, digits=2)]
-    sample["user_count"] = [now, runner.user_count or 0]
-    sample["time"] = now
-    stats._history.add(sample)
-
-
-def stats_history(runner: Runner) -> None:
-    """Takes samples while a test runs, to be run in a greenlet."""
-    while runner.stats.total.use_response_times_cache:
-        if runner.state not in ("ready", "stopped"):
-            update_stats_history(runner)
-        gevent.sleep(HISTORY_STATS_INTERVAL_SEC)
 
 
 def _is_valid_percentile(parameter: Any) -> bool:
@@ -697,4 +610,5 @@ def validate_stats_configuration() -> None:
 __getattr__ = late_names(
     __name__,
     CatchResponseError="exception",
+    format_utc_timestamp="util.date",
 )

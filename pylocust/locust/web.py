@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import functools
-import io
-import json
 import logging
-import math
 import mimetypes
 import os
 import ssl
-import uuid
 from collections.abc import Callable
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypedDict
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from cload import __version__ as own_version
@@ -24,13 +17,10 @@ from flask import (
     Blueprint,
     Flask,
     Response,
-    abort,
-    jsonify,
     make_response,
     redirect,
     render_template,
     request,
-    send_file,
     send_from_directory,
     session,
     url_for,
@@ -44,25 +34,25 @@ from werkzeug.exceptions import HTTPException
 from . import __version__ as version
 from . import argument_parser, log, stats
 from ._history import thinned
-from ._prometheus import exposition
 from ._timeline import Timeline
+from ._web_control import Control
+from ._web_files import Files
+from ._web_login import AuthArgs, refuse_other_sites
+from ._web_login import AuthProvider as AuthProvider
+from ._web_login import CustomForm as CustomForm
+from ._web_login import InputField as InputField
+from ._web_numbers import Numbers, count_workers
 from .html import (
     DEFAULT_BUILD_PATH,
     MAX_SAMPLES,
     NO_PAGES,
-    get_html_report,
     render_template_from,
-    running_users,
-    task_ratios,
 )
-from .log import get_logs, greenlet_exception_logger
-from .runners import HEARTBEAT_INTERVAL, HEARTBEAT_LIVENESS, STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner
+from .log import greenlet_exception_logger
+from .runners import MasterRunner
 from .user.inspectuser import common_host
 from .user.users import RestMixin
-from .util.cache import memoize
-from .util.date import format_safe_timestamp
-from .util.process import resident_bytes
-from .util.timespan import parse_timespan
+from .util.late import late_names
 
 if TYPE_CHECKING:
     from .env import Environment
@@ -73,60 +63,6 @@ greenlet_exception_handler = greenlet_exception_logger(logger)
 # What user code may assign to.
 DEFAULT_CACHE_TIME = 2.0
 HOST_IS_REQUIRED = False
-
-# A page with more rows would be slow; the aggregate always counts all.
-_MAX_ROWS = 500
-# Our own page shows all names: of these so many rows are made before other greenlets have their turn, so many
-# percentiles can be wanted, and so many different wishes are remembered. What one window was told another is told, too.
-_ROWS_AT_ONCE = 1000
-_MAX_PERCENTILES = 24
-_MAX_TABLES = 8
-_TABLE_CACHE_TIME = 1.0
-_SUMMARY_CACHE_TIME = 0.3
-
-
-class InputField(TypedDict, total=False):
-    """One field of a login form of the script's own."""
-
-    label: str
-    name: str
-    type: str | None
-    default_value: bool | None
-    choices: list[str] | None
-    is_multiple: bool | None
-    is_secret: bool | None
-    is_required: bool | None
-
-
-class CustomForm(TypedDict, total=False):
-    """A login form of the script's own."""
-
-    inputs: list[InputField] | None
-    callback_url: str
-    submit_button_text: str | None
-
-
-class AuthProvider(TypedDict, total=False):
-    """Somebody else who can say who a visitor is."""
-
-    label: str | None
-    callback_url: str
-    icon_url: str | None
-
-
-class AuthArgs(TypedDict, total=False):
-    """What the login page shows."""
-
-    title: str
-    custom_form: CustomForm
-    auth_providers: list[AuthProvider]
-    username_password_callback: str
-    error: str | None
-    info: str | None
-
-
-class Refusal(Exception):
-    """A test that cannot be started as asked for; the text says why."""
 
 
 class _ServerLog:
@@ -186,15 +122,7 @@ class WebUI:
         self.greenlet = None
         self.server = None
         self._timeline = environment._timeline = Timeline(environment)
-        self._swarm_greenlet: gevent.Greenlet[..., Any] | None = None
-        self._run_time_greenlet: gevent.Greenlet[..., Any] | None = None
-        self._tables: dict[str, Callable[[], str]] = {}
-        # By which a page sees that another process answers at its address.
-        self._identity = uuid.uuid4().hex
-        shared = memoize(timeout=DEFAULT_CACHE_TIME, dynamic_timeout=True)
-        self._statistics = shared(functools.partial(self._statistics_json, _MAX_ROWS))
-        # Cheap, and what is done in the page must be seen there soon.
-        self._summary = memoize(timeout=_SUMMARY_CACHE_TIME)(functools.partial(self._statistics_json, 0))
+        self._numbers = Numbers(self, self._timeline, DEFAULT_CACHE_TIME)
         self.app = self._make_app(build_path or DEFAULT_BUILD_PATH)
         if web_login:
             self._login_manager = LoginManager()
@@ -202,15 +130,11 @@ class WebUI:
             self._login_manager.login_view = "locust.login"
         self.app.register_blueprint(self._make_blueprint(web_base_path or None))
         # As memoize() leaves it on the view in Locust.
-        self.app.view_functions["locust.request_stats"].clear_cache = self._clear_cache  # type: ignore[union-attr]
+        self.app.view_functions["locust.request_stats"].clear_cache = self._numbers.clear_cache  # type: ignore[union-attr]
         if environment.runner:
             self.update_template_args()
         if not delayed_start:
             self.start()
-
-    def _clear_cache(self) -> None:
-        for cached in (self._statistics, self._summary):
-            cached.clear_cache()  # type: ignore[attr-defined]
 
     @staticmethod
     def _make_app(build_path: str) -> Flask:
@@ -231,30 +155,31 @@ class WebUI:
         blueprint.register_error_handler(Exception, self._on_error)
         blueprint.add_url_rule("/assets/<path:path>", "send_assets", self._send_asset)
         blueprint.add_url_rule("/login", "login", self._login)
+        control, numbers, files = Control(self, self._timeline), self._numbers, Files(self)
         # Names are upstream's: scripts make URLs from them.
         for path, name, view, method in (
             ("/", "index", self._index, "GET"),
-            ("/swarm", "swarm", self._swarm, "POST"),
-            ("/stop", "stop", self._stop, "POST"),
-            ("/stats/reset", "reset_stats", self._reset_stats, "POST"),
-            ("/stats/report", "stats_report", self._report, "GET"),
-            ("/stats/requests", "request_stats", self._request_stats, "GET"),
-            ("/stats/requests/csv", "request_stats_csv", self._requests_csv, "GET"),
-            ("/stats/requests_full_history/csv", "request_stats_full_history_csv", self._history_csv, "GET"),
-            ("/stats/table", "table", self._table, "GET"),
-            ("/stats/timeline", "timeline", self._send_timeline, "GET"),
-            ("/stats/generator", "generator", self._generator, "GET"),
-            ("/stats/failures/csv", "failures_stats_csv", self._failures_csv, "GET"),
-            ("/exceptions", "exceptions", self._exceptions, "GET"),
-            ("/exceptions/csv", "exceptions_csv", self._exceptions_csv, "GET"),
-            ("/tasks", "tasks", self._tasks, "GET"),
-            ("/logs", "logs", self._logs, "GET"),
-            ("/user", "update_user", self._update_user, "POST"),
-            ("/worker-count", "get_worker_count", self._worker_count, "GET"),
+            ("/swarm", "swarm", control.swarm, "POST"),
+            ("/stop", "stop", control.stop, "POST"),
+            ("/stats/reset", "reset_stats", control.reset_stats, "POST"),
+            ("/stats/report", "stats_report", files.report, "GET"),
+            ("/stats/requests", "request_stats", numbers.request_stats, "GET"),
+            ("/stats/requests/csv", "request_stats_csv", files.requests_csv, "GET"),
+            ("/stats/requests_full_history/csv", "request_stats_full_history_csv", files.history_csv, "GET"),
+            ("/stats/table", "table", numbers.table, "GET"),
+            ("/stats/timeline", "timeline", numbers.timeline, "GET"),
+            ("/stats/generator", "generator", numbers.generator, "GET"),
+            ("/stats/failures/csv", "failures_stats_csv", files.failures_csv, "GET"),
+            ("/exceptions", "exceptions", numbers.exceptions, "GET"),
+            ("/exceptions/csv", "exceptions_csv", files.exceptions_csv, "GET"),
+            ("/tasks", "tasks", numbers.tasks, "GET"),
+            ("/logs", "logs", numbers.logs, "GET"),
+            ("/user", "update_user", control.update_user, "POST"),
+            ("/worker-count", "get_worker_count", numbers.worker_count, "GET"),
         ):
             blueprint.add_url_rule(path, name, self.auth_required_if_enabled(view), methods=[method])
         # A script's own is its own business, with a login or without.
-        blueprint.add_url_rule("/metrics", "metrics", self._metrics, methods=["GET"])
+        blueprint.add_url_rule("/metrics", "metrics", numbers.metrics, methods=["GET"])
         return blueprint
 
     # Serving
@@ -320,7 +245,7 @@ class WebUI:
                 return view_func(*args, **kwargs)
             try:
                 session["auth_error"] = session["auth_info"] = None
-                _refuse_other_sites()
+                refuse_other_sites()
                 return login_required(view_func)(*args, **kwargs)
             except HTTPException:
                 raise
@@ -414,394 +339,21 @@ class WebUI:
             "user_count": runner.user_count,
             "users": {name: user_class.json() for name, user_class in available.items()} if available else None,
             "version": version,
-            "worker_count": self._count_workers(),
+            "worker_count": count_workers(environment),
         }
 
-    # Starting and stopping
 
-    def _swarm(self) -> Response:
-        environment = self.environment
-        try:
-            if self.userclass_picker_is_active:
-                chosen = self._choose_classes()
-                self._choose_shape()
-            before = dict(vars(environment.parsed_options)) if environment.parsed_options else {}
-            users, rate, run_time = self._take_options()
-            runner = environment.runner
-            self._mark_changes(before)
-            if runner is None:
-                raise Refusal("There is no runner")
-            if environment.shape_class:
-                runner.start_shape()
-                shape = type(environment.shape_class).__name__
-                return jsonify(
-                    success=True, message=f"Swarming started using shape class '{shape}'", host=environment.host
-                )
-            self._forget_greenlets()
-            if users is None or rate is None or users < 0 or rate <= 0 or not math.isfinite(rate):
-                raise Refusal("user_count has to be at least 0, and spawn_rate a number above 0")
-        except Refusal as refusal:
-            logger.error("The test was not started: %s", refusal)
-            return jsonify(success=False, message=str(refusal), host=environment.host)
-        self._swarm_greenlet = gevent.spawn(runner.start, users, rate)
-        self._swarm_greenlet.link_exception(greenlet_exception_handler)
-        answer = {"success": True, "message": "Swarming started", "host": environment.host}
-        if run_time:
-            self._run_time_greenlet = gevent.spawn_later(run_time, self._on_run_time_over)
-            self._run_time_greenlet.link_exception(greenlet_exception_handler)
-            answer["run_time"] = run_time
-        if self.userclass_picker_is_active:
-            answer["user_classes"] = chosen
-        return jsonify(answer)
+# They are found here, wherever they are made.
+for _each in (AuthArgs, AuthProvider, CustomForm, InputField):
+    _each.__module__ = __name__
 
-    def _mark_changes(self, before: dict[str, Any]) -> None:
-        """Shows in the charts which options of a running test became others; the users are marked when they are."""
-        environment = self.environment
-        runner, options = environment.runner, environment.parsed_options
-        if runner is None or options is None or runner.state not in (STATE_RUNNING, STATE_SPAWNING):
-            return
-        own = ("num_users", "spawn_rate", "user_classes")
-        changed = [name for name, value in vars(options).items() if name not in own and value != before.get(name)]
-        if changed:
-            self._timeline.mark(f"changed {', '.join(changed)}", "change")
-
-    def _choose_classes(self) -> list[str]:
-        environment = self.environment
-        available = environment.available_user_classes
-        if not available:
-            raise Refusal("UserClass picker is active but there are no available UserClasses")
-        wanted: Any = request.form.getlist("user_classes")
-        if not wanted:
-            is_running = environment.runner is not None and environment.runner.state == STATE_RUNNING
-            wanted = environment.user_classes_by_name if is_running else available
-        chosen = {name: user_class for name, user_class in available.items() if name in wanted}
-        environment.user_classes = list(chosen.values())
-        if environment.locustfile is None:
-            environment.locustfile = ",".join(chosen)
-        environment._remove_user_classes_with_weight_zero()
-        environment._validate_user_class_name_uniqueness()
-        return sorted(chosen)
-
-    def _choose_shape(self) -> None:
-        environment = self.environment
-        name = request.form.get("shape_class", "Default")
-        if name == "Default":
-            environment.shape_class = None
-            return
-        shape = (environment.available_shape_classes or {})[name]
-        shape.runner = environment.runner
-        environment.shape_class = shape
-        environment._validate_shape_class_instance()
-
-    def _take_options(self) -> tuple[int | None, float | None, int | None]:
-        """Puts the fields of the form into environment and options. Returns users, rate and run time."""
-        environment = self.environment
-        options = vars(environment.parsed_options) if environment.parsed_options else {}
-        users = rate = run_time = None
-        for name, text in request.form.items():
-            if name == "user_count":
-                options["num_users"] = users = _number(name, text, int)
-            elif name == "spawn_rate":
-                options[name] = rate = _number(name, text, float)
-            elif name == "host":
-                options[name] = environment.host = text.replace("<", "").replace(">", "")
-            elif name == "user_classes":
-                options[name] = request.form.getlist(name)
-            elif name == "profile":
-                options[name] = environment.profile = text or None
-            elif name == "run_time":
-                if text:
-                    try:
-                        options[name] = run_time = parse_timespan(text)
-                    except ValueError as error:
-                        raise Refusal("Valid run_time formats are : 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc.") from error
-            elif name in options:
-                options[name] = _like(options[name], text, request.form.getlist(name))
-        return users, rate, run_time
-
-    def _forget_greenlets(self) -> None:
-        if self._swarm_greenlet is not None:
-            self._swarm_greenlet.kill(block=True)
-            self._swarm_greenlet = None
-        if self._run_time_greenlet is not None:
-            self._run_time_greenlet.kill(block=False)
-            self._run_time_greenlet = None
-
-    def _on_run_time_over(self) -> None:
-        # Stopping kills the timer, which is the greenlet that is here.
-        self._run_time_greenlet = None
-        if self.environment.runner is not None:
-            self.environment.runner.stop()
-
-    def _stop(self) -> Response:
-        self._forget_greenlets()
-        if self.environment.runner is not None:
-            self.environment.runner.stop()
-        return jsonify(success=True, message="Test stopped")
-
-    def _reset_stats(self) -> str:
-        self.environment.events.reset_stats.fire()
-        if self.environment.runner is not None:
-            self.environment.runner.stats.reset_all()
-            self.environment.runner.exceptions = {}
-        return "ok"
-
-    def _update_user(self) -> tuple[dict[str, Any], int]:
-        settings = json.loads(request.data)
-        if not isinstance(settings, dict):
-            raise TypeError("The settings of a user class are a JSON object with its user_class_name")
-        self.environment.update_user_class(settings)
-        return {}, 201
-
-    # Numbers
-
-    def _request_stats(self) -> Response:
-        # Our own page has its rows from elsewhere.
-        is_summary = request.args.get("rows") == "0"
-        return Response(self._summary() if is_summary else self._statistics(), mimetype="application/json")
-
-    def _statistics_json(self, rows: int) -> str:
-        report = self._collect_statistics(rows)
-        if not rows:
-            report["server"] = self._identity
-        response: Any = self.app.json.response(report)
-        text: str = response.get_data(as_text=True)
-        return text
-
-    def _table(self) -> Response:
-        """The rows of all names for our own page, with the percentiles it asks for."""
-        wanted = request.args.get("percentiles", "")
-        if wanted not in self._tables:
-            parts = [part for part in map(_percentile, wanted.split(",")) if part is not None]
-            if len(self._tables) >= _MAX_TABLES:
-                self._tables.clear()
-            collect = functools.partial(self._table_json, parts[:_MAX_PERCENTILES])
-            self._tables[wanted] = memoize(timeout=_TABLE_CACHE_TIME, dynamic_timeout=True)(collect)
-        return Response(self._tables[wanted](), mimetype="application/json")
-
-    def _table_json(self, percentiles: list[float]) -> str:
-        numbers, texts = self.environment.stats, []
-        end = len(numbers.entries) + 1  # the aggregate's
-        for first in range(0, end, _ROWS_AT_ONCE):
-            if first:
-                gevent.sleep(0)  # users go on meanwhile
-            texts.append(numbers._json_rows(first, min(end, first + _ROWS_AT_ONCE), percentiles))
-        rows = ",".join(text for text in texts if text)
-        return f'{{"percentiles": {json.dumps(percentiles)}, "rows": [{rows}]}}\n'
-
-    def _collect_statistics(self, rows: int) -> dict[str, Any]:
-        runner = self.environment.runner
-        if runner is None:
-            return {
-                "stats": [],
-                "errors": [],
-                "total_rps": 0.0,
-                "total_fail_per_sec": 0.0,
-                "fail_ratio": 0.0,
-                "current_response_time_percentile_1": None,
-                "current_response_time_percentile_2": None,
-                "state": STATE_MISSING,
-                "user_count": 0,
-            }
-        numbers = runner.stats
-        total = self._row(numbers.total)
-        report = {
-            "stats": [self._row(entry) for entry in _first_entries(numbers, rows)] + [total],
-            "errors": [error.serialize() for error in islice(numbers.errors.values(), _MAX_ROWS)],
-            "current_rps": total["current_rps"],
-            "current_fail_per_sec": total["current_fail_per_sec"],
-            "total_rps": total["total_rps"],
-            "total_fail_per_sec": total["total_fail_per_sec"],
-            "fail_ratio": numbers.total.fail_ratio,
-            "current_response_time_percentiles": {
-                f"response_time_percentile_{part}": numbers.total.get_current_response_time_percentile(part)
-                for part in stats.PERCENTILES_TO_CHART
-            },
-            "state": runner.state,
-            "user_count": runner.user_count,
-            "generator": {**runner.generator.report(), "test": runner.generator.test()},
-        }
-        if isinstance(runner, MasterRunner):
-            clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]
-            fields = ("id", "state", "user_count", "cpu_usage", "memory_usage")
-            report["workers"] = [
-                {field: getattr(node, field) for field in fields} | self._generator_of(node.id)
-                for node in clients.values()
-            ]
-            report["worker_count"] = self._count_workers()
-        return report
-
-    def _generator_of(self, worker: str) -> dict[str, Any]:
-        """What a worker told about itself, if it is one of ours."""
-        runner = self.environment.runner
-        report = None if runner is None else runner.generator.workers.get(worker)
-        return {} if report is None else {"generator": report}
-
-    @staticmethod
-    def _row(entry: stats.StatsEntry) -> dict[str, Any]:
-        """Locust's numbers of an entry, and ours beside them."""
-        return entry.to_dict() | {"phases": entry.phases_report()}
-
-    def _exceptions(self) -> Response:
-        runner = self.environment.runner
-        rows = (
-            [] if runner is None else [{**row, "nodes": ", ".join(row["nodes"])} for row in runner.exceptions.values()]
-        )
-        return jsonify(exceptions=rows)
-
-    def _tasks(self) -> dict[str, Any]:
-        runner = self.environment.runner
-        return task_ratios(self.environment, {} if runner is None else running_users(runner))
-
-    def _logs(self) -> Response:
-        return jsonify(master=get_logs(), workers=self.environment.worker_logs)
-
-    def _send_timeline(self) -> Response:
-        generation, since = (request.args.get(name, -1, type=int) for name in ("generation", "since"))
-        return Response(self._timeline.to_json(generation, since), mimetype="application/json")
-
-    def _generator(self) -> Response:
-        environment = self.environment
-        runner, options, shape = environment.runner, environment.parsed_options, environment.shape_class
-        report: dict[str, Any] = {"memory_usage": resident_bytes()}
-        if runner is not None:
-            report |= runner.generator.report() | {"whole_test": runner.generator.test()}
-        report["test"] = {
-            "host": environment.host or "",
-            "num_users": options and options.num_users,
-            "spawn_rate": options and options.spawn_rate,
-            "shape": shape and type(shape).__name__,
-            "shape_uses_options": bool(shape and shape.use_common_options),
-        }
-        if isinstance(runner, MasterRunner):
-            clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]
-            report["workers"] = {
-                node.id: {"last_seen_s": max(0, HEARTBEAT_LIVENESS - node.heartbeat) * HEARTBEAT_INTERVAL}
-                | runner.generator.workers.get(node.id, {})
-                for node in clients.values()
-            }
-        return jsonify(report)
-
-    def _metrics(self) -> Any:
-        own = request.url_rule
-        for rule in self.app.url_map.iter_rules():
-            if own is not None and rule is not own and rule.rule == own.rule and "GET" in (rule.methods or ()):
-                # Scripts that have long served their own go on doing so.
-                request.url_rule = rule
-                return self.app.ensure_sync(self.app.view_functions[rule.endpoint])(**(request.view_args or {}))
-        response = self.auth_required_if_enabled(self._own_metrics)()
-        if response.status_code == 302:
-            # What scrapes would take the login page for metrics.
-            return make_response("A login is needed, or the port of --prometheus-port\n", 401)
-        return response
-
-    def _own_metrics(self) -> Response:
-        runner = self.environment.runner
-        if runner is None:
-            return make_response("There is no runner", 503)
-        text, content_type = exposition(runner, request.headers.get("Accept", ""), request.args.get("names"))
-        return Response(text, content_type=content_type)
-
-    def _count_workers(self) -> int:
-        runner = self.environment.runner
-        return runner.worker_count if isinstance(runner, MasterRunner) else 0  # type: ignore[attr-defined,unused-ignore]
-
-    def _worker_count(self) -> dict[str, int]:
-        return {"worker_count": self._count_workers()}
-
-    # Files
-
-    def _file_name(self, ending: str) -> str:
-        environment = self.environment
-        host = f"_{environment.host}" if environment.host else ""
-        started = format_safe_timestamp(environment.stats.start_time)
-        name = f"Locust_{started}_{environment.locustfile}{host}{ending}"
-        return "".join(char for char in name if char.isprintable())
-
-    def _as_csv(self, write: Callable[[Any], None], kind: str) -> Response:
-        text = io.StringIO()
-        write(csv.writer(text))
-        response = make_response(text.getvalue())
-        response.headers["Content-Type"] = "text/csv"
-        response.headers["Content-Disposition"] = f"attachment;filename={self._file_name(f'_{kind}.csv')}"
-        return response
-
-    def _requests_csv(self) -> Response:
-        return self._as_csv(self.stats_csv_writer.requests_csv, "requests")
-
-    def _failures_csv(self) -> Response:
-        return self._as_csv(self.stats_csv_writer.failures_csv, "failures")
-
-    def _exceptions_csv(self) -> Response:
-        return self._as_csv(self.stats_csv_writer.exceptions_csv, "exceptions")
-
-    def _history_csv(self) -> Response:
-        options, writer = self.environment.parsed_options, self.stats_csv_writer
-        if not (options and options.stats_history_enabled and isinstance(writer, stats.StatsCSVFileWriter)):
-            return make_response("There is no full history: that needs --csv and --csv-full-history", 404)
-        return send_file(
-            os.path.abspath(writer.stats_history_file_name()),
-            mimetype="text/csv",
-            as_attachment=True,
-            download_name=self._file_name("_requests_full_history.csv"),
-            etag=True,
-            max_age=0,
-            conditional=True,
-            last_modified=None,
-        )
-
-    def _report(self) -> Response:
-        is_download = bool(request.args.get("download"))
-        try:
-            report = get_html_report(self.environment, not is_download, request.args.get("theme", ""))
-        except TemplateNotFound:
-            return make_response(NO_PAGES, 500)
-        response = make_response(report)
-        if is_download:
-            response.headers["Content-Disposition"] = f"attachment;filename={self._file_name('.html')}"
-        return response
-
-
-def _first_entries(numbers: stats.RequestStats, rows: int) -> list[stats.StatsEntry]:
-    return stats.sort_stats(numbers.entries)[:rows] if rows else []
-
-
-def _percentile(text: str) -> float | None:
-    try:
-        part = float(text)
-    except ValueError:
-        return None
-    return part if 0 < part <= 1 else None
-
-
-def _refuse_other_sites() -> None:
-    """Ends a request that changes something if a page of another site made the browser send it."""
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    if site is not None:
-        is_own = site in ("same-origin", "none")
-    else:
-        is_own = origin is None or urlsplit(origin).netloc == request.host
-    if not is_own:
-        abort(403, "This comes from a page of another site")
-
-
-def _number(name: str, text: str, kind: type[Any]) -> Any:
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise Refusal(f"{name}: {text!r} is no {'whole number' if kind is int else 'number'}") from error
-
-
-def _like(old: Any, text: str, texts: list[str]) -> Any:
-    """What was typed, as a value of the type that the option has."""
-    if old is None:
-        return text
-    if isinstance(old, bool):
-        return text == "true"
-    if isinstance(old, list):
-        items = text.split(",") if "," in text else texts
-        return [int(item) for item in items] if all(isinstance(item, int) for item in old) else items
-    return type(old)(text)
+__getattr__ = late_names(
+    __name__,
+    STATE_MISSING="runners",
+    STATE_RUNNING="runners",
+    format_safe_timestamp="util.date",
+    get_html_report="html",
+    get_logs="log",
+    memoize="util.cache",
+    parse_timespan="util.timespan",
+)

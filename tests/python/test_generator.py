@@ -18,7 +18,7 @@ from typing import Any
 
 import gevent
 import pytest
-from locust import _generator, argument_parser, constant, stats, task
+from locust import _generator, _option_types, constant, stats, task
 from locust.env import Environment
 from locust.user.users import User
 from oracle import ENGINES
@@ -218,7 +218,7 @@ def test_percentiles_that_were_asked_for(tmp_path: Path) -> None:
     assert refused.status == 2 and "0.99" in refused.stderr
     for wrong in ("x", "nan", "", "-0.1"):
         with pytest.raises(argparse.ArgumentTypeError, match=r"0\.99"):
-            argument_parser.percentiles(wrong)
+            _option_types.percentiles(wrong)
 
 
 def test_the_printer_warns_while_the_generator_lags(master: _generator.Generator, caplog: Any) -> None:

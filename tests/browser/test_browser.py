@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pages import check_accessibility, start
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from webapp import serving
 
 
@@ -75,7 +75,13 @@ def test_from_start_to_report(page: Page, host: str, tmp_path: Path) -> None:
         report.get_by_role("button", name="Dark").click()
         check_accessibility(report)
         report.set_viewport_size({"width": 390, "height": 800})
-        assert report.evaluate("document.documentElement.scrollWidth") <= 390
+        report.wait_for_function("document.documentElement.scrollWidth <= 390")
+
+
+def answer_as_another(route: Route) -> None:
+    """As a process does that was started after the one which made the page."""
+    answer = route.fetch()
+    route.fulfill(response=answer, json=answer.json() | {"server": "another"})
 
 
 def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path) -> None:
@@ -99,8 +105,14 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         expect(other.get_by_role("dialog").get_by_label("Number of users")).to_have_value("4")
         page.get_by_role("button", name="Dark").click()
         page.set_viewport_size({"width": 390, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.wait_for_function("document.documentElement.scrollWidth <= 390")
         check_accessibility(page)
+        # A process that was started anew may have another script: the page is made anew, and stays where it was.
+        page.evaluate("window.isOld = true")
+        page.route("**/stats/requests?rows=0", answer_as_another, times=1)
+        page.wait_for_function("window.isOld === undefined", timeout=15_000)
+        assert "tab=charts" in page.url
+        expect(page.locator("#state")).to_have_text("running")
     expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=10_000)
 
 

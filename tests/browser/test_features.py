@@ -263,6 +263,15 @@ def test_charts(page: Page, host: str, tmp_path: Path) -> None:
         assert download.value.suggested_filename == "Requests_per_second.png"
         assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
+        # Lines are hidden and shown by the names below, without a mouse too.
+        line = page.get_by_role("switch", name="Failures/s")
+        line.press("Enter")
+        expect(line).to_have_attribute("aria-checked", "false")
+        expect(page.locator(".u-series.u-off")).to_have_count(1)
+        line.press(" ")
+        expect(page.locator(".u-series.u-off")).to_have_count(0)
+        check_accessibility(page)
+
         shown = page.get_by_role("combobox", name="Show")
         assert shown.locator("option").all_inner_texts()[-2:] == ["test 1", "test 2"]
         shown.select_option("test 2")

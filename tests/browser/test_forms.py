@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import requests
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 from webapp import serving
 
 SCRIPT = """
@@ -133,19 +133,3 @@ def test_shapes_of_the_class_picker(page: Page, host: str, tmp_path: Path) -> No
         dialog.get_by_role("button", name="Change the test").click()
         expect(page.locator("dl.facts")).to_contain_text("Users4", timeout=10_000)
         assert requests.get(url + "/stats/generator", timeout=5).json()["test"]["shape"] == "Free"
-
-
-def test_a_page_sees_that_another_server_answers(page: Page, host: str, tmp_path: Path) -> None:
-    """WEB-45, 66: a page of a process that was started anew is made anew, and stays where it was."""
-    with serving(tmp_path, host, script=SCRIPT) as url:
-        page.goto(url + "/?tab=charts")
-        page.evaluate("window.isOld = true")
-
-        def answer_as_another(route: Route) -> None:
-            report = route.fetch().json()
-            route.fulfill(json=report | {"server": "another"})
-
-        page.wait_for_load_state("networkidle")
-        page.route("**/stats/requests?rows=0", answer_as_another, times=1)
-        page.wait_for_function("window.isOld === undefined", timeout=15_000)
-        assert "tab=charts" in page.url

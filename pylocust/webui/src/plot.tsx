@@ -243,6 +243,30 @@ function options(latest: { current: PlotProps }, width: number): uPlot.Options {
   };
 }
 
+/** What is drawn is a picture; the names below it show and hide its lines, by the keyboard too. */
+function makeAccessible(plot: uPlot) {
+  plot.root.querySelector(".u-wrap")?.setAttribute("role", "img");
+  const names = [...plot.root.querySelectorAll<HTMLElement>(".u-legend .u-series:not(:first-child) .u-label")];
+  const tell = () => {
+    for (const [place, name] of names.entries()) {
+      name.setAttribute("aria-checked", String(plot.series[place + 1].show));
+    }
+  };
+  tell();
+  for (const name of names) {
+    name.tabIndex = 0;
+    name.setAttribute("role", "switch");
+    // The click itself is the plot's own, in an element around this one.
+    name.parentElement?.addEventListener("click", tell);
+    name.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        name.click();
+      }
+    });
+  }
+}
+
 /** One chart. All charts of a page share the pointer. */
 export function Plot(props: PlotProps) {
   const { title, lines, data, range, marks, bad, isDark, logRange, summary, children } = props;
@@ -276,6 +300,7 @@ export function Plot(props: PlotProps) {
     }
     const made = new uPlot(options(latest, element.clientWidth || 600), latest.current.data as uPlot.AlignedData, element);
     const forget = listen(made, latest);
+    makeAccessible(made);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
@@ -302,6 +327,10 @@ export function Plot(props: PlotProps) {
     }
   }, [data, range[0], range[1], marks, bad, form, logRange?.[0], logRange?.[1]]);
 
+  useEffect(() => {
+    plot.current?.root.querySelector(".u-wrap")?.setAttribute("aria-label", `${title} over time; ${summary}`);
+  }, [form, title, summary]);
+
   return (
     <figure className="chart">
       <figcaption>
@@ -310,7 +339,7 @@ export function Plot(props: PlotProps) {
           Save as image
         </button>
       </figcaption>
-      <div ref={box} role="img" aria-label={`${title} over time; ${summary}`} />
+      <div ref={box} />
       {children}
     </figure>
   );

@@ -47,19 +47,29 @@ take_client_ready(struct lc_master *master, struct lc_str id, struct lc_str data
         lc__master_say(master, "out of memory: a worker is not taken");
         return;
     }
+    /* One of ours that has not heard of this master for a while announces itself again. It goes on with its users: its
+     * next heartbeat lists it. */
+    bool is_kept = node->state != LCORE_NODE_GONE && node->taken.last > 0;
     struct lc_buffer ack = {0};
-    int err = lc_pack_map(&ack, 2);
+    int err = lc_pack_map(&ack, is_kept ? 3 : 2);
     err = err < 0 ? err : lc_pack_str(&ack, LCORE_STR("index"));
     err = err < 0 ? err : lc_pack_int(&ack, node->index);
     err = err < 0 ? err : lc_pack_str(&ack, LCORE_STR(LCORE_OWN_KEY));
     err = err < 0 ? err : lc_pack_int(&ack, 1);
+    if (is_kept) {
+        err = err < 0 ? err : lc_pack_str(&ack, LCORE_STR(LCORE_KEEP_KEY));
+        err = err < 0 ? err : lc_pack_bool(&ack, true);
+    }
     if (err == 0) {
         lc__master_send_to(master, id, "ack", &ack);
     }
     lc_buffer_fini(&ack);
+    if (is_kept) {
+        return;
+    }
     node->state = LCORE_NODE_READY;
     node->liveness = LCORE_NODE_LIVENESS;
-    node->is_awaited = false;
+    node->is_awaited = node->is_awaited && master->is_quitting;
     lc__master_forget_users(master, node);
     lc__master_say(master, "%s (index %d) reported as ready. %zu workers connected.", node->id, node->index,
                    lc_master_worker_count(master));
@@ -230,7 +240,7 @@ take_message(struct lc_master *master, struct lc_str id, const struct lc_message
             take_counts(master, node, data);
         }
     } else if (IS("client_stopped") || IS("quit")) {
-        if (is_known) {
+        if (is_known || (node != NULL && node->is_awaited)) {
             take_leave(master, node, IS("quit"));
         }
     } else if (IS("exception")) {
@@ -265,7 +275,10 @@ lc__master_on_channel(struct lc_channel *channel, void *arg)
     while (lc_channel_receive(channel, &frame, NULL) == 1) {
         struct lc_message message;
         if (!frame.is_odd && lc_message_read(frame.body, &message) == 0) {
-            take_message(master, frame.from, &message);
+            /* What a connection still brings whose name another one has taken over comes from a made-up name, which
+             * begins with a zero byte. */
+            bool is_made_up = frame.from.len > 0 && frame.from.data[0] == '\0';
+            take_message(master, is_made_up ? message.node_id : frame.from, &message);
         } else if (lc__master_find(master, frame.from) != NULL) {
             lc__master_say(master, "a message of %.*s is not understood; it is told to reconnect", (int)frame.from.len,
                            frame.from.data);

@@ -65,7 +65,9 @@ end_test(struct lc_master *master, const char *type, int64_t wait_s)
     double transit_s = 0;
     LCORE_EACH_NODE(master, node)
     {
-        if (lc__master_is_present(node)) {
+        /* Those that are not ready again after a stop: real Locust's are so for the stop timeout, and report only then.
+         */
+        if (lc__master_is_present(node) || node->is_awaited) {
             node->is_awaited = true;
             /* The last report, and one that is on its way already. */
             transit_s = fmax(transit_s, 2.0 * LCORE_NAME_BYTES * (double)node->name_count / LCORE_SLOWEST_LINK);

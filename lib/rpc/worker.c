@@ -16,6 +16,9 @@
 #define PATIENCE_S 30
 /* Seconds of silence after which it announces itself anew: the master may be another one by now. */
 #define SILENCE_S 10
+/* And after which it connects anew, to a master of ours: what lies between may have forgotten the connection, or
+ * another one have taken its name. One of others would refuse that while it holds the old connection. */
+#define DEAFNESS_S 25
 /* Seconds that a report may be on its way before it is sent again. */
 #define RESEND_S 3
 /* Seconds that a worker which ends waits until its master has what it sent: one of ours stays for that, others may be
@@ -324,6 +327,20 @@ take_message(struct lc_worker *worker, const struct lc_message *message)
 #undef IS
 }
 
+/* Under the same name. False: the old channel is still there. */
+static bool
+connect_anew(struct lc_worker *worker)
+{
+    struct lc_channel *before = worker->channel;
+    struct lc_error error;
+    if (open_channel(worker, &error) < 0) {
+        lc__runner_log(worker->runner, "%s", error.text);
+        return false;
+    }
+    lc_channel_free(before);
+    return true;
+}
+
 static void
 on_channel(struct lc_channel *channel, void *arg)
 {
@@ -339,12 +356,9 @@ on_channel(struct lc_channel *channel, void *arg)
             lc__runner_log(worker->runner, "a message of the master is not understood");
         } else if (lc_str_equal(message.type, LCORE_STR("reconnect"))) {
             lc__runner_log(worker->runner, "the master asks this worker to connect anew");
-            struct lc_error error;
-            if (open_channel(worker, &error) == 0) {
-                lc_channel_free(channel);
+            if (connect_anew(worker)) {
                 return;
             }
-            lc__runner_log(worker->runner, "%s", error.text);
         } else {
             take_message(worker, &message);
         }
@@ -381,6 +395,11 @@ watch_master(struct lc_worker *worker, int64_t now_ns)
         begin_quit(worker, LCE_NOTFOUND);
     } else if (worker->phase < LCORE_WORKER_QUITTING && silence_ns > SILENCE_S * LCORE_NS_PER_S &&
                now_ns - worker->announced_ns > ANNOUNCE_S * LCORE_NS_PER_S) {
+        int64_t since_ns = worker->heard_ns > worker->reconnected_ns ? worker->heard_ns : worker->reconnected_ns;
+        if (worker->is_own_master && now_ns - since_ns > DEAFNESS_S * LCORE_NS_PER_S) {
+            worker->reconnected_ns = now_ns;
+            connect_anew(worker);
+        }
         lc__worker_announce(worker);
     }
 }

@@ -49,7 +49,7 @@ struct lc_worker {
     double job_unix_s;
     int tries;
     unsigned unanswered_heartbeats;
-    int64_t start_ns, announced_ns, heard_ns, reported_ns, logged_ns;
+    int64_t start_ns, announced_ns, heard_ns, reported_ns, logged_ns, reconnected_ns;
     int64_t cpu_ns, cpu_at_ns;
     double cpu_percent;
     struct lc_list reports; /* oldest first */

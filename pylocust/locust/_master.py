@@ -103,6 +103,8 @@ class MasterRunner(DistributedRunner):
         self._indexes: dict[str, int] = {}
         self._asked_to_register: dict[str, float] = {}
         self._taken: dict[str, Taken] = {}
+        # Those that stopped and are not ready again: real Locust's are so for the stop timeout, and then report.
+        self._returning: dict[str, WorkerNode] = {}
         self._names: dict[str, int] = {}
         self.losses = Losses()
         self._is_quitting = False
@@ -411,6 +413,8 @@ class MasterRunner(DistributedRunner):
         self._is_quitting = True
         self.stop(send_stop_to_client=False)
         logger.debug("Quitting...")
+        for node in self._returning.values():
+            self.clients[node.id] = node
         waiting = self._present()
         for client_id in list(self.clients):
             logger.debug("Sending quit to %s", client_id)
@@ -512,14 +516,17 @@ class MasterRunner(DistributedRunner):
             )
         index = self.get_worker_index(client_id)
         ack = {"index": index, OWN_KEY: 1}
-        if self._kept is not None and self._kept.is_awaited(client_id):
-            # It was running before this process was: its next heartbeat lists it again.
+        was_running = self._kept is not None and self._kept.is_awaited(client_id)
+        if was_running or (client_id in self.clients and client_id in self._taken):
+            # It was running before this process was, or has not heard of it for a while (ours announce themselves again
+            # then) and goes on with its users: its next heartbeat lists it again.
             self._send("ack", ack | {KEEP_KEY: True}, client_id)
             return
         self._send("ack", ack, client_id)
         self.environment.events.worker_connect.fire(client_id=client_id)
         node = WorkerNode(client_id, heartbeat_liveness=runners.HEARTBEAT_LIVENESS)
         self.clients[client_id] = node
+        self._returning.pop(client_id, None)
         logger.info("%s (index %d) reported as ready. %d workers connected.", client_id, index, self.worker_count)
         self._add_to_dispatch(node)
 
@@ -529,6 +536,7 @@ class MasterRunner(DistributedRunner):
             return
         self._hear_generator(message)
         logger.info("%s (index %d) reported that it has stopped", node.id, self.get_worker_index(node.id))
+        self._returning[node.id] = WorkerNode(node.id, heartbeat_liveness=runners.HEARTBEAT_LIVENESS)
         self._remove_from_dispatch(node)
 
     def _on_heartbeat_message(self, message: Message) -> None:
@@ -640,6 +648,7 @@ class MasterRunner(DistributedRunner):
         self.environment.update_worker_logs(check_logs(message.data))
 
     def _on_quit_message(self, message: Message) -> None:
+        self._returning.pop(message.node_id, None)
         node = self.clients.pop(message.node_id, None)
         if node is None:
             return

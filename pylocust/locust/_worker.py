@@ -44,6 +44,9 @@ _MOST_LOG_LINES = 70
 _TAKEN_OPTIONS = ("expect_workers", "tags", "exclude_tags", "exclude_lagging")
 # Seconds without an answer after which a worker announces itself anew: the master may be another one by now.
 _SILENCE = 10.0
+# And after which it connects anew, to a master of ours: what lies between may have forgotten the connection, or another
+# one have taken its name. One of others would refuse that while it holds the old connection.
+_DEAFNESS = 25.0
 # Seconds of waiting for the first answer before the log says so at level INFO.
 _PATIENCE = 30.0
 # Seconds that a worker which ends waits until its master has what it sent: a cload master stays for that, others may be
@@ -171,8 +174,9 @@ class WorkerRunner(DistributedRunner):
     def worker(self) -> NoReturn:
         """Takes messages for as long as the runner lives."""
         while True:
+            client = self.client
             try:
-                message = self.client.recv()
+                message = client.recv()
             except RPCRefusedError as error:
                 logger.error("%s (%s:%s)", error, self.master_host, self.master_port)
                 self._is_refused = True
@@ -181,6 +185,8 @@ class WorkerRunner(DistributedRunner):
                 logger.error("%s", error)
                 continue
             except RPCError as error:
+                if client is not self.client:
+                    continue  # to which another one came in its place
                 if not self._has_quit:
                     logger.error("%s", error)
                 gevent.sleep(1)
@@ -437,17 +443,22 @@ class WorkerRunner(DistributedRunner):
         """Ends this worker when its master is gone for good, and announces it to one that came in its place."""
         announced = time.monotonic()
         heard, heard_at = self.last_heartbeat_timestamp, time.monotonic()
+        connected = heard_at
         while True:
             gevent.sleep(1)
             now = time.monotonic()
             if self.last_heartbeat_timestamp != heard:
                 heard, heard_at = self.last_heartbeat_timestamp, now
+                connected = now
             elif now - heard_at > runners.MASTER_HEARTBEAT_TIMEOUT:
                 logger.error("Didn't get heartbeat from master in over %ss", runners.MASTER_HEARTBEAT_TIMEOUT)
                 self._spawn_aside(self.quit)
                 return
             elif not self._has_quit and now - heard_at > _SILENCE and now - announced > runners.CONNECT_TIMEOUT:
                 announced = now
+                if self._is_own_master and now - connected > _DEAFNESS:
+                    connected = now
+                    self.reset_connection()
                 self._announce()
 
     # Reports

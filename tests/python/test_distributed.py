@@ -586,6 +586,22 @@ def test_a_leaving_worker(make_master: Any, make_hand: Any, kind: str) -> None:
     assert list(master.clients) == ["h_1"]
 
 
+def test_who_has_stopped_is_told_to_quit(make_master: Any, make_hand: Any) -> None:
+    """DST-28, DST-50: real Locust's workers are not listed for the stop timeout, and report only then. A master that
+    ended meanwhile would lose that, and leave them waiting for a minute."""
+    master = make_master()
+    hand = make_hand(master, "h_1").join()
+    run_test(master, [hand], 2)
+    hand.send("client_stopped")
+    until(lambda: not master.clients)
+    ending = gevent.spawn(master.quit)
+    until(lambda: hand.of("quit"))
+    hand.report()
+    hand.send("quit")
+    ending.join(5)
+    assert master.stats.total.num_requests == 3 and not master.clients
+
+
 def test_the_last_worker_ends_the_test(make_master: Any, make_hand: Any) -> None:
     """DST-22, DST-42."""
     master = make_master()
@@ -933,6 +949,39 @@ def test_a_restarted_master_takes_our_workers_back(stack: contextlib.ExitStack, 
     second.server.close()
 
 
+def test_a_worker_that_goes_on_is_not_listed_anew(make_master: Any, make_hand: Any) -> None:
+    """DST-14, DST-40: ours announce themselves again when they have not heard of a master for a while (it was held up,
+    or the network): their users stay. Others begin anew."""
+    master = make_master()
+    own, other = (make_hand(master, f"h_{name}").join() for name in ("own", "other"))
+    run_test(master, [own, other], 4)
+    own.report(cload_report=1)
+    until(lambda: master.stats.total.num_requests)
+    before = master.clients["h_own"]
+    assert own.join().of("ack")[-1] == {"index": 0, "cload": 1, "cload_keep": True}
+    assert master.clients["h_own"] is before
+    before = master.clients["h_other"]
+    assert "cload_keep" not in other.join().of("ack")[-1]
+    assert master.clients["h_other"] is not before
+
+
+def test_a_worker_that_lost_its_place_connects_anew(
+    hand_master: HandMaster, worker: WorkerRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DST-40, DST-43: another one took its name, so what it sends arrives nowhere, though the connection lives."""
+    hand_master.send("ack", {"index": 7, "cload": 1}, worker.client_id)
+    monkeypatch.setattr("locust._worker._SILENCE", 0.1)
+    monkeypatch.setattr("locust._worker._DEAFNESS", 0.1)
+    until(lambda: worker._is_own_master)
+    other = Client("127.0.0.1", hand_master.server.port, worker.client_id)
+    other.send(Message("other", None, worker.client_id))
+    until(lambda: hand_master.of("other"))
+    other.close()
+    hand_master.got.clear()
+    until(lambda: hand_master.of("heartbeat"), 20)
+    assert not worker._is_own_master, "this master said so when it was heard of again"
+
+
 def test_a_report_is_counted_once(make_master: Any, make_hand: Any) -> None:
     """Numbered reports between nodes of ours: sent again they count once, and the heartbeat says which are there."""
     master = make_master()
@@ -948,6 +997,30 @@ def test_a_report_is_counted_once(make_master: Any, make_hand: Any) -> None:
     until(lambda: len(hand.of("heartbeat")) == 2)
     assert hand.of("heartbeat")[1] is None, "DST-30: others get none of this"
     assert master.stats.total.num_requests == 12
+
+
+def test_what_a_lost_connection_still_brings(make_master: Any, make_hand: Any) -> None:
+    """A worker that connects anew takes its name along: what comes by the old connection has none, and is its all the
+    same (DST-6), so a report that comes by both counts once."""
+    master = make_master()
+    hand = make_hand(master, "h_1").join()
+    hand.report(cload_report=1)
+    until(lambda: master.stats.total.num_requests == 3)
+    frames: list[bytes] = []
+    hand.client.send = lambda message: frames.append(message.serialize())
+    for number in (1, 2):
+        hand.report(cload_report=number)
+    del hand.client.send
+    frames = [frame for frame in frames if b"cload_report" in frame]
+    with socket.create_connection(("127.0.0.1", master.server.port)) as nameless:
+        nameless.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 1 + 31))
+        assert nameless.recv(64, socket.MSG_WAITALL)
+        nameless.sendall(b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER")
+        assert nameless.recv(10, socket.MSG_WAITALL)
+        for frame in frames:
+            nameless.sendall(b"\x02" + len(frame).to_bytes(8, "big") + frame)
+        until(lambda: master._taken["h_1"].last == 2)
+    assert master.stats.total.num_requests == 6 and list(master._taken) == ["h_1"]
 
 
 def test_reports_are_sent_until_they_are_confirmed(
@@ -973,6 +1046,9 @@ def test_reports_are_sent_until_they_are_confirmed(
     hand_master.send("heartbeat", {"cload_report": 1}, me)
     gevent.sleep(0.05)
     assert sent(1) == 2
+    # Who goes need not wait for a confirmation that never comes.
+    hand_master.send("ack", {"index": 7}, me)
+    until(lambda: not worker._is_own_master)
 
 
 def test_high_rates_are_warned_of(make_master: Any, make_hand: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -87,7 +87,10 @@ class Server(BaseSocket):
 
     def recv_from_client(self) -> tuple[str, Message]:
         """Waits for the next message; the sender comes with it."""
-        return self._receive()
+        sender, message = self._receive()
+        # What a connection still brings whose name another one has taken over comes from a made-up name, which begins
+        # with a zero byte.
+        return message.node_id if sender.startswith("\0") else sender, message
 
 
 class Client(BaseSocket):

@@ -216,6 +216,12 @@ is_reported(struct scene *scene)
 }
 
 static bool
+is_heard_once_more(struct scene *scene)
+{
+    return scene->messages_at_master == 4;
+}
+
+static bool
 is_stopped(struct scene *scene)
 {
     return lc_master_state(scene->master) == LCORE_RUNNER_STOPPED;
@@ -254,6 +260,12 @@ a_fleet_lives(void **state)
     run_until(scene, is_spread);
     assert_int_equal(lc_master_send(scene->master, NULL, "ping", LCORE_STR("\x92\x01\x02"), NULL), 0);
     run_until(scene, is_reported);
+    /* One that has not heard of its master for a while announces itself again, and its users stay (DST-14, DST-40). */
+    assert_int_equal(lc_worker_send(scene->workers[0], "client_ready", LCORE_STR("\xa6" LCORE_PROTOCOL_VERSION), NULL),
+                     0);
+    assert_int_equal(lc_worker_send(scene->workers[0], "pong", LCORE_STR("\x92\x01\x02"), NULL), 0);
+    run_until(scene, is_heard_once_more);
+    assert_true(is_spread(scene));
     lc_worker_quit(scene->workers[0]);
     run_until(scene, has_one_ended);
     lc_master_stop(scene->master);

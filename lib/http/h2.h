@@ -69,6 +69,7 @@ struct lc_h2 {
     bool is_dead;     /* freed but for the memory */
     bool has_goaway;
     bool has_received;
+    bool has_settings; /* of the server */
     char why[160]; /* what nghttp2 or the server said about the end; "" */
 };
 

@@ -234,12 +234,29 @@ note_goaway(struct lc_h2 *h2, const nghttp2_goaway *goaway)
     }
 }
 
+/* Bodies that waited for the server's window go on. */
+static void
+note_settings(struct lc_h2 *h2)
+{
+    h2->has_settings = true;
+    for (struct lc_list *link = h2->open.next; link != &h2->open; link = link->next) {
+        struct lc_h2_stream *stream = LCORE_CONTAINER(link, struct lc_h2_stream, link);
+        if (stream->wire == NULL) {
+            (void)nghttp2_session_resume_data(h2->codec, stream->id); /* refused for those that did not wait */
+        }
+    }
+}
+
 static int
 on_frame(nghttp2_session *codec, const nghttp2_frame *frame, void *arg)
 {
     struct lc_h2 *h2 = arg;
     if (frame->hd.type == NGHTTP2_GOAWAY) {
         note_goaway(h2, &frame->goaway);
+        return 0;
+    }
+    if (frame->hd.type == NGHTTP2_SETTINGS && !h2->has_settings) {
+        note_settings(h2);
         return 0;
     }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_RST_STREAM) {

@@ -21,6 +21,10 @@
 /* As large a head as over HTTP/1.1. */
 #define CONTINUATIONS_MAX (LCORE_H1_MAX_HEAD / LCORE_FRAME_SIZE + 1)
 
+/* A server may have a window smaller than the one it is to be taken for until it has said so, and some reset streams
+ * that go beyond it before they could know. A longer body can wait for that; a short one need not. */
+#define EARLY_BODY_MAX 16384
+
 static ssize_t
 on_read_body(nghttp2_session *codec, int32_t id, uint8_t *place, size_t room, uint32_t *flags,
              nghttp2_data_source *source, void *arg)
@@ -30,6 +34,9 @@ on_read_body(nghttp2_session *codec, int32_t id, uint8_t *place, size_t room, ui
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     struct lc_str body = stream->exchange->body;
+    if (!stream->h2->has_settings && body.len > EARLY_BODY_MAX) {
+        return NGHTTP2_ERR_DEFERRED;
+    }
     size_t left = body.len - stream->body_sent;
     size_t len = left < room ? left : room;
     memcpy(place, body.data + stream->body_sent, len);

@@ -249,7 +249,7 @@ def innermost(error: Exception) -> Exception:
     """What lies under requests' ConnectionError, so that equal causes are counted as one."""
     seen: Any = error
     while isinstance(seen, (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError)) and not isinstance(
-        seen, requests.exceptions.Timeout
+        seen, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
     ):
         inner = getattr(seen, "reason", None)
         if not isinstance(inner, Exception):

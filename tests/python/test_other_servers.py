@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 
-from oracle import Engine
+from oracle import ENGINES, Engine
 from scripted import CLOSE, ScriptedServer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -80,3 +82,66 @@ def test_redirects_that_lose_the_body_say_so(engine: Engine) -> None:
         assert second[method][2] == b"Content-Length: 0"
     for method in (b"DELETE", b"OPTIONS", b"GET"):
         assert not any(line.lower().startswith(b"content-length") for line in second[method])
+
+
+def frames(data: bytes) -> list[tuple[int, int, bytes]]:
+    """Type, flags and payload of the frames of HTTP/2 in `data`."""
+    found = []
+    while len(data) >= 9:
+        size = int.from_bytes(data[:3])
+        found.append((data[3], data[4], data[9 : 9 + size]))
+        data = data[9 + size :]
+    return found
+
+
+def test_long_bodies_wait_for_the_window_of_http2() -> None:
+    """Go resets streams that exceed a window it has not told of yet; what is short goes with the head."""
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    bodies: list[list[int]] = []
+
+    def serve(listener: socket.socket) -> None:
+        for window_update in (b"\0\0\4\x08\0\0\0\0\1" + (40000).to_bytes(4), b""):
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(0.5)
+                data, sizes = b"", []
+                for reply in (
+                    b"\0\0\6\4\0\0\0\0\0\0\4" + (1000).to_bytes(4) + window_update,
+                    b"\0\0\1\1\5\0\0\0\1\x88",
+                ):
+                    try:
+                        while True:
+                            data += connection.recv(65536)
+                            if sum(len(body) for kind, _, body in frames(data[len(preface) :]) if kind == 0) >= 30000:
+                                break
+                    except TimeoutError:
+                        pass
+                    sizes.append(sum(len(body) for kind, _, body in frames(data[len(preface) :]) if kind == 0))
+                    connection.sendall(reply)
+                bodies.append(sizes)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        host = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        seen = ENGINES[0].snippet(
+            "class U(HttpUser):\n host = sys.argv[1]; http2 = True\n"
+            "for size in (30000, 900):\n"
+            " note(U(Environment(user_classes=[U])).client.post('/', data=b'x' * size).status_code)\n"
+            "out(log)",
+            host,
+        )
+    assert seen == ["200", "200"]
+    assert bodies == [[0, 30000], [900, 900]]
+
+
+def test_silence_in_a_body_through_code_of_requests(engine: Engine) -> None:
+    """API-165: calls that `requests` makes itself, here for its environment, fail in the same words."""
+    with ScriptedServer({"/late": [LENGTH + b"abc", 2.0]}) as server:
+        found = engine.snippet(
+            "class U(HttpUser): host = sys.argv[1]\n"
+            "user = U(Environment(user_classes=[U])); user.client.trust_env = True\n"
+            "user.environment.events.request.add_listener(lambda exception, **_: note(type(exception).__name__))\n"
+            "user.client.get('/late', timeout=0.3); out(log)",
+            server.url,
+        )
+    assert found == ["ReadTimeoutError"]

@@ -193,7 +193,7 @@ def test_generator_tells_how_it_copes(url: str) -> None:
     now = {"cpu_usage", "memory_usage", "lag_ms", "starved", "is_lagging", "reasons"}
     assert set(report) == now | {"test", "whole_test"}
     assert report["memory_usage"] > 2**20 and report["whole_test"]["seconds"] >= 0
-    assert set(report["test"]) == {"host", "num_users", "spawn_rate"}
+    assert set(report["test"]) == {"host", "num_users", "spawn_rate", "shape", "shape_uses_options"}
 
 
 def test_table_of_all_names(url: str) -> None:

@@ -155,10 +155,24 @@ def _describe(span: Any, method: str, response: Any) -> None:
             span.set_attribute(old, value)
         if not opted.isdisjoint(("http", "http/dup")):
             span.set_attribute(stable, value)
+    agent = first.request.headers.get("User-Agent") if first.request else None
+    if agent:
+        span.set_attribute("user_agent.original", agent if isinstance(agent, str) else agent.decode("latin-1"))
+    if not opted.isdisjoint(("http", "http/dup")):
+        _describe_server(span, first, response)
     if not response.status_code and response.error is not None:
         _fail(span, response.error)
     elif response.status_code >= 400:
         span.set_status(trace.Status(trace.StatusCode.ERROR))
+
+
+def _describe_server(span: Any, first: Any, response: Any) -> None:
+    server = urlsplit(str(first.request.url if first.request else response.url))
+    version = (response.http_version or "").removeprefix("HTTP/")
+    facts = {"server.address": server.hostname, "server.port": server.port, "network.protocol.version": version}
+    if response.status_code >= 400:
+        facts["error.type"] = str(response.status_code)
+    span.set_attributes({name: value for name, value in facts.items() if value})
 
 
 def _fail(span: Any, error: BaseException) -> None:

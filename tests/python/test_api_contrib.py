@@ -689,6 +689,7 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
         "        print('carried', sent.get('traceparent'), flush=True)\n"
     )
     variables = {f"OTEL_{signal}_EXPORTER": "console" for signal in ("TRACES", "METRICS", "LOGS")}
+    variables["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http/dup"  # old names and stable ones
     arguments = [
         "-f",
         str(file),
@@ -716,6 +717,11 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
         '"POST /echo/http"',
         '"GET positional"',
         '"http.status_code": 404',
+        '"user_agent.original": "python-requests/',
+        '"http.response.status_code": 404',
+        '"server.address": "127.0.0.1"',
+        '"network.protocol.version": "1.1"',
+        '"error.type": "404"',
         '"filename": "otel.py"',
         "HTTPError",
     ):

@@ -75,7 +75,7 @@ carrier_hash(PyObject *carrier)
 {
     PyObject *user = carrier_user(carrier);
     if (user == NULL) {
-        return _Py_HashPointer(carrier);
+        return Py_HashPointer(carrier);
     }
     carrier_pin(carrier);
     Py_hash_t hash = PyObject_Hash(user);

@@ -26,12 +26,12 @@ cload_raise(int code, const struct lc_error *error)
 static PyObject *
 check_http_version(PyObject *module, PyObject *version)
 {
-    int number = _PyLong_AsInt(version);
+    long number = PyLong_AsLong(version);
     if (number == -1 && PyErr_Occurred()) {
         return NULL;
     }
     struct lc_error error = {0};
-    int err = lc_http_check_version((enum lc_http_version)((unsigned)number - 1), &error);
+    int err = lc_http_check_version((enum lc_http_version)(number > INT_MAX ? -1 : number - 1), &error);
     if (err < 0) {
         PyErr_SetString(err == LCE_UNSUPPORTED ? PyExc_NotImplementedError : PyExc_ValueError, error.text);
         return NULL;

@@ -5,9 +5,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* Has this name, and a promise, since 3.13. */
+/* Have these names, and a promise, since 3.13. */
 #if PY_VERSION_HEX < 0x030D0000
 #define PyObject_GetOptionalAttr _PyObject_LookupAttr
+#define Py_HashPointer _Py_HashPointer
 #endif
 
 /* Makes a heap type and shows it in the module; `*place` gets a reference of its own, unless `place` is NULL. -1 with

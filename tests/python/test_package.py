@@ -76,7 +76,7 @@ for module in ("locust.event locust.exception locust.env locust.shape locust.log
                     [p.name, p.kind.name, "" if p.default is p.empty else str(p.default)] for p in parameters]
             elif inspect.ismethoddescriptor(function):
                 found[f"{module}.{name}.{member}"] = "in C"
-            elif isinstance(function, property):
+            elif isinstance(function, property) or inspect.isgetsetdescriptor(function):
                 found[f"{module}.{name}.{member}"] = "property"
 out(found)
 """
@@ -303,13 +303,14 @@ def test_private_names_of_python() -> None:
     path = _cload.__file__ or ROOT / "build" / "embed" / f"_cload{sysconfig.get_config_var('EXT_SUFFIX')}"
     symbols = subprocess.run(["nm", "-D", "--undefined-only", path], capture_output=True, text=True, check=True).stdout
     private = {name for name in symbols.split() if name.startswith("_Py") and not name.endswith("_SizeT")}
-    since_312 = {"_PyObject_LookupAttr"} if sys.version_info < (3, 13) else set()
+    since_312 = {"_PyObject_LookupAttr", "_Py_HashPointer"} if sys.version_info < (3, 13) else set()
     assert private - since_312 <= {
         "_PyBytes_Resize",
         "_PyType_Lookup",
         "_Py_Dealloc",
         "_Py_FalseStruct",
         "_Py_NoneStruct",
+        "_Py_NotImplementedStruct",
         "_Py_TrueStruct",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -351,3 +352,25 @@ def test_a_wheel_without_the_means_to_build_pages_says_so(tmp_path: Path) -> Non
     )
     assert done.returncode == 1
     assert "apt install nodejs npm" in done.stdout and "-Dwebui=disabled" in done.stdout
+
+
+def test_all_modules_can_be_imported(engine: Engine) -> None:
+    """API-12, API-104, API-221, API-222, API-224, API-227: every public module under its path."""
+    modules = (
+        "argument_parser clients contrib contrib.csv_request_logger contrib.fasthttp debug dispatch env event"
+        " exception html input_events log main opentelemetry rpc rpc.protocol rpc.zmqrpc runners shape stats user"
+        " user.inspectuser user.markov_taskset user.sequential_taskset user.task user.users user.wait_time util"
+        " util.cache util.date util.deprecation util.directory util.exception_handler util.load_locustfile"
+        " util.rounding util.timespan util.url web"
+    )
+    code = f"""
+import importlib
+failed = []
+for name in {json.dumps(modules.split())}:
+    try:
+        importlib.import_module("locust." + name)
+    except Exception as error:
+        failed.append(name + ": " + repr(error))
+out(failed)
+"""
+    assert engine.snippet(code) == []

@@ -128,11 +128,13 @@ close_second(struct lc_meter *meter)
 {
     struct reading now = read_now(meter);
     const struct reading *begin = &meter->begin;
-    double passed_ns = (double)(now.wall_ns - begin->wall_ns);
-    if (passed_ns <= 0) {
+    int64_t span_ns = now.wall_ns - begin->wall_ns;
+    if (span_ns <= 0) {
         return 0;
     }
-    int64_t last_unix_s = (now.unix_ns - 1) / LCORE_NS_PER_S;
+    double passed_ns = (double)span_ns;
+    /* Not by the clock of the day, which may have been set meanwhile. */
+    int64_t last_unix_s = (begin->unix_ns + span_ns - 1) / LCORE_NS_PER_S;
     struct lc_meter_second second = {
         .first_unix_s = begin->unix_ns / LCORE_NS_PER_S,
         .cpu = (double)(now.process_ns - begin->process_ns) / passed_ns,
@@ -141,7 +143,7 @@ close_second(struct lc_meter *meter)
         .delay_ms = (double)meter->delay_ns / (double)LCORE_NS_PER_MS,
     };
     /* A tick that is a little late closes a second in the next one: no reason to mark that, too. */
-    bool is_long = now.unix_ns - begin->unix_ns > LCORE_NS_PER_S + 2 * TICK_NS;
+    bool is_long = span_ns > LCORE_NS_PER_S + 2 * TICK_NS;
     second.last_unix_s = is_long && last_unix_s > second.first_unix_s ? last_unix_s : second.first_unix_s;
     const struct lc_meter_options *limits = &meter->options;
     second.lag = (second.delay_ms >= limits->delay_limit_ms ? LCORE_LAG_DELAY : 0) |

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import re
 import sys
@@ -67,6 +68,12 @@ class LocustArgumentParser(configargparse.ArgumentParser):  # type: ignore[misc]
         )
         return parsed
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Python before 3.13 takes "--" for the value of an option that wants one, and makes an empty list of it."""
+        if action.option_strings and action.nargs is None and arg_strings == ["--"]:
+            raise argparse.ArgumentError(action, "expected one argument")
+        return super()._get_values(action, arg_strings)
+
     def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
         """As in argparse, with ``env_var`` and four words on the form: ``include_in_web_ui`` (True unless said
         otherwise), ``is_secret`` (a password field), ``is_required`` and ``is_multiple`` (several choices)."""
@@ -122,6 +129,8 @@ class LocustTomlConfigParser(configargparse.TomlConfigParser):  # type: ignore[m
             table: Any = content
             for key in section.split("."):
                 table = table.get(key, {}) if isinstance(table, dict) else {}
+            if not isinstance(table, dict):
+                raise configargparse.ConfigFileParserException(f"{stream.name}: {section} has a value and is no table")
             for key, value in table.items():
                 if isinstance(value, dict):
                     raise configargparse.ConfigFileParserException(
@@ -140,7 +149,10 @@ class LocustConfigParser(configargparse.ConfigFileParser):  # type: ignore[misc]
         is_toml = stream.name.endswith(".toml")
         parser = LocustTomlConfigParser(["tool.locust"]) if is_toml else configargparse.DefaultConfigFileParser()
         try:
-            settings: OrderedDict[str, Any] = parser.parse(stream)
+            # Windows' editors begin with a mark that is no part of the first key.
+            text: Any = io.StringIO(stream.read().removeprefix("\ufeff"))
+            text.name = stream.name
+            settings: OrderedDict[str, Any] = parser.parse(text)
         except UnicodeDecodeError as error:
             raise configargparse.ConfigFileParserException(f"{stream.name} is no text in UTF-8: {error}") from error
         return settings

@@ -162,6 +162,23 @@ def test_modules_are_loaded_again() -> None:
         assert done.stdout == "True True\n", done.stderr
 
 
+def test_import_in_a_thread() -> None:
+    """The thread has its name, and ends without a KeyError of `threading`."""
+    code = (
+        "import threading\n"
+        "def work():\n"
+        "    import cload\n"
+        "    from locust import HttpUser\n"
+        "    print(HttpUser.__name__, threading.current_thread().name)\n"
+        "thread = threading.Thread(target=work, name='own')\n"
+        "thread.start()\n"
+        "thread.join()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "HttpUser own\n", done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_threads_that_run_before() -> None:
     """As in notebooks, whose own threads run when the standard library becomes cooperative: real Locust hangs."""
     code = (

@@ -104,6 +104,15 @@ MISTAKES = {
     "toml_table": Mistake(
         2, "[tool.locust.extra] is a table", files={"pyproject.toml": "[tool.locust.extra]\nx = 1\n"}, locust=1
     ),
+    "toml_value": Mistake(
+        2, "tool.locust has a value and is no table", files={"pyproject.toml": "[tool]\nlocust = 'x'\n"}, locust=0
+    ),
+    # CLI-59: as Windows' editors write it
+    "mark": Mistake(
+        0, "Ramping to 3 users", files={"locust.conf": "\ufeffusers = 3\n"}, args=["--headless", "-t1"], locust=2
+    ),
+    # CLI-66
+    "dashes": Mistake(2, "argument -u/--users: expected one argument", args=["--headless", "-u", "--"], locust=-1),
     # CLI-69
     "comma": Mistake(1, "names no file, or has a comma too many", args=["-f", "locustfile.py,", *RUN]),
     # CLI-72: what comes with 404 is not run, even where it happens to be Python

@@ -210,6 +210,27 @@ def test_engines_in_threads_of_a_cpp_program(installed: Installed, target: Targe
     assert done.stdout == f"{installed.pkg_config('--modversion')} 200 200 200\n"
 
 
+def test_static_library(installed: Installed, target: Target, tmp_path: Path) -> None:
+    """Found by its name and `pkg-config --static`; everything in it that other programs could meet begins with lc_."""
+    archive = installed.library.with_suffix(".a")
+    needs = [flag for flag in shlex.split(installed.pkg_config("--static", "--libs")) if flag != "-llocustcore"]
+    command = ["cc", "-std=c11", ROOT / "examples/c/hello.c", archive, *needs, "-o", tmp_path / "hello"]
+    done = subprocess.run(
+        [*command, *shlex.split(installed.pkg_config("--cflags"))], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    needed = subprocess.run(["readelf", "-d", tmp_path / "hello"], check=True, capture_output=True, text=True).stdout
+    assert "liblocustcore" not in needed
+    out = installed.run(tmp_path / "hello", "-t", "0.3", target.url).stdout
+    assert re.search(r"^(GET +/hello|POST +/echo) +[1-9]", out, re.MULTILINE), out
+    for file in (archive, installed.library):
+        dynamic = [] if file is archive else ["-D"]
+        command = ["nm", "--extern-only", "--defined-only", "--format=posix", *dynamic, file]
+        symbols = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+        names = {line.split()[0] for line in symbols if len(line.split()) > 1}
+        assert len(names) > 100 and {name for name in names if not name.startswith("lc_")} == set()
+
+
 def test_bench(installed: Installed, programs: Path, target: Target) -> None:
     before = target.counters()
     done = installed.run(programs / "bench", "-c", "7", "-d", "0.3", target.url + "/hello")

@@ -38,6 +38,9 @@ def patch_standard_library() -> None:
     earlier = {number: thread for number, thread in active.items() if number != before}
     monkey.patch_all()
     now = threading.get_ident()
+    if before in active:
+        # Not the main thread, of which gevent takes care.
+        active[now] = active.pop(before)
     for reference in list(import_system._module_locks.values()):  # type: ignore[attr-defined]
         lock = reference()
         if lock is not None and lock.owner == before:

@@ -1,9 +1,23 @@
 #include "locustcore/meter.h"
 #include "locustcore/run.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "../support.h"
 #include "base/clock.h"
 #include "stats/table.h"
+
+static time_t clock_is_ahead_s;
+
+/* The C library's, with a clock of the day that can be set. */
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int err = (int)syscall(SYS_clock_gettime, clock, now);
+    now->tv_sec += clock == CLOCK_REALTIME ? clock_is_ahead_s : 0;
+    return err;
+}
 
 /* Limits that only what a test does on purpose reaches, however busy the machine is; and the other way round. */
 static struct lc_meter_options
@@ -90,6 +104,32 @@ test_a_loop_that_is_held_up_is_marked_and_left_out(void **state)
     assert_int_equal(entry->request_count, 0);
     lc_meter_free(meter);
     lc_stats_free(stats);
+    lc_loop_free(loop);
+}
+
+/* The hours by which it was are no seconds of the test. */
+static void
+test_a_clock_that_is_set_is_no_lag(void **state)
+{
+    struct lc_loop *loop = lc_loop_new();
+    struct lc_meter_options options = limits(0); /* every second is marked */
+    struct lc_meter *meter = lc_meter_new(loop, &options, NULL);
+    assert_non_null(meter);
+    assert_int_equal(lc_meter_begin(meter, NULL), 0);
+    int64_t begin_ns = lc_clock_monotonic_ns();
+    for (int i = 0; i < 2; i++) {
+        clock_is_ahead_s = i == 0 ? 7200 : -7200;
+        run_for(loop, 120 * LCORE_NS_PER_MS);
+    }
+    assert_int_equal(lc_meter_end(meter), 0);
+    clock_is_ahead_s = 0;
+    struct lc_meter_numbers numbers;
+    lc_meter_numbers(meter, &numbers);
+    /* Each of the parts counts as the seconds it touches. */
+    uint64_t most = 6 + 2 * (uint64_t)((lc_clock_monotonic_ns() - begin_ns) / LCORE_NS_PER_S);
+    assert_true(numbers.lagging_seconds >= 2 && numbers.lagging_seconds <= most);
+    assert_int_equal(numbers.seconds, numbers.lagging_seconds);
+    lc_meter_free(meter);
     lc_loop_free(loop);
 }
 
@@ -211,6 +251,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_loop_that_is_held_up_is_marked_and_left_out),
+        cmocka_unit_test(test_a_clock_that_is_set_is_no_lag),
         cmocka_unit_test(test_a_loop_that_is_well_is_not),
         cmocka_unit_test(test_a_thread_that_uses_its_core_is_busy),
         cmocka_unit_test(test_a_runner_leaves_out_what_was_marked),

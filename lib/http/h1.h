@@ -74,7 +74,8 @@ enum lc_h1_event {
 };
 /* Takes input off the front of *in. Callable with empty input; after DONE it gives DONE again. */
 enum lc_h1_event lc_h1_body_next(struct lc_h1_body *body, struct lc_str *in, struct lc_str *run);
-/* The peer closed: LCORE_FAIL_NONE if the body is complete with that, else LCORE_FAIL_INCOMPLETE. */
+/* The peer closed: LCORE_FAIL_NONE if the body is complete with that, else LCORE_FAIL_INCOMPLETE. What follows the last
+ * chunk, trailers and the blank line, is not missed. */
 enum lc_fail lc_h1_body_end(const struct lc_h1_body *body);
 /* Whether another request may follow on the connection once the body is done. */
 static inline bool

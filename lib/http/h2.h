@@ -70,7 +70,7 @@ struct lc_h2 {
     bool has_goaway;
     bool has_received;
     bool has_settings; /* of the server */
-    char why[160]; /* what nghttp2 or the server said about the end; "" */
+    char why[160];     /* what nghttp2 or the server said about the end; "" */
 };
 
 /* ---- h2_codec.c ---- */

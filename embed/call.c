@@ -85,6 +85,7 @@ static struct lc_response *
 call_fly(struct cload_session *self, struct cload_waiter *waiter, struct lc_exchange *exchange)
 {
     self->flight_count++;
+    waiter->session = self;
     struct lc_response *response = call_wait(waiter, exchange);
     if (--self->flight_count == 0) {
         cload__session_free_retired(self);

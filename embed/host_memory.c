@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/alloc.h"
+#include "hub.h"
 
 #if defined(__GLIBC__) && !LCORE_ALLOC_IS_WATCHED
 
@@ -36,10 +37,15 @@ memory_malloc(void *unused, size_t size)
     }
     struct piece *piece = kept[place].first;
     if (piece == NULL) {
-        return malloc(place * STEP);
+        piece = malloc(place * STEP);
+    } else {
+        kept[place].first = piece->next;
+        kept[place].count--;
     }
-    kept[place].first = piece->next;
-    kept[place].count--;
+    if (cload_stack_place != NULL) {
+        *cload_stack_place = (struct cload_stack){piece, size};
+        cload_stack_place = NULL;
+    }
     return piece;
 }
 

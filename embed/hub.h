@@ -62,11 +62,24 @@ void cload_hub_put(struct cload_hub *hub, struct cload_ready *ready);
 /* Deadlines or descriptors were added: outside a batch the loop has to look at them before the hub sleeps. */
 int cload_hub_kick(struct cload_hub *hub);
 
+/* Where the copy of a parked greenlet's stack is; a guess, only good for asking for that memory ahead. NULL: unknown.
+ */
+struct cload_stack {
+    const void *memory;
+    size_t size;
+};
+
+/* Who wants to know where the next piece of memory is that may be a stack's: set by who parks a greenlet, served and
+ * cleared by the executable's allocator, in the same thread. */
+extern _Thread_local struct cload_stack *cload_stack_place;
+
 /* A greenlet that waits for one thing. On the heap, never on the C stack: greenlet moves a parked greenlet's stack
  * away, so nothing that somebody else writes to may lie there. From a free list of the hub. */
 struct cload_waiter {
     struct cload_ready ready;
-    struct lc_timer timer; /* for those who wait for a time */
+    struct cload_stack stack; /* where the greenlet's is meanwhile */
+    const void *session;      /* what it will look at next, or NULL */
+    struct lc_timer timer;    /* for those who wait for a time */
     struct cload_hub *hub;
     PyObject *greenlet;
     void *value; /* what it was woken with */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/warm.h"
 #include "http/http.h"
 #include "http/tls.h"
 #include "http/wire.h"
@@ -223,10 +224,42 @@ go_on_handshake(struct lc_conn *conn)
     }
 }
 
+static void on_readable(struct lc_io *io, int events);
+
+/* What the connections that are ready after this one will need: with thousands of them none of it is in a cache. There
+ * is a step for each pointer that leads to it, the last of which is for the next one. */
+static void
+warm_next(const struct lc_conn *conn)
+{
+    const struct lc_list *ready = lc__loop_ready(conn->http->loop);
+    const struct lc_list *first = ready->next;
+    if (first == ready || conn->http->session_count < LCORE_WARM_MANY) {
+        return;
+    }
+    const struct lc_io *io = LCORE_CONTAINER(first, struct lc_io, link);
+    const struct lc_conn *next = io->data;
+    if (io->fn == on_readable && next->exchange != NULL) {
+        lc__warm(next->exchange->head.data, next->exchange->head.len);
+        lc__warm(next->exchange->arg, 2 * LCORE_CACHE_LINE);
+    }
+    const struct lc_list *second = first->next;
+    if (second == ready) {
+        return;
+    }
+    io = LCORE_CONTAINER(second, struct lc_io, link);
+    next = io->data;
+    if (io->fn == on_readable) {
+        lc__warm(next->exchange, sizeof(*next->exchange));
+        lc__warm(next->session, sizeof(*next->session));
+    }
+    lc__warm(LCORE_CONTAINER(second->next, struct lc_io, link), sizeof(*next));
+}
+
 static void
 on_readable(struct lc_io *io, int events)
 {
     struct lc_conn *conn = io->data;
+    warm_next(conn);
     if (conn->wire != NULL) {
         lc__wire_readable(conn->wire);
     } else if (conn->exchange == NULL) {

@@ -4,6 +4,7 @@
 #define LCORE_STATS_ENTRY_H
 
 #include <math.h>
+#include "base/warm.h"
 #include "locustcore/stats.h"
 #include "stats/buckets.h"
 #include "stats/config.h"
@@ -11,8 +12,6 @@
 #include "stats/phases.h"
 #include "stats/recent.h"
 #include "stats/window.h"
-
-#define LCORE_CACHE_LINE 64
 
 /* A run may have ten thousand rows, which no cache holds. What a request with a kept-alive connection changes therefore
  * lies in three lines, from the phase QUEUE to the head of the histogram; beside them it changes a counter of the

@@ -59,6 +59,10 @@ bool
 cload__text_of(PyObject *object, struct lc_str *out)
 {
     if (PyUnicode_CheckExact(object)) {
+        if (PyUnicode_IS_COMPACT_ASCII(object)) {
+            *out = (struct lc_str){PyUnicode_DATA(object), (size_t)PyUnicode_GET_LENGTH(object)};
+            return true;
+        }
         Py_ssize_t len;
         const char *data = PyUnicode_AsUTF8AndSize(object, &len);
         *out = (struct lc_str){data, (size_t)len};

@@ -31,7 +31,7 @@ check_http_version(PyObject *module, PyObject *version)
         return NULL;
     }
     struct lc_error error = {0};
-    int err = lc_http_check_version((enum lc_http_version)(number > INT_MAX ? -1 : number - 1), &error);
+    int err = lc_http_check_version((enum lc_http_version)(number < 1 || number > INT_MAX ? -1 : number - 1), &error);
     if (err < 0) {
         PyErr_SetString(err == LCE_UNSUPPORTED ? PyExc_NotImplementedError : PyExc_ValueError, error.text);
         return NULL;

@@ -248,8 +248,10 @@ def outcome_exception(response: Any, name: str) -> Exception | None:
 def innermost(error: Exception) -> Exception:
     """What lies under requests' ConnectionError, so that equal causes are counted as one."""
     seen: Any = error
+    # Of a connection that could not be made, which urllib3 takes for one of its timeouts, the cause is told.
+    late = (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError)
     while isinstance(seen, (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError)) and not isinstance(
-        seen, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
+        seen, late
     ):
         inner = getattr(seen, "reason", None)
         if not isinstance(inner, Exception):

@@ -4,7 +4,7 @@
 #include "http/headers.h"
 
 unsigned
-lc__known_header(struct lc_str name)
+lc__known_header(struct lc_str name, struct lc_str value)
 {
     static const struct {
         struct lc_str name;
@@ -23,7 +23,9 @@ lc__known_header(struct lc_str name)
             return headers[i].known;
         }
     }
-    return 0;
+    bool is_close =
+        lc_str_equal_nocase(name, LCORE_STR("connection")) && lc_str_equal_nocase(value, LCORE_STR("close"));
+    return is_close ? LCORE_KNOWN_CLOSE : 0;
 }
 
 struct lc_block *
@@ -49,7 +51,7 @@ lc__block_get(struct lc_http *http, struct lc_str lines)
     size_t position = 0;
     struct lc_str name, value;
     while (lc_header_next(block->lines, &position, &name, &value)) {
-        block->known |= lc__known_header(name);
+        block->known |= lc__known_header(name, value);
     }
     *bucket = block;
     return block;

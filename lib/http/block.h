@@ -17,9 +17,10 @@ enum {
     LCORE_KNOWN_TRANSFER_ENCODING = 1 << 4,
     LCORE_KNOWN_AUTHORIZATION = 1 << 5,
     LCORE_KNOWN_PROXY_AUTHORIZATION = 1 << 6,
+    LCORE_KNOWN_CLOSE = 1 << 7, /* Connection: close */
 };
 /* One of the above, or 0. */
-unsigned lc__known_header(struct lc_str name);
+unsigned lc__known_header(struct lc_str name, struct lc_str value);
 
 struct lc_block {
     struct lc_block *next;

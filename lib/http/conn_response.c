@@ -214,8 +214,8 @@ take_in(struct lc_conn *conn, struct lc_str in, int64_t stamp_ns)
             }
         } else if (event == LCORE_H1_DONE) {
             bool is_reusable = lc_h1_is_reusable(&exchange->in_head, &exchange->in_body) && in.len == 0 &&
-                               exchange->in_head.status != 101 && exchange->send_errno == 0 &&
-                               exchange->sent == exchange->head.len + exchange->body.len;
+                               !exchange->is_asking_close && exchange->in_head.status != 101 &&
+                               exchange->send_errno == 0 && exchange->sent == exchange->head.len + exchange->body.len;
             complete(conn, is_reusable, whole, whole.data == NULL ? body : NULL);
             return false;
         } else if (event == LCORE_H1_FAIL && is_first && exchange->in_body.is_keeping_chunks &&

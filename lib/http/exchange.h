@@ -42,6 +42,7 @@ struct lc_exchange {
     struct lc_url url;        /* borrows from one of url_text */
     struct lc_origin *origin; /* referenced */
     bool has_own_host;        /* the caller gave a Host header */
+    bool is_asking_close;     /* the caller gave Connection: close; some servers do so without saying it */
     const struct lc_transport *transport;
 
     /* the hop, by the transport */

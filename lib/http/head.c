@@ -49,7 +49,7 @@ append_merged(struct lc_exchange *exchange, const struct lc_block *block, unsign
         if (header != NULL && header->value.data == NULL) {
             continue;
         }
-        unsigned kind = lc__known_header(name);
+        unsigned kind = lc__known_header(name, header == NULL ? value : header->value);
         *known |= kind;
         if ((kind & hidden) != 0) {
             continue;
@@ -65,7 +65,7 @@ append_merged(struct lc_exchange *exchange, const struct lc_block *block, unsign
         if (header->value.data == NULL || lc_header_find(block->lines, header->name).data != NULL) {
             continue;
         }
-        unsigned kind = lc__known_header(header->name);
+        unsigned kind = lc__known_header(header->name, header->value);
         *known |= kind;
         if ((kind & hidden) != 0) {
             continue;
@@ -183,6 +183,7 @@ lc__head_render(struct lc_exchange *exchange, struct lc_error *error)
     size_t merged_begin = out->len;
     err = err < 0 ? err : append_merged(exchange, block, hidden, &known, out);
     exchange->has_own_host = (known & LCORE_KNOWN_HOST) != 0;
+    exchange->is_asking_close = (known & LCORE_KNOWN_CLOSE) != 0;
     if (err == 0 && exchange->has_own_host) {
         memmove(out->data + host_begin, out->data + merged_begin, out->len - merged_begin);
         out->len -= merged_begin - host_begin;
@@ -239,7 +240,7 @@ lc__head_redirect(struct lc_exchange *exchange, const struct lc_url *from, bool 
     size_t position = 0;
     struct lc_str name, value;
     while (err == 0 && lc_header_next(lines, &position, &name, &value)) {
-        if ((lc__known_header(name) & hidden) == 0 && (is_body_kept || !lc_redirect_is_body_header(name))) {
+        if ((lc__known_header(name, value) & hidden) == 0 && (is_body_kept || !lc_redirect_is_body_header(name))) {
             err = lc_header_append(out, name, value);
         }
     }

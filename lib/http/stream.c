@@ -50,7 +50,8 @@ lc__stream_new(struct lc_exchange *exchange, struct lc_str ready)
         stream->transfer = lc__transfer_lend(exchange, on_transfer, stream);
         stream->body.framing = LCORE_H1_UNTIL_CLOSE;
     }
-    stream->is_in_step = exchange->send_errno == 0 && exchange->sent == exchange->head.len + exchange->body.len;
+    stream->is_in_step = !exchange->is_asking_close && exchange->send_errno == 0 &&
+                         exchange->sent == exchange->head.len + exchange->body.len;
     if (exchange->is_decoding) {
         stream->decoder = exchange->decoder;
         exchange->decoder = NULL;

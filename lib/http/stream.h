@@ -26,7 +26,7 @@ struct lc_stream {
     enum lc_fail fail;
     int fail_errno;
     bool is_done;
-    bool is_in_step; /* nothing came behind the body */
+    bool is_in_step; /* another request may follow: all of this one was sent, nothing came behind the body */
 };
 
 /* Decoded bytes, at least one; 0 at the end; -EAGAIN: `fn` is called once, from the loop, when there is more to read;

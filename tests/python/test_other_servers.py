@@ -84,6 +84,15 @@ def test_redirects_that_lose_the_body_say_so(engine: Engine) -> None:
         assert not any(line.lower().startswith(b"content-length") for line in second[method])
 
 
+def test_who_asks_for_the_end_of_a_connection_does_not_use_it_again() -> None:
+    """The server of the JDK closes behind such a request without saying so; a POST could come in between."""
+    with ScriptedServer({"/closes": [OK, 0.05, CLOSE], "/stays": [OK]}) as server:
+        close = {"headers": {"Connection": "Close"}}
+        found = told(ENGINES[0], server, [("GET", "/closes", close), ("POST", "/stays", {}), ("POST", "/stays", {})])
+    assert found == {"/closes": ["None", "200"], "/stays": ["None", "200"] * 2}
+    assert server.connections == 2
+
+
 def frames(data: bytes) -> list[tuple[int, int, bytes]]:
     """Type, flags and payload of the frames of HTTP/2 in `data`."""
     found = []

@@ -3,6 +3,7 @@
 #include "http/decode.h"
 
 #include <brotli/decode.h>
+#include <stdio.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -29,6 +30,8 @@ struct stage {
     bool has_held;
     Bytef held; /* deflate: its first byte, until the second tells whether there is a zlib header */
     z_stream inflate;
+    int errnum; /* zlib's, and */
+    const char *why;
     BrotliDecoderState *brotli;
     ZSTD_DStream *zstd;
     char *chunk;
@@ -39,6 +42,7 @@ struct lc_decoder {
     uint64_t written;
     int count;
     bool is_too_long;
+    char why[128];
     struct stage stages[LCORE_DECODE_MAX_CODINGS]; /* in the order of decoding */
 };
 
@@ -125,6 +129,7 @@ lc_decoder_start(struct lc_decoder *decoder, struct lc_str lines, uint64_t max_b
         stage->state = STAGE_BEGIN;
         stage->is_mid_frame = false;
         stage->has_held = false;
+        stage->errnum = Z_OK;
     }
     return decoder->count > 0;
 }
@@ -180,6 +185,8 @@ run_inflate(struct stage *stage, struct window *window)
             stage->state = STAGE_OVER;
             return LCORE_FAIL_NONE;
         }
+        stage->errnum = result;
+        stage->why = z->msg;
         return LCORE_FAIL_DECODE;
     }
 }
@@ -381,12 +388,34 @@ lc_decoder_feed(struct lc_decoder *decoder, struct lc_str in, struct lc_buffer *
 }
 
 enum lc_fail
-lc_decoder_finish(const struct lc_decoder *decoder)
+lc_decoder_finish(struct lc_decoder *decoder, bool must_be_whole)
 {
     for (int i = 0; i < decoder->count; i++) {
-        if (decoder->stages[i].coding == CODING_ZSTD && decoder->stages[i].is_mid_frame) {
+        struct stage *stage = &decoder->stages[i];
+        if (stage->coding == CODING_ZSTD && stage->is_mid_frame) {
+            return LCORE_FAIL_DECODE;
+        }
+        bool is_zlib = stage->coding == CODING_GZIP || stage->coding == CODING_DEFLATE;
+        bool is_cut = stage->state == STAGE_RUNNING || (stage->state == STAGE_BEGIN && stage->has_held);
+        if (must_be_whole && is_zlib && is_cut) {
+            stage->errnum = Z_BUF_ERROR;
+            stage->why = "incomplete or truncated stream";
             return LCORE_FAIL_DECODE;
         }
     }
     return LCORE_FAIL_NONE;
+}
+
+struct lc_str
+lc_decoder_why(struct lc_decoder *decoder)
+{
+    for (int i = 0; i < decoder->count; i++) {
+        const struct stage *stage = &decoder->stages[i];
+        if (stage->errnum != Z_OK) {
+            int len = snprintf(decoder->why, sizeof(decoder->why), "Error %d while decompressing data%s%s",
+                               stage->errnum, stage->why == NULL ? "" : ": ", stage->why == NULL ? "" : stage->why);
+            return (struct lc_str){decoder->why, (size_t)len};
+        }
+    }
+    return (struct lc_str){0};
 }

@@ -25,7 +25,11 @@ bool lc_decoder_start(struct lc_decoder *decoder, struct lc_str lines, uint64_t 
  * After a failure only lc_decoder_start() and lc_decoder_free() are allowed. */
 enum lc_fail lc_decoder_feed(struct lc_decoder *decoder, struct lc_str in, struct lc_buffer *out);
 /* The body is over: LCORE_FAIL_NONE or DECODE. A body of no bytes is fine, and so is, as in urllib3, a gzip, deflate or
- * br stream that was cut short: what came of it stands. A zstd frame that was cut short is DECODE. */
-enum lc_fail lc_decoder_finish(const struct lc_decoder *decoder);
+ * br stream that was cut short: what came of it stands. A zstd frame that was cut short is DECODE; where they have to
+ * be whole, so is a gzip or deflate stream. */
+enum lc_fail lc_decoder_finish(struct lc_decoder *decoder, bool must_be_whole);
+/* Behind DECODE: what zlib says, in the words of Python's module; empty if it is not of zlib. The decoder's own, until
+ * it is started again. */
+struct lc_str lc_decoder_why(struct lc_decoder *decoder);
 
 #endif

@@ -174,7 +174,8 @@ lc__exchange_add_body(struct lc_exchange *exchange, struct lc_str run, struct lc
 enum lc_fail
 lc__exchange_end_body(struct lc_exchange *exchange)
 {
-    return exchange->is_decoding ? lc_decoder_finish(exchange->decoder) : LCORE_FAIL_NONE;
+    bool must_be_whole = (exchange->request.flags & LCORE_REQUEST_WHOLE_CODING) != 0;
+    return exchange->is_decoding ? lc_decoder_finish(exchange->decoder, must_be_whole) : LCORE_FAIL_NONE;
 }
 
 void

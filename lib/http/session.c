@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "http/conn.h"
+#include "http/decode.h"
 #include "http/env_proxy.h"
 #include "http/exchange.h"
 #include "http/h2.h"
@@ -407,6 +408,14 @@ lc_exchange_cancel(struct lc_exchange *exchange)
 
 /* ---- the end of a hop ---- */
 
+/* Empty: what the kind of failure says is all. */
+static struct lc_str
+fail_text(const struct lc_exchange *exchange, const struct lc_hop *hop)
+{
+    bool knows_decoder = hop->fail == LCORE_FAIL_DECODE && hop->text.len == 0 && exchange->decoder != NULL;
+    return knows_decoder ? lc_decoder_why(exchange->decoder) : hop->text;
+}
+
 static struct lc_response *
 make_response(struct lc_exchange *exchange, const struct lc_hop *hop)
 {
@@ -416,7 +425,7 @@ make_response(struct lc_exchange *exchange, const struct lc_hop *hop)
         .http_minor = hop->minor,
         .fail = hop->fail,
         .fail_errno = hop->errnum,
-        .fail_text = hop->text,
+        .fail_text = fail_text(exchange, hop),
         .method = exchange->method,
         .url = exchange->url.text,
         .sent_head = {exchange->head.data, exchange->head.len},

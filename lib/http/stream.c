@@ -74,7 +74,7 @@ finish(struct lc_stream *stream, enum lc_fail fail, int errnum)
     stream->fail = fail;
     stream->fail_errno = errnum;
     if (fail == LCORE_FAIL_NONE && stream->decoder != NULL) {
-        stream->fail = lc_decoder_finish(stream->decoder);
+        stream->fail = lc_decoder_finish(stream->decoder, false);
     }
 }
 

@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 import urllib.parse
+import zlib
 from typing import Any
 
 import requests.exceptions
@@ -161,9 +162,8 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
     if kind == "DECODE":
         encoding = next((v for k, v in response._core_headers() if k.lower() == "content-encoding"), "")
         message = f"Received response with content-encoding: {encoding}, but failed to decode it."
-        return _twice(
-            exceptions.ContentDecodingError(urllib3.exceptions.DecodeError(message, ValueError(text)), request=request)
-        )
+        why = zlib.error(text) if text.startswith("Error ") else ValueError(text)
+        return _twice(exceptions.ContentDecodingError(urllib3.exceptions.DecodeError(message, why), request=request))
     if kind == "TOO_MANY_REDIRECTS":
         return _twice(exceptions.TooManyRedirects(f"Exceeded {first_number(text, 30)} redirects.", request=request))
     if cause is None:

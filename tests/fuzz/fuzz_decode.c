@@ -20,7 +20,7 @@ decode(struct lc_decoder *decoder, struct lc_str lines, struct lc_str in, size_t
         in.data += piece.len;
         in.len -= piece.len;
     }
-    return lc_decoder_finish(decoder);
+    return lc_decoder_finish(decoder, false);
 }
 
 int

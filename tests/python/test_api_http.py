@@ -346,8 +346,7 @@ def test_fast_failures(target: Target) -> None:
     code = """
 @environment.events.request.add_listener
 def text(name, exception, response, **_):
-    text = type(exception).__name__ if name == "/bad-gzip" else show(repr(exception))
-    log.append([text, name == "/bad-gzip" or type(response).__name__])
+    log.append([show(repr(exception)), name == "/bad-gzip" or type(response).__name__])
 codes = [client.get(f"/status/{code}").status_code for code in (204, 208, 226, 304, 404, 500)]
 body = client.get("/status/404").text
 refused = client.get("http://127.0.0.1:1/")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
+import zlib
 
 from oracle import ENGINES, Engine
-from scripted import CLOSE, ScriptedServer
+from scripted import CLOSE, ScriptedServer, Step
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -82,6 +84,33 @@ def test_redirects_that_lose_the_body_say_so(engine: Engine) -> None:
         assert second[method][2] == b"Content-Length: 0"
     for method in (b"DELETE", b"OPTIONS", b"GET"):
         assert not any(line.lower().startswith(b"content-length") for line in second[method])
+
+
+def test_codings_that_do_not_decode(engine: Engine) -> None:
+    """API-164, API-202: in zlib's words; a body that was cut short is whole enough for urllib3 only."""
+    packed, deflated = gzip.compress(b"hello " * 100), zlib.compress(b"hello " * 100)
+    bodies = {
+        "/cut": ("gzip", packed[:-10]),
+        "/cut-deflate": ("deflate", deflated[:-6]),
+        "/behind": ("gzip", packed + b"more"),
+        "/sum": ("gzip", packed[:-8] + bytes(8)),
+        "/none": ("gzip", b"no gzip"),
+    }
+    answers: dict[str, list[Step]] = {
+        path: [f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body]
+        for path, (coding, body) in bodies.items()
+    }
+    with ScriptedServer(answers) as server:
+        calls: list[tuple[str, str, dict[str, object]]] = [("GET", path, {}) for path in answers]
+        fast = {path: what[0] for path, what in told(engine, server, calls, "FastHttpUser").items()}
+        slow = {path: what[0] for path, what in told(engine, server, calls).items()}
+    begin, cut = "error('Error -3 while decompressing data: incorrect", "incomplete or truncated stream')"
+    assert fast["/cut"] == fast["/cut-deflate"] == f"error('Error -5 while decompressing data: {cut}"
+    assert (fast["/sum"], fast["/none"]) == (f"{begin} data check')", f"{begin} header check')")
+    assert fast["/behind"] == slow["/behind"] == slow["/cut"] == slow["/cut-deflate"] == "None"
+    for path in ("/sum", "/none"):
+        what = "Received response with content-encoding: gzip, but failed to decode it."
+        assert slow[path] == f"ContentDecodingError(DecodeError('{what}', {fast[path]}))"
 
 
 def test_who_asks_for_the_end_of_a_connection_does_not_use_it_again() -> None:

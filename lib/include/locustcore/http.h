@@ -145,6 +145,7 @@ enum {
     LCORE_REQUEST_KEEP_DOTS = 1 << 6, /* "/a/../b" is sent as it is; redirects are resolved as ever */
     /* The body keeps the framing of its chunks, for who reads chunk by chunk: see struct lc_response. HTTP/1.1 only. */
     LCORE_REQUEST_KEEP_CHUNKS = 1 << 7,
+    LCORE_REQUEST_WHOLE_CODING = 1 << 8, /* a gzip or deflate body that is cut short could not be decoded */
 };
 
 struct lc_exchange;

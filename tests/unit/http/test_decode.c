@@ -65,7 +65,7 @@ decode(struct lc_decoder *decoder, const char *encoding, const void *data, size_
         fail = lc_decoder_feed(decoder, (struct lc_str){copy, piece}, out);
         free(copy);
     }
-    return fail == LCORE_FAIL_NONE ? lc_decoder_finish(decoder) : fail;
+    return fail == LCORE_FAIL_NONE ? lc_decoder_finish(decoder, false) : fail;
 }
 
 static void
@@ -142,7 +142,7 @@ test_nothing_to_decode(void **state)
     static const char *const all[] = {"gzip", "deflate", "br", "zstd", "gzip, br"};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         assert_true(start(decoder, all[i], 0));
-        assert_int_equal(lc_decoder_finish(decoder), LCORE_FAIL_NONE);
+        assert_int_equal(lc_decoder_finish(decoder, false), LCORE_FAIL_NONE);
     }
     lc_decoder_free(decoder);
     lc_decoder_free(NULL);
@@ -190,6 +190,17 @@ test_cut_short(void **state)
             enum lc_fail want = i == 3 ? LCORE_FAIL_DECODE : LCORE_FAIL_NONE;
             assert_int_equal(decode(decoder, names[i], data[i].data, len, len / 2, 0, &out), want);
             assert_true(out.len < sizeof(text));
+            if (i < 3) {
+                assert_int_equal(lc_decoder_why(decoder).len, 0);
+                assert_int_equal(lc_decoder_finish(decoder, true), LCORE_FAIL_DECODE);
+                assert_true(
+                    lc_str_equal(lc_decoder_why(decoder),
+                                 LCORE_STR("Error -5 while decompressing data: incomplete or truncated stream")));
+            }
+        }
+        if (i < 3) {
+            assert_int_equal(decode(decoder, names[i], data[i].data, data[i].len, 3, 0, &out), LCORE_FAIL_NONE);
+            assert_int_equal(lc_decoder_finish(decoder, true), LCORE_FAIL_NONE);
         }
         lc_buffer_fini(&data[i]);
     }
@@ -214,6 +225,8 @@ test_garbage(void **state)
     struct lc_buffer gzip = deflate_text(text, sizeof(text) - 1, MAX_WBITS + 16);
     gzip.data[gzip.len - 5] ^= 1;
     assert_int_equal(decode(decoder, "gzip", gzip.data, gzip.len, 3, 0, &out), LCORE_FAIL_DECODE);
+    assert_true(
+        lc_str_equal(lc_decoder_why(decoder), LCORE_STR("Error -3 while decompressing data: incorrect data check")));
     gzip.data[gzip.len - 5] ^= 1;
     assert_int_equal(decode(decoder, "gzip", gzip.data, gzip.len, 3, 0, &out), LCORE_FAIL_NONE);
     assert_int_equal(decode(decoder, "br", br, sizeof(br), 3, 0, &out), LCORE_FAIL_DECODE);

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 RunnerType = TypeVar("RunnerType", bound=Runner)
 
+# Whose lines are kept, workers that are gone among them.
+_MOST_LOGGED_WORKERS = 1000
+
 
 class Environment:
     """Classes, events, statistics and options of a test. Make one, give it a runner with ``create_local_runner()``
@@ -161,10 +164,13 @@ class Environment:
             setattr(user_class, attribute, value)
 
     def update_worker_logs(self, worker_log_report: dict[str, Any]) -> None:
-        """Keeps the lines a worker sent."""
+        """Keeps the lines a worker sent; those of the one that was silent for longest go when there are too many."""
         worker = worker_log_report.get("worker_id")
         if worker:
+            self.worker_logs.pop(worker, None)
             self.worker_logs[worker] = worker_log_report.get("logs", [])
+            if len(self.worker_logs) > _MOST_LOGGED_WORKERS:
+                del self.worker_logs[next(iter(self.worker_logs))]
 
     def _filter_tasks_by_tags(self) -> None:
         """Applies the tag options to the user classes, the first time it is called."""

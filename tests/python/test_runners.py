@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from locust.env import Environment
 from oracle import Engine
 
 
@@ -223,6 +224,16 @@ out([starts, counts, runner.user_count, runner.state, runner.shape_greenlet, log
 """
     ticks = ["0 0", "2 1", "2 2", "3 3", "abstract"]
     assert engine.snippet(code) == [[2, 3], {"U": 2, "V": 1}, 0, "stopped", None, ticks, True, False, False]
+
+
+def test_logs_of_workers_are_bounded() -> None:
+    """DST-20: each worker that is started anew has a name of its own, and 500 lines."""
+    environment = Environment(user_classes=[])
+    for number in range(1500):
+        environment.update_worker_logs({"worker_id": "stays", "logs": [str(number)]})
+        environment.update_worker_logs({"worker_id": f"worker {number}", "logs": ["a"]})
+    assert len(environment.worker_logs) == 1000
+    assert environment.worker_logs["stays"] == ["1499"] and "worker 1499" in environment.worker_logs
 
 
 def test_changing_classes(engine: Engine) -> None:

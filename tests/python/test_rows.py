@@ -1,4 +1,4 @@
-"""Every row of the compatibility lists for the Python API, the events and the web UI is named by a test that proves it.
+"""Every row of the compatibility lists (API, events, command line, web UI, reports, fleets) is named by a test of it.
 
 A row is named as `API-12`, `API-12 to 15` or `API-12, 15`, in a docstring, a comment or the id of a parameter.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-LISTS = {"API": 237, "EVT": 35, "WEB": 75}
+LISTS = {"API": 237, "EVT": 35, "CLI": 114, "WEB": 75, "REP": 54, "DST": 76}
 _NAMED = re.compile(r"\b([A-Z]{3})-(\d+)((?:\s*(?:,|and|to)\s*(?:[A-Z]{3}-)?\d+\b)*)")
 _MORE = re.compile(r"(,|and|to)\s*(?:([A-Z]{3})-)?(\d+)\b")
 
@@ -40,6 +40,6 @@ def test_ids_are_read() -> None:
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_every_row_has_a_test(kind: str) -> None:
-    files = [path for path in TESTS.rglob("*.py") if path != Path(__file__)]
+    files = [path for suffix in ("py", "c") for path in TESTS.rglob(f"*.{suffix}") if path != Path(__file__)]
     named = set().union(*(named_rows(path.read_text()) for path in files))
     assert [f"{kind}-{number}" for number in range(1, LISTS[kind] + 1) if f"{kind}-{number}" not in named] == []

@@ -299,20 +299,21 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
     option(
         "--http2",
         env_var="LOCUST_HTTP2",
-        help="HttpUsers and FastHttpUsers speak HTTP/2 with servers that can, all calls of a user over one connection;"
-        " without TLS, from the first byte on. A class may say http2 = True or False for itself",
+        help="HttpUsers and FastHttpUsers speak HTTP/2 with servers that can. All calls of a user to a server share one"
+        " connection. Without TLS there is no upgrade: HTTP/2 is spoken from the first byte on. A class may set http2 ="
+        " True or False for itself",
         **flag,
     )
     option(
         "--http3",
         env_var="LOCUST_HTTP3",
-        help="The same with HTTP/3, where libcurl was built with it, and only over TLS",
+        help="The same with HTTP/3. It needs TLS, and a libcurl (8.5.0 or later) that was built with HTTP/3",
         **flag,
     )
     option(
         "--phases",
         env_var="LOCUST_PHASES",
-        help="Print what DNS, connecting, TLS, waiting and receiving took for each name, at the end",
+        help="Print a table at the end: what DNS, connecting, TLS, waiting and receiving took for each name",
         **flag,
     )
     option(
@@ -321,32 +322,34 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
         default=[],
         metavar="<list>",
         env_var="LOCUST_PERCENTILES",
-        help="Print and write these percentiles, too, true to 0.1 percent: --percentiles 0.5,0.99,0.9999",
+        help="Print these percentiles at the end, true to 0.1 percent, and write them to CSV, JSON and the report:"
+        " --percentiles 0.5,0.99,0.9999",
     )
     option(
         "--exclude-lagging",
         env_var="LOCUST_EXCLUDE_LAGGING",
         help="Leave out of the statistics what was measured in seconds in which this process was too slow to be"
-        " trusted. Workers do as their master",
+        " trusted. Workers obey their master's setting",
         **flag,
     )
     option(
         "--master-secret",
         metavar="<text>",
         env_var="LOCUST_MASTER_SECRET",
-        help="What a master and its workers have to know of each other: nobody else can join, and messages are"
-        " encrypted. Better given as environment variable, since others on the machine can read command lines",
+        help="A secret that a master and its workers share: nobody else can join, and messages are encrypted. Better"
+        " set LOCUST_MASTER_SECRET, since others on the machine can read command lines",
     )
     option(
         "--master-state",
         metavar="<filename>",
         env_var="LOCUST_MASTER_STATE",
-        help="Keep the master's run in this file. A master that was killed goes on with it when it is started again",
+        help="Keep the state of the master's run in this file. A master that was killed goes on with the run when it is"
+        " started again",
     )
     option(
         "--refuse-code",
         env_var="LOCUST_REFUSE_CODE",
-        help="On a worker: run no code that a master sends, so no '-f -'",
+        help="On a worker: run no code that a master sends. This rules out '-f -'",
         **flag,
     )
     option(

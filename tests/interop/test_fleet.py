@@ -37,7 +37,7 @@ def check(result: Result, target: Target, before: int, workers: list[Result], sl
 
 
 def test_two_workers(fleet: Fleet, engine: Engine, target: Target) -> None:
-    """DST-13, DST-14 to DST-29, DST-34 to DST-36, CLI-74; one of them gets the locustfile from the master."""
+    """DST-13, DST-14 to DST-29, DST-34 to DST-36, CLI-4, CLI-74; one of them gets the locustfile from the master."""
     before = target.counters()["requests"]
     locustfile = engine.locustfile(SOURCE)
     workers = [fleet.worker(engine, name) for name in (locustfile, "-")]

@@ -38,15 +38,16 @@ LCORE_API bool lc_fiber_is_canceled(void);
 /* A fiber that waits runs to its next wait or end before this returns. Fine on one that has ended or is canceled. */
 LCORE_API LCORE_YIELDS void lc_fiber_cancel(struct lc_fiber *fiber);
 
-/* These wait and so need a fiber to run in: LCE_INVALID without. LCE_CANCELED: see above. */
+/* The following functions wait, so they must be called from a fiber: else LCE_INVALID. LCE_CANCELED: see the top. */
 
-/* 0 or less: lets the loop go round once. */
+/* A duration of 0 or less lets the loop go round once. */
 LCORE_API LCORE_YIELDS int lc_fiber_sleep(int64_t duration_ns);
 /* Waits until a descriptor of the caller's own (a socket, a pipe, an eventfd that another thread writes to, ...) can be
- * read or written, so that a task may speak any protocol. Make it non-blocking. events: LCORE_FD_*. Returns those that
- * came, which is all of them where the other side hung up or there is an error for the next call to tell; 0:
- * timeout_ns is over, which begins now and where negative never is. LCE_INVALID also for a descriptor that is none, and
- * no or unknown events; LCE_NOMEM. It must not be closed meanwhile, nor be waited for by two fibers at once. */
+ * read or written, so that a task may speak any protocol. Make it non-blocking. events: LCORE_FD_*. timeout_ns begins
+ * now; negative: none. Returns the events that came, or 0 when the timeout is over. If the other side hung up, or there
+ * is an error for the next call to tell, all events are returned. LCE_INVALID also for a bad descriptor, and for no or
+ * unknown events; LCE_NOMEM. The descriptor must not be closed meanwhile, and only one fiber at a time may wait for it.
+ */
 enum { LCORE_FD_READ = 1 << 0, LCORE_FD_WRITE = 1 << 1 };
 LCORE_API LCORE_YIELDS int lc_fiber_wait_fd(int fd, unsigned events, int64_t timeout_ns);
 /* Waits for the end of `fiber` and stores what its function returned. When canceled, the fiber can still be joined.

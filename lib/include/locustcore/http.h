@@ -73,18 +73,19 @@ LCORE_API struct lc_http *lc_http_new(struct lc_loop *loop, struct lc_error *err
 /* Every session must be freed before. Not from inside a callback of its loop. */
 LCORE_API void lc_http_free(struct lc_http *http);
 
-/* What a session speaks where the server does. HTTP_2: over TLS what both agree on in the handshake (ALPN), without TLS
- * from the first byte on ("prior knowledge"); a server that turns out not to speak it is talked to in HTTP/1.1, and
- * that is remembered. All calls of the session to one server share one connection, each on a stream of its own; those
- * beyond the number the server allows wait. HTTP_3: as libcurl (8.5.0 or later) does it, HTTP/2 and HTTP/1.1 included,
- * and HTTP/1.1 without TLS. What a response came by is in its http_major. */
+/* What a session speaks, if the server does. http_major of a response tells what it came by.
+ *   HTTP_2  Over TLS both sides agree on it in the handshake (ALPN). Without TLS it is spoken from the first byte on
+ *           ("prior knowledge"); a server that turns out not to speak it is talked to in HTTP/1.1, which is remembered.
+ *           All calls of the session to one server share one connection, each on a stream of its own. Calls beyond the
+ *           number of streams that the server allows wait.
+ *   HTTP_3  As libcurl (8.5.0 or later) does it, falling back to HTTP/2 and HTTP/1.1; without TLS HTTP/1.1. */
 enum lc_http_version { LCORE_HTTP_1, LCORE_HTTP_2, LCORE_HTTP_3 };
 /* LCE_UNSUPPORTED, with a reason and a remedy in `error`, where this build cannot speak it; LCE_INVALID. */
 LCORE_API int lc_http_check_version(enum lc_http_version version, struct lc_error *error);
 
-/* Connections that sessions of one loop share: what one is done with the next may use, so that they are like the tabs
- * of one browser where connections are concerned (cookies stay each session's own). HTTP/1.1 that this library speaks
- * itself; connections of HTTP/2 are always a session's own. Reference counted; gone before the struct lc_http. */
+/* Connections that sessions of one loop share, like the tabs of one browser: a session may use a connection that
+ * another one is done with. Cookies stay each session's own. Only for HTTP/1.1 that this library speaks itself:
+ * connections of HTTP/2 are always a session's own. Reference counted; must be gone before the struct lc_http. */
 struct lc_conn_pool;
 /* max_connections: to one server, in use at a time; 0 for no limit. Calls beyond it wait in the order in which they
  * came; their response time includes it. max_idle: how many to one server are kept alive. NULL: out of memory. */
@@ -105,7 +106,7 @@ struct lc_session_options {
     struct lc_tls *tls;         /* referenced; NULL: verification with the default places */
     int64_t connect_timeout_ns; /* <= 0: none */
     int64_t read_timeout_ns;    /* <= 0: none; longest silence while waiting for bytes, as in requests */
-    int max_redirects;          /* 30 in requests; the default when 0; negative: none allowed */
+    int max_redirects;          /* 0: 30, as in requests; negative: none allowed */
     bool is_accepting_br, is_accepting_zstd; /* named in the default Accept-Encoding */
     const char *user_agent;                  /* NULL: "locustcore/<version>" */
     const char *proxy;                       /* URL for both schemes (http, https, socks4/5/5h); NULL: none */
@@ -143,9 +144,10 @@ enum {
     /* The response comes with its head, and the body piece by piece, unless it is here already. HTTP/1.1 only. */
     LCORE_REQUEST_STREAM = 1 << 5,
     LCORE_REQUEST_KEEP_DOTS = 1 << 6, /* "/a/../b" is sent as it is; redirects are resolved as ever */
-    /* The body keeps the framing of its chunks, for who reads chunk by chunk: see struct lc_response. HTTP/1.1 only. */
+    /* The body keeps the framing of its chunks, for callers that read chunk by chunk: see is_in_chunks of struct
+     * lc_response. HTTP/1.1 only. */
     LCORE_REQUEST_KEEP_CHUNKS = 1 << 7,
-    LCORE_REQUEST_WHOLE_CODING = 1 << 8, /* a gzip or deflate body that is cut short could not be decoded */
+    LCORE_REQUEST_WHOLE_CODING = 1 << 8, /* a gzip or deflate body that is cut short is LCORE_FAIL_DECODE */
 };
 
 struct lc_exchange;
@@ -213,7 +215,7 @@ struct lc_response {
     int fail_errno;           /* errno of refused, reset, ... or 0 */
     struct lc_str fail_text;  /* what a person should read; empty when fail is NONE */
     struct lc_str method;     /* of the last hop */
-    struct lc_str url;        /* of the last hop, as sent, without fragment removed */
+    struct lc_str url;        /* of the last hop, as sent, but with its fragment */
     struct lc_str sent_head;  /* request line and headers of the last hop, as sent (no body) */
     struct lc_str reason;     /* of the status line; the usual one in HTTP/2 and 3, which have none */
     struct lc_str head;       /* header lines as received, without the status line, each ending in CRLF or LF */
@@ -231,8 +233,8 @@ LCORE_API void lc_response_free(struct lc_response *response);
 LCORE_API int64_t lc_response_time_ns(const struct lc_response *response);
 /* First header of that name (case-insensitive), trimmed; data NULL if absent. */
 LCORE_API struct lc_str lc_response_header(const struct lc_response *response, struct lc_str name);
-/* Walks all header lines: *position starts at 0; false at the end. Folded lines are joined as one value on the wire
- * (obs-fold is kept verbatim inside value). */
+/* Walks all header lines: *position starts at 0; false at the end. A folded line (obs-fold) is one value, with its line
+ * ends as they came. */
 LCORE_API bool lc_response_next_header(const struct lc_response *response, size_t *position, struct lc_str *name,
                                        struct lc_str *value);
 

@@ -39,21 +39,21 @@ LCORE_API int64_t lc_loop_now_ns(const struct lc_loop *loop);
 /* Calls fn(arg) on the loop's thread in its next round. The only call that is safe from other threads. */
 LCORE_API int lc_loop_call(struct lc_loop *loop, void (*fn)(void *arg), void *arg);
 
-/* Starting a timer that is started moves it.
- * LCE_NOMEM when the heap cannot grow. The timer is stopped when fn is called; fn may start it again or free it. */
+/* Starts a timer, or moves one that is started. LCE_NOMEM when the heap cannot grow. The timer is stopped when fn is
+ * called; fn may start it again or free it. */
 LCORE_API int lc_timer_start(struct lc_loop *loop, struct lc_timer *timer, int64_t deadline_ns,
                              void (*fn)(struct lc_timer *timer));
 /* Fine on a timer that is not started. */
 LCORE_API void lc_timer_stop(struct lc_loop *loop, struct lc_timer *timer);
 
 /* SIGINT and SIGTERM as events of a loop. They are blocked in the calling thread until lc_signals_free(), and threads
- * that are started meanwhile inherit that; so make it before there are others, for they would be killed by the signals:
- * lc_http starts some when it looks names up. fn is called on the loop, once for each signal that came. LCE_SYSTEM,
- * LCE_NOMEM. */
+ * that are started meanwhile inherit that. So make it before there are other threads: a signal that a thread does not
+ * block ends the process. (lc_http starts threads when it looks names up.) fn is called on the loop, once for each
+ * signal that came. NULL: LCE_SYSTEM or LCE_NOMEM in error. */
 struct lc_signals;
 LCORE_API struct lc_signals *lc_signals_new(struct lc_loop *loop, void (*fn)(int signal, void *arg), void *arg,
                                             struct lc_error *error);
-/* The thread's signals are what they were before. One that came too late to be told is dropped. NULL is fine. */
+/* Restores the thread's signals. A signal that came too late for fn is dropped. NULL is fine. */
 LCORE_API void lc_signals_free(struct lc_signals *signals);
 
 #ifdef __cplusplus

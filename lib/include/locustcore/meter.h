@@ -2,7 +2,7 @@
  * late: what it measures then may say more about itself than about the target. The meter looks all the time, marks the
  * seconds in which that was so, and can have them left out of the statistics.
  *
- * It costs twenty timers a second, and three system calls. */
+ * It costs twenty timers and three system calls a second. */
 #ifndef LOCUSTCORE_METER_H
 #define LOCUSTCORE_METER_H
 
@@ -44,8 +44,8 @@ struct lc_meter_second {
 
 /* About all seconds since lc_meter_begin(). */
 struct lc_meter_numbers {
-    uint64_t seconds, lagging_seconds;                     /* one that a loop was held up in counts as all it covers */
-    uint64_t delay_seconds, busy_seconds, starved_seconds; /* marked for that reason, among others perhaps */
+    uint64_t seconds, lagging_seconds;                     /* all that a second of a held-up loop covers is counted */
+    uint64_t delay_seconds, busy_seconds, starved_seconds; /* marked for that reason, perhaps among others */
     double cpu_average, cpu_max;
     double starved_average, starved_max;
     double delay_average_ms, delay_max_ms; /* the average is that of each second's largest */
@@ -68,8 +68,8 @@ LCORE_API void lc_meter_numbers(const struct lc_meter *meter, struct lc_meter_nu
  * and goes on where it was, also later. */
 enum { LCORE_METER_KEPT = 120 };
 LCORE_API bool lc_meter_next_second(const struct lc_meter *meter, uint64_t *position, struct lc_meter_second *out);
-/* Marked seconds of the test as ranges, ascending; from the 10,000th range on gaps are closed. *position starts at 0.
- */
+/* Marked seconds of the test as ranges, ascending. The 10,000th range is the last one: it also covers all later marks,
+ * and the gaps between them. *position starts at 0. */
 LCORE_API bool lc_meter_next_mark(const struct lc_meter *meter, size_t *position, int64_t *first_unix_s,
                                   int64_t *last_unix_s);
 /* How many of these ranges there are. */

@@ -51,11 +51,12 @@ struct lc_prometheus_generator {
 struct lc_prometheus_options {
     size_t size; /* sizeof(struct lc_prometheus_options) */
     bool is_openmetrics;
-    /* Statistics of a worker are empty after each report to its master, which tells of them. So only the run and the
-     * generator are told here. */
+    /* A worker's statistics are empty after each report to its master, which shows them. So a worker shows only its run
+     * and its generator. */
     bool is_worker;
-    /* So many names have series of their own, the first ones; further ones are counted together, under the name
-     * LCORE_STATS_FURTHER and no method. Of failures only the first texts are listed, shortened where they are long. */
+    /* The first name_limit names have series of their own; further ones are counted together, under the name
+     * LCORE_STATS_FURTHER and no method. Of failures only the first failure_limit texts are listed; long ones are
+     * shortened. */
     size_t name_limit, failure_limit;
     struct lc_str state; /* of the runner: "ready", "running", ... */
     uint64_t user_count;
@@ -77,8 +78,8 @@ LCORE_API int lc_report_print_prometheus(FILE *out, struct lc_stats *stats,
 /* Serves GET /metrics on a loop, to anybody who reaches the port, eight at once. lc_run(), lc_worker_run() and
  * lc_master_run() have one for metrics_port of their options. */
 struct lc_prometheus_server;
-/* Asked for each answer: completes the options, which are as lc_prometheus_options_init() makes them but for the
- * format, and returns the statistics. What it lends must live until it is asked again. Must not free the server. */
+/* Called for each answer. It fills in the options, which are as lc_prometheus_options_init() makes them except for the
+ * format, and returns the statistics. What it lends must live until the next call. It must not free the server. */
 typedef struct lc_stats *lc_prometheus_fn(struct lc_prometheus_options *options, void *arg);
 /* host NULL: all interfaces; port 0: any that is free. NULL: LCE_INVALID, LCE_NOMEM, LCE_SYSTEM where it cannot listen.
  * The loop must outlive the server. */

@@ -29,15 +29,15 @@ struct lc_report_options {
     int type_width;            /* of their method column */
     bool is_whole_run;         /* console: rates of the whole run, not of the last seconds */
     bool is_every_row;         /* CSV history: rows for every entry, with current percentiles, not only the aggregate */
-    int64_t recent_s;          /* CSV history: what "current" percentiles look back */
+    int64_t recent_s;          /* CSV history: how far "current" percentiles look back */
     const double *percentiles; /* fractions; borrowed as long as the options are used */
     size_t percentile_count;
 };
 /* Locust's widths and percentiles. */
 LCORE_API void lc_report_options_init(struct lc_report_options *options);
 
-/* Console tables: entries by (name, method) and the aggregate; percentiles; failures, in order of occurrence, nothing
- * if there are none. LCE_SYSTEM where `out` could not be written. */
+/* Console tables: requests (entries by name and method, then the aggregate), percentiles, failures in the order of
+ * occurrence (nothing if there are none), phases. LCE_SYSTEM where `out` could not be written. */
 LCORE_API int lc_report_print_requests(FILE *out, struct lc_stats *stats, const struct lc_report_options *options);
 LCORE_API int lc_report_print_percentiles(FILE *out, struct lc_stats *stats, const struct lc_report_options *options);
 LCORE_API int lc_report_print_failures(FILE *out, struct lc_stats *stats, const struct lc_report_options *options);
@@ -45,7 +45,7 @@ LCORE_API int lc_report_print_phases(FILE *out, struct lc_stats *stats, const st
 /* The options' percentiles, not in Locust's rounding but as lc_stats_entry_percentile_ms() tells them. */
 LCORE_API int lc_report_print_exact_percentiles(FILE *out, struct lc_stats *stats,
                                                 const struct lc_report_options *options);
-/* A line, and more if there were seconds in which times may be wrong or that were left out. */
+/* One line; more if there were seconds in which times may be wrong, or that were left out. */
 LCORE_API int lc_report_print_generator(FILE *out, const struct lc_meter *meter, const struct lc_stats *stats);
 /* A list of all entries that were used, in order of first use. */
 LCORE_API int lc_report_print_json(FILE *out, struct lc_stats *stats);

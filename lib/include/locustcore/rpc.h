@@ -30,21 +30,21 @@ struct lc_worker_options {
     const char *secret;      /* that of the master; NULL: none */
     /* A message of the user's own; borrowed. NULL: such messages are named in the log. */
     void (*on_message)(struct lc_worker *worker, struct lc_str type, struct lc_str data, void *arg);
-    /* The worker has taken leave, or lost its master: 0: as the master or lc_worker_quit() said; LCE_NOTFOUND: the
-     * master never answered, or was silent for a minute. Not called from inside of the functions below. */
+    /* The worker has ended. result 0: the master or lc_worker_quit() said so; LCE_NOTFOUND: the master never answered,
+     * or was silent for a minute. Not called from inside of the functions below. */
     void (*on_end)(struct lc_worker *worker, int result, void *arg);
     void *arg; /* of both */
 };
 
-/* A worker on a loop, with a runner of its own; it announces itself to the master at once, and users come when that
- * says so. Of `runner`, run_time_ns and shape are the master's business and ignored. Options are copied, what they
- * point to is not. NULL: error says why. */
+/* A worker on a loop, with a runner of its own. It announces itself to the master at once, and spawns users when the
+ * master says so. run_time_ns and shape of `runner` are ignored, since the master decides. Options are copied, what
+ * they point to is not. NULL: error says why. */
 LCORE_API struct lc_worker *lc_worker_new(struct lc_loop *loop, struct lc_http *http,
                                           const struct lc_runner_options *runner,
                                           const struct lc_worker_options *options, struct lc_error *error);
-/* After on_end, or while no users run. What was sent still leaves; waits for that, at most 2 s. */
+/* Call it after on_end, or while no users run. Waits at most 2 s until what was sent has left. */
 LCORE_API void lc_worker_free(struct lc_worker *worker);
-/* Ends the users, reports once more and takes leave; on_end follows. */
+/* Ends the users, sends a last report and says goodbye; on_end follows. */
 LCORE_API void lc_worker_quit(struct lc_worker *worker);
 /* A message to the master. data: one MessagePack item; empty: nil. LCE_LIMIT: too many are waiting to be sent. */
 LCORE_API int lc_worker_send(struct lc_worker *worker, const char *type, struct lc_str data, struct lc_error *error);

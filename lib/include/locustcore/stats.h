@@ -20,14 +20,14 @@ struct lc_stats_entry;
 LCORE_API struct lc_stats *lc_stats_new(void);
 LCORE_API void lc_stats_free(struct lc_stats *stats);
 
-/* So many entries a table holds at most, a few megabytes for each thousand; see lc_stats_entry(). */
+/* A table holds at most so many entries (a few megabytes for each thousand); see lc_stats_entry(). */
 enum { LCORE_STATS_NAMES = 20000 };
 #define LCORE_STATS_FURTHER "(further names)"
 
-/* The entry of (name, method), made if missing; NULL: out of memory. Where the table is full it is, for any name that
- * has none, the entry LCORE_STATS_FURTHER of that method (beyond 64 such methods: of the method ""). Stays valid until
- * lc_stats_clear() or _free(), so callers look it up once and keep it; lc_stats_generation() tells them when to look
- * again. */
+/* The entry of (name, method), made if missing; NULL: out of memory. Once the table is full, every name without an
+ * entry gets the entry LCORE_STATS_FURTHER of its method (beyond 64 such methods: of the method ""). The entry stays
+ * valid until lc_stats_clear() or _free(), so callers look it up once and keep it; lc_stats_generation() tells them
+ * when to look again. */
 LCORE_API struct lc_stats_entry *lc_stats_entry(struct lc_stats *stats, struct lc_str name, struct lc_str method);
 /* Grows with every lc_stats_clear(); no two tables of a process ever have the same. */
 LCORE_API uint64_t lc_stats_generation(const struct lc_stats *stats);
@@ -47,8 +47,8 @@ LCORE_API int lc_stats_log_failure(struct lc_stats *stats, struct lc_stats_entry
 /* Adds the phases of one hop to the entry and the aggregate, beside the request (lc_stats_log_request()) it was for. */
 LCORE_API int lc_stats_log_phases(struct lc_stats *stats, struct lc_stats_entry *entry, const struct lc_phases *phases);
 
-/* While statistics are held, what is logged (but not what is merged) waits until lc_stats_settle() adds it, or leaves
- * it out, as if it had not been. Ending it adds what waits. LCE_NOMEM. */
+/* While statistics are held, what is logged (but not what is merged) waits. lc_stats_settle() adds what waits, or
+ * leaves it out as if it had not been logged. To end the holding adds what waits. LCE_NOMEM. */
 LCORE_API int lc_stats_hold(struct lc_stats *stats, bool is_held);
 LCORE_API int lc_stats_settle(struct lc_stats *stats, bool is_kept);
 /* What was left out since the table was made, cleared or reset. */
@@ -80,14 +80,14 @@ struct lc_phase_numbers {
 LCORE_API void lc_stats_entry_phase(const struct lc_stats_entry *entry, enum lc_phase phase,
                                     struct lc_phase_numbers *out);
 
-/* Failures per request: 1 where there are failures but no requests (compat REP-3). */
+/* Failures per request: 1 where there are failures but no requests, as in Locust. */
 LCORE_API double lc_stats_entry_fail_ratio(const struct lc_stats_entry *entry);
 /* Of the requests that have a time; 0 if none has. */
 LCORE_API double lc_stats_entry_average_ms(const struct lc_stats_entry *entry);
 /* Percentile in milliseconds from the microsecond histogram, 0 <= fraction <= 1; 0.0 when empty. fraction 1 is the
  * exact maximum. */
 LCORE_API double lc_stats_entry_percentile_ms(const struct lc_stats_entry *entry, double fraction);
-/* Locust's percentile: over its rounded buckets, by its rule (compat REP-9); 0 when empty. */
+/* Locust's percentile: over its rounded buckets, by its rule; 0 when empty. */
 LCORE_API double lc_stats_entry_locust_percentile_ms(const struct lc_stats_entry *entry, double fraction);
 /* Locust's median: percentile 0.5 of its buckets, clamped to the exact [min, max]. */
 LCORE_API double lc_stats_entry_locust_median_ms(const struct lc_stats_entry *entry);
@@ -98,13 +98,14 @@ LCORE_API bool lc_stats_entry_next_bucket(const struct lc_stats_entry *entry, si
  * together the last four million, shared evenly (58 hours with 20 names, 3 minutes with 20,000). */
 LCORE_API bool lc_stats_entry_next_second(const struct lc_stats_entry *entry, size_t *position, int64_t *unix_s,
                                           uint64_t *requests, uint64_t *failures);
-/* Requests and failures per second over Locust's window (compat REP-15); `total` gives the clock. */
+/* Requests and failures per second over Locust's window; `total` gives the clock. */
 LCORE_API void lc_stats_entry_current_rates(const struct lc_stats_entry *entry, const struct lc_stats_entry *total,
                                             double *requests_per_s, double *failures_per_s);
-/* Requests and failures per second over the whole run (compat REP-16); `total` gives the clock. */
+/* Requests and failures per second over the whole run; `total` gives the clock. */
 LCORE_API void lc_stats_entry_total_rates(const struct lc_stats_entry *entry, const struct lc_stats_entry *total,
                                           double *requests_per_s, double *failures_per_s);
-/* The rounding rule of Locust's buckets (compat REP-5): half to even, by magnitude. */
+/* The rounding rule of Locust's buckets: half to even, to 1 ms below 100 ms, to 10 below 1,000, to 100 below 10,000,
+ * else to 1,000. */
 LCORE_API uint32_t lc_stats_locust_bucket_ms(double response_time_ms);
 
 struct lc_stats_failure {

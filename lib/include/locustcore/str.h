@@ -14,14 +14,14 @@ struct lc_str {
     const char *data;
     size_t len;
 };
-/* Of a string literal. */
+/* The struct lc_str of a string literal. */
 #ifdef __cplusplus
 #define LCORE_STR(literal) (lc_str{(literal), sizeof(literal) - 1})
 #else
 #define LCORE_STR(literal) ((struct lc_str){(literal), sizeof(literal) - 1})
 #endif
 
-/* Of a NUL-terminated text, which stays the caller's; NULL gives one whose data is NULL. */
+/* The struct lc_str of a NUL-terminated text, which stays the caller's. NULL gives one whose data is NULL. */
 static inline struct lc_str
 lc_str_from(const char *text)
 {

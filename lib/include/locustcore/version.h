@@ -8,8 +8,8 @@
 extern "C" {
 #endif
 
-/* That of the library the process runs with, such as "0.1.0"; constant. What a program was built with is told by
- * `pkg-config --modversion locustcore`. */
+/* The version of the library that the process runs with, such as "0.1.0"; constant. The version that is installed for
+ * building is told by `pkg-config --modversion locustcore`. */
 LCORE_API const char *lc_version(void);
 
 #ifdef __cplusplus

@@ -22,20 +22,14 @@ lc_str_starts_nocase(struct lc_str text, struct lc_str prefix)
     return true;
 }
 
-static bool
-is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 struct lc_str
 lc_str_trim(struct lc_str text)
 {
-    while (text.len > 0 && is_blank(text.data[0])) {
+    while (text.len > 0 && lc_ascii_is_blank(text.data[0])) {
         text.data++;
         text.len--;
     }
-    while (text.len > 0 && is_blank(text.data[text.len - 1])) {
+    while (text.len > 0 && lc_ascii_is_blank(text.data[text.len - 1])) {
         text.len--;
     }
     return text;

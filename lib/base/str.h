@@ -20,6 +20,29 @@ lc_ascii_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
+static inline bool
+lc_ascii_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool
+lc_ascii_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Of a hexadecimal digit; -1: it is none. */
+static inline int
+lc_ascii_hex_value(char c)
+{
+    if (lc_ascii_is_digit(c)) {
+        return c - '0';
+    }
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Case-insensitive. */
 bool lc_str_equal_nocase(struct lc_str a, struct lc_str b);
 bool lc_str_starts_nocase(struct lc_str text, struct lc_str prefix);

@@ -31,12 +31,6 @@ fail_head(struct lc_conn *conn, enum lc_fail reason, struct lc_str in)
     lc__conn_fail(conn, reason, 0, reason == LCORE_FAIL_BAD_STATUS_LINE ? line : NULL);
 }
 
-static struct lc_str
-moved(struct lc_str part, const char *from, const char *to)
-{
-    return part.data == NULL ? part : (struct lc_str){to + (part.data - from), part.len};
-}
-
 /* The head must outlive the shared receive buffer. */
 static int
 keep_head(struct lc_exchange *exchange, const char *data, size_t len)
@@ -49,10 +43,7 @@ keep_head(struct lc_exchange *exchange, const char *data, size_t len)
     if (err < 0) {
         return err;
     }
-    struct lc_h1_head *head = &exchange->in_head;
-    head->reason = moved(head->reason, data, exchange->in.data);
-    head->lines = moved(head->lines, data, exchange->in.data);
-    head->location = moved(head->location, data, exchange->in.data);
+    lc__h1_head_move(&exchange->in_head, data, exchange->in.data);
     return 0;
 }
 

@@ -9,12 +9,6 @@ struct scanner {
 };
 
 static bool
-is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool
 is_letter(char c)
 {
     c = lc_ascii_lower(c);
@@ -25,7 +19,7 @@ static size_t
 skip_blanks(struct scanner *scanner)
 {
     const char *start = scanner->place;
-    while (scanner->place < scanner->end && (*scanner->place == ' ' || *scanner->place == '\t')) {
+    while (scanner->place < scanner->end && lc_ascii_is_blank(*scanner->place)) {
         scanner->place++;
     }
     return (size_t)(scanner->place - start);
@@ -47,7 +41,7 @@ take_number(struct scanner *scanner, int least, int most, int *number)
 {
     int count = 0;
     *number = 0;
-    while (count < most && scanner->place < scanner->end && is_digit(*scanner->place)) {
+    while (count < most && scanner->place < scanner->end && lc_ascii_is_digit(*scanner->place)) {
         *number = *number * 10 + (*scanner->place++ - '0');
         count++;
     }
@@ -66,7 +60,7 @@ take_word(struct scanner *scanner)
 {
     const char *start = scanner->place;
     while (scanner->place < scanner->end &&
-           (is_letter(*scanner->place) || is_digit(*scanner->place) || *scanner->place == '_')) {
+           (is_letter(*scanner->place) || lc_ascii_is_digit(*scanner->place) || *scanner->place == '_')) {
         scanner->place++;
     }
     return (struct lc_str){start, (size_t)(scanner->place - start)};

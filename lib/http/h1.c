@@ -71,36 +71,25 @@ sweep_next(struct sweep *sweep)
     return place;
 }
 
-static bool
-is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool
-is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* "HTTP/1.x NNN reason", with http.client's leniency about the number of blanks. */
 static bool
 parse_status_line(const char *line, size_t len, struct lc_h1_head *head)
 {
-    if (len < 12 || memcmp(line, "HTTP/1.", 7) != 0 || !is_digit(line[7]) || !is_blank(line[8])) {
+    if (len < 12 || memcmp(line, "HTTP/1.", 7) != 0 || !lc_ascii_is_digit(line[7]) || !lc_ascii_is_blank(line[8])) {
         return false;
     }
     head->minor = line[7] == '0' ? 0 : 1;
     size_t place = 9;
-    while (place < len && is_blank(line[place])) {
+    while (place < len && lc_ascii_is_blank(line[place])) {
         place++;
     }
-    if (len - place < 3 || !is_digit(line[place]) || !is_digit(line[place + 1]) || !is_digit(line[place + 2])) {
+    if (len - place < 3 || !lc_ascii_is_digit(line[place]) || !lc_ascii_is_digit(line[place + 1]) ||
+        !lc_ascii_is_digit(line[place + 2])) {
         return false;
     }
     head->status = (line[place] - '0') * 100 + (line[place + 1] - '0') * 10 + (line[place + 2] - '0');
     place += 3;
-    if (head->status < 100 || (place < len && !is_blank(line[place]))) {
+    if (head->status < 100 || (place < len && !lc_ascii_is_blank(line[place]))) {
         return false;
     }
     head->reason = lc_str_trim((struct lc_str){line + place, len - place});
@@ -367,16 +356,6 @@ lc_h1_body_init(struct lc_h1_body *body, const struct lc_h1_head *head, struct l
     }
 }
 
-static int
-hex_value(char c)
-{
-    if (is_digit(c)) {
-        return c - '0';
-    }
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void
 take_run(struct lc_h1_body *body, struct lc_str *in, struct lc_str *run)
 {
@@ -394,7 +373,7 @@ next_state(struct lc_h1_body *body, char c)
     switch (body->state) {
     case CHUNK_SIZE_BEGIN:
     case CHUNK_SIZE: {
-        int digit = hex_value(c);
+        int digit = lc_ascii_hex_value(c);
         if (digit >= 0) {
             if (body->remaining >> 58 != 0) {
                 return BODY_FAILED;

@@ -42,6 +42,21 @@ struct lc_h1_head {
  * LF. Each byte is looked at no more than twice, in however many pieces the head comes. */
 ptrdiff_t lc_h1_parse_head(const char *data, size_t len, struct lc_h1_head *head);
 
+static inline struct lc_str
+lc__h1_moved(struct lc_str part, const char *from, const char *to)
+{
+    return part.data == NULL ? part : (struct lc_str){to + (part.data - from), part.len};
+}
+
+/* Its bytes, which were at `from`, are at `to` as well: its strings lie there now. */
+static inline void
+lc__h1_head_move(struct lc_h1_head *head, const char *from, const char *to)
+{
+    head->reason = lc__h1_moved(head->reason, from, to);
+    head->lines = lc__h1_moved(head->lines, from, to);
+    head->location = lc__h1_moved(head->location, from, to);
+}
+
 /* A head the caller must skip to get at the real response. */
 static inline bool
 lc_h1_is_interim(const struct lc_h1_head *head)

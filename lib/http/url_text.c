@@ -27,23 +27,13 @@ const uint8_t lc__url_classes[256] = {
 #undef U
 #undef H
 
-static int
-hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = lc_ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int
 lc__url_escape_value(const char *text, const char *end)
 {
     if (end - text < 3 || text[0] != '%') {
         return -1;
     }
-    int high = hex_value(text[1]), low = hex_value(text[2]);
+    int high = lc_ascii_hex_value(text[1]), low = lc_ascii_hex_value(text[2]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 

@@ -13,44 +13,44 @@ put(FILE *out, struct lc_buffer *text, int err)
     return err;
 }
 
+typedef int write_fn(struct lc_buffer *out, struct lc_stats *stats, const struct lc_report_options *options);
+
+static int
+print_table(FILE *out, write_fn *write, struct lc_stats *stats, const struct lc_report_options *options)
+{
+    struct lc_buffer text = {0};
+    int err = write(&text, stats, options);
+    return put(out, &text, err);
+}
+
 int
 lc_report_print_requests(FILE *out, struct lc_stats *stats, const struct lc_report_options *options)
 {
-    struct lc_buffer text = {0};
-    int err = lc__console_requests(&text, stats, options);
-    return put(out, &text, err);
+    return print_table(out, lc__console_requests, stats, options);
 }
 
 int
 lc_report_print_percentiles(FILE *out, struct lc_stats *stats, const struct lc_report_options *options)
 {
-    struct lc_buffer text = {0};
-    int err = lc__console_percentiles(&text, stats, options);
-    return put(out, &text, err);
+    return print_table(out, lc__console_percentiles, stats, options);
 }
 
 int
 lc_report_print_failures(FILE *out, struct lc_stats *stats, const struct lc_report_options *options)
 {
-    struct lc_buffer text = {0};
-    int err = lc_stats_failure_count(stats) == 0 ? 0 : lc__console_failures(&text, stats, options);
-    return text.len == 0 ? err : put(out, &text, err);
+    return lc_stats_failure_count(stats) == 0 ? 0 : print_table(out, lc__console_failures, stats, options);
 }
 
 int
 lc_report_print_phases(FILE *out, struct lc_stats *stats, const struct lc_report_options *options)
 {
-    struct lc_buffer text = {0};
-    int err = lc__console_phases(&text, stats, options);
-    return put(out, &text, err);
+    return print_table(out, lc__console_phases, stats, options);
 }
 
 int
 lc_report_print_exact_percentiles(FILE *out, struct lc_stats *stats, const struct lc_report_options *options)
 {
-    struct lc_buffer text = {0};
-    int err = lc__console_exact(&text, stats, options);
-    return put(out, &text, err);
+    return print_table(out, lc__console_exact, stats, options);
 }
 
 int

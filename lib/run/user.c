@@ -12,12 +12,6 @@
 /* A stack could not be had: when to try again. */
 #define RETRY_NS (10 * LCORE_NS_PER_MS)
 
-static const struct lc_user_class *
-class_of(const struct lc_user *user)
-{
-    return lc__runner_shared(user->runner)->classes[user->class_index];
-}
-
 static struct lc_loop *
 loop_of(struct lc_user *user)
 {
@@ -37,7 +31,7 @@ report(struct lc_user *user, const char *where, int err)
 static bool
 run_on_start(struct lc_user *user, bool *is_on_stop_due)
 {
-    const struct lc_user_class *class = class_of(user);
+    const struct lc_user_class *class = lc_user_class(user);
     user->phase = LCORE_USER_BUSY;
     lc_picker_enter(&user->picker, &class->set, lc_clock_monotonic_ns());
     int result = class->set.on_start == NULL ? 0 : class->set.on_start(user);

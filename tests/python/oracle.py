@@ -42,6 +42,17 @@ def out(value):
     print("RESULT " + json.dumps(value), flush=True)
 """
 
+LOCUSTFILE = """
+import logging, os, sys
+from locust import User, constant, events, task
+class A(User):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        events.request.fire(request_type="T", name="n", response_time=5, response_length=1)
+"""
+"""What commands run that no server is needed for."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -83,7 +94,7 @@ class Engine:
         return subprocess.Popen(
             [self.python, "-m", self.name, *args],
             cwd=cwd,
-            env=_environment({}),
+            env=environment_with({}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -95,7 +106,7 @@ class Engine:
         done = subprocess.run(
             [self.python, *args],
             cwd=cwd,
-            env=_environment(env),
+            env=environment_with(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -105,8 +116,8 @@ class Engine:
         return Finished(done.returncode, done.stdout, done.stderr)
 
 
-def _environment(extra: dict[str, str]) -> dict[str, str]:
-    """This process' variables, without what would change the outcome."""
+def environment_with(extra: dict[str, str]) -> dict[str, str]:
+    """This process' variables, without what would change the outcome, and these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     return {**kept, **extra}
 

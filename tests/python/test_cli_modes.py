@@ -19,22 +19,12 @@ from typing import Any
 import pytest
 import requests
 from certs import make_certs
-from oracle import ENGINES, Engine, _environment
+from oracle import ENGINES, LOCUSTFILE, Engine, environment_with
+from servers import free_port
 
 pytestmark = pytest.mark.skipif(
     ENGINES[1].python is None, reason="real Locust is not there: set LOCUST_ORACLE to its Python"
 )
-
-LOCUSTFILE = """
-import os
-from locust import User, constant, events, task
-class A(User):
-    wait_time = constant(0.05)
-    @task
-    def t(self):
-        events.request.fire(request_type="T", name="n", response_time=5, response_length=1)
-"""
-
 
 SCENARIOS: dict[str, Callable[[Engine, Path], Any]] = {}
 
@@ -69,13 +59,6 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         pool.shutdown(cancel_futures=True)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def get(url: str) -> requests.Response:
     """The answer, as soon as somebody listens."""
     deadline = time.monotonic() + 30
@@ -98,7 +81,7 @@ class Running:
             self.process = subprocess.Popen(
                 [engine.python, "-m", engine.name, *args],
                 cwd=folder,
-                env=_environment(env or {}),
+                env=environment_with(env or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -389,7 +372,9 @@ def open_files(engine: Engine, folder: Path) -> Any:
                 f"ulimit {limit} && exec setpriv --bounding-set -sys_resource --inh-caps -sys_resource"
                 + line.partition("exec")[2]
             )
-        done = subprocess.run(["bash", "-c", line], cwd=folder, env=_environment({}), capture_output=True, text=True)
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=folder, env=environment_with({}), capture_output=True, text=True
+        )
         seen.append([re.findall(r"FILES \d+", done.stdout), "WARNING" in done.stderr])
     return seen
 
@@ -473,7 +458,11 @@ def test_nobody_patches(tmp_path: Path) -> None:
     for engine, name in zip(ENGINES, ("cload", "locust"), strict=True):
         assert engine.python is not None
         done = subprocess.run(
-            [engine.python, "-c", code.format(name)], cwd=tmp_path, capture_output=True, text=True, env=_environment({})
+            [engine.python, "-c", code.format(name)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=environment_with({}),
         )
         assert done.stdout == "False\n", done.stderr
 

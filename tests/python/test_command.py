@@ -10,17 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from oracle import ENGINES, Engine
-
-LOCUSTFILE = """
-import os, sys, logging
-from locust import User, task, constant, events
-class A(User):
-    wait_time = constant(0.05)
-    @task
-    def t(self):
-        events.request.fire(request_type="T", name="n", response_time=5, response_length=1)
-"""
+from oracle import ENGINES, LOCUSTFILE, Engine
 
 
 def write(folder: Path, content: str = LOCUSTFILE, name: str = "locustfile.py") -> Path:

@@ -9,13 +9,13 @@ import json
 import math
 import random
 import re
-import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from oracle import ENGINES
+from servers import free_port
 
 OURS, LOCUST = ENGINES
 FRACTIONS = (0.5, 0.9, 0.95, 0.99, 0.999, 0.9999)
@@ -157,10 +157,3 @@ def test_a_real_master_gets_what_its_own_rounding_makes(folder: Path, times: lis
 
 def places_of(ms: float) -> int:
     return bisect.bisect_right((100, 1000, 10000), ms)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import signal
-import struct
 import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
-from fcntl import ioctl
 from pathlib import Path
-from pty import fork
 
 import pyte
 import pytest
-from oracle import ENGINES, _environment
+from oracle import ENGINES, environment_with
+from processes_in_terminals import ProcessInTerminal
 
 LOCUSTFILE = """
 import logging, sys
@@ -37,7 +34,7 @@ RUN = ["--headless", "-u", "5", "-r", "100"]
 KEYS = "users more or fewer"
 
 
-class Window:
+class Window(ProcessInTerminal):
     """A terminal with a process in it, and what a person sees there."""
 
     def __init__(
@@ -46,23 +43,12 @@ class Window:
         self.screen = pyte.HistoryScreen(columns, rows, history=5000)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
-        self.pid, self.descriptor = fork()
-        if self.pid == 0:
-            try:
-                os.chdir(folder)
-                os.execvpe(command[0], command, {**_environment({}), "TERM": "xterm-256color", **env})
-            finally:
-                os._exit(99)
-        self.resize(columns, rows)
-        self.before = termios.tcgetattr(self.descriptor)
-        self.status: int | None = None
+        env = environment_with({"TERM": "xterm-256color", **env})
+        super().__init__(command, folder, env, columns, rows)
 
     def resize(self, columns: int, rows: int) -> None:
         self.screen.resize(rows, columns)
-        ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def type(self, keys: str) -> None:
-        os.write(self.descriptor, keys.encode())
+        super().resize(columns, rows)
 
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
@@ -73,13 +59,9 @@ class Window:
         return "\n".join([*(line.rstrip() for line in old), self.text()])
 
     def read(self) -> bool:
-        ready, _, _ = select.select([self.descriptor], [], [], 0.1)
-        if not ready:
+        data = self.take(0.1)
+        if data is None:
             return True
-        try:
-            data = os.read(self.descriptor, 65536)
-        except OSError:
-            return False
         self.raw += data
         self._stream.feed(data)
         return bool(data)
@@ -92,21 +74,8 @@ class Window:
             assert self.read(), f"{pattern} did not come:\n{self.text()}"
         return self.text()
 
-    def finish(self) -> int:
-        while self.read():
-            pass
-        _, status = os.waitpid(self.pid, 0)
-        self.status = os.waitstatus_to_exitcode(status)
-        return self.status
-
     def is_as_before(self) -> bool:
         return termios.tcgetattr(self.descriptor) == self.before and not self.screen.cursor.hidden
-
-    def close(self) -> None:
-        if self.status is None:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        os.close(self.descriptor)
 
 
 Open = Callable[..., Window]

@@ -17,7 +17,7 @@ from locust import User, _prometheus, argument_parser, task
 from locust.env import Environment
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from webapp import free_port
+from servers import free_port
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 parse_openmetrics: Callable[[str], Any] = openmetrics_parser.text_string_to_metric_families

@@ -3,69 +3,41 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from oracle import ENGINES, Engine, _environment
+from oracle import ENGINES, LOCUSTFILE, Engine, environment_with
+from processes_in_terminals import ProcessInTerminal
 from servers import free_port
 
-LOCUSTFILE = """
-from locust import User, constant, events, task
-class A(User):
-    wait_time = constant(0.05)
-    @task
-    def t(self):
-        events.request.fire(request_type="T", name="n", response_time=5, response_length=1)
-"""
 QUIET = ["--headless", "--only-summary"]
 RUN = [*QUIET, "-u", "2", "-r", "2", "-t", "1"]
 
 
-class Terminal:
-    """A command in a terminal of its own."""
+class Terminal(ProcessInTerminal):
+    """A command, and the text it wrote."""
 
     def __init__(self, engine: Engine, folder: Path, *args: str, env: dict[str, str] | None = None) -> None:
         assert engine.python is not None
         self.text = ""
-        self.pid, self.descriptor = pty.fork()
-        if self.pid == 0:
-            try:
-                os.chdir(folder)
-                os.execve(engine.python, [engine.python, "-m", engine.name, *args], {**_environment({}), **(env or {})})
-            finally:
-                os._exit(99)
-        self.resize(200)
-        self.before = termios.tcgetattr(self.descriptor)
-        self.status: int | None = None
-
-    def resize(self, columns: int) -> None:
-        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-
-    def type(self, keys: str) -> None:
-        os.write(self.descriptor, keys.encode())
+        super().__init__(
+            [engine.python, "-m", engine.name, *args], folder, environment_with(env or {}), columns=200, rows=24
+        )
 
     def read(self) -> bool:
-        """False at the end."""
-        ready, _, _ = select.select([self.descriptor], [], [], 20)
-        assert ready, self.text
-        try:
-            data = os.read(self.descriptor, 65536)
-        except OSError:
-            return False
+        data = self.take(20)
+        assert data is not None, self.text
         self.text += data.decode()
         return bool(data)
 
@@ -76,19 +48,6 @@ class Terminal:
             assert time.monotonic() < deadline, f"{pattern} did not come: {self.text[-1000:]}"
             assert self.read(), f"{pattern} did not come: {self.text}"
         self.text = self.text[match.end() :]
-
-    def finish(self) -> int:
-        while self.read():
-            pass
-        _, status = os.waitpid(self.pid, 0)
-        self.status = os.waitstatus_to_exitcode(status)
-        return self.status
-
-    def close(self) -> None:
-        if self.status is None:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        os.close(self.descriptor)
 
 
 @pytest.fixture
@@ -174,7 +133,7 @@ def test_tables_follow_the_width(engine: Engine, terminal: Callable[..., Termina
     """CLI-93, CLI-101."""
     one = terminal(engine, "--headless", "--print-stats", env={"CLOAD_PLAIN": "1"})
     one.expect("All users spawned")
-    one.resize(100)
+    one.resize(100, 24)
     one.expect(r"Type     Name {14}# reqs ")
     one.type("\x03")
     assert one.finish() == 0
@@ -194,13 +153,23 @@ def test_closed_terminal(terminal: Callable[..., Terminal], tmp_path: Path) -> N
     assert int(row["Request Count"]) == entry["num_requests"] > 0
 
 
-def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
-    """A line of bash; `cload` in it is the command."""
+def shells(folder: Path, *lines: str) -> list[subprocess.CompletedProcess[str]]:
+    """Lines of bash, all at once; `cload` in them is the command."""
     (folder / "locustfile.py").write_text(LOCUSTFILE)
-    command = f"cload() {{ '{sys.executable}' -m cload \"$@\"; }}; set -o pipefail; {line}"
-    return subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=_environment({}), capture_output=True, text=True, timeout=60
-    )
+
+    def run(line: str) -> subprocess.CompletedProcess[str]:
+        command = f"cload() {{ '{sys.executable}' -m cload \"$@\"; }}; set -o pipefail; {line}"
+        return subprocess.run(
+            ["bash", "-c", command], cwd=folder, env=environment_with({}), capture_output=True, text=True, timeout=60
+        )
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(run, lines))
+
+
+def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    (done,) = shells(folder, line)
+    return done
 
 
 @pytest.mark.parametrize(
@@ -225,39 +194,35 @@ def test_full_disk(tmp_path: Path) -> None:
     """CLI-35, CLI-42, CLI-45: /dev/full is a disk without space. The test goes on, and tells the numbers."""
     for name in ("c_stats.csv", "c_failures.csv", "j.json", "log"):
         (tmp_path / name).symlink_to("/dev/full")
-    done = shell(tmp_path, "cload " + " ".join([*RUN, "--csv", "c"]))
-    assert done.returncode == 1
-    assert done.stderr.count("CSV files c_*.csv could not be written") == 1
-    assert re.search(r"^T +n +[1-9]", done.stderr, re.MULTILINE)
-    done = shell(tmp_path, "cload " + " ".join([*RUN, "--json-file", "j"]))
-    assert done.returncode == 1
-    text = done.stderr.partition("Here they are:\n")[2]
+    run = f"cload {' '.join(RUN)}"
+    commands = [f"{run} --csv c", f"{run} --json-file j", f"{run} --logfile log", f"{run} --json > /dev/full"]
+    tables, entries, log, printed, mute = shells(tmp_path, *commands, f"{run} 2> /dev/full")
+    assert {done.returncode for done in (tables, entries, log, printed, mute)} == {1}
+    assert tables.stderr.count("CSV files c_*.csv could not be written") == 1
+    assert re.search(r"^T +n +[1-9]", tables.stderr, re.MULTILINE)
+    text = entries.stderr.partition("Here they are:\n")[2]
     assert json.JSONDecoder().raw_decode(text)[0][0]["num_requests"] > 0
-    done = shell(tmp_path, "cload " + " ".join([*RUN, "--logfile", "log"]))
-    assert done.returncode == 1
-    assert done.stderr.count("could not be written") == 1
-    for line in ("cload --help > /dev/full", "cload --version > /dev/full", "cload --list > /dev/full"):
-        done = shell(tmp_path, line)
+    assert log.stderr.count("could not be written") == 1
+    assert '"num_requests"' in printed.stderr
+    for done in shells(tmp_path, *(f"cload --{option} > /dev/full" for option in ("help", "version", "list"))):
         assert done.returncode == 1
         assert "No space left" in done.stderr
         assert "Traceback" not in done.stderr
-    done = shell(tmp_path, f"cload {' '.join(RUN)} --json > /dev/full")
-    assert done.returncode == 1
-    assert '"num_requests"' in done.stderr
-    assert shell(tmp_path, f"cload {' '.join(RUN)} 2> /dev/full").returncode == 1
 
 
 def test_reader_that_goes_away(tmp_path: Path) -> None:
     """CLI-41: a pipe that is closed early is the reader's wish."""
-    done = shell(tmp_path, "cload --help | head -1")
-    assert "Traceback" not in done.stderr
-    assert "Exception" not in done.stderr
-    done = shell(tmp_path, f"cload {' '.join(RUN)} --csv c 2>&1 | head -1; exit ${{PIPESTATUS[0]}}")
+    run = f"cload {' '.join(RUN)}"
+    told, done, deaf = shells(
+        tmp_path, "cload --help | head -1", f"{run} --csv c 2>&1 | head -1; exit ${{PIPESTATUS[0]}}", f"{run} <&- >&-"
+    )
+    assert "Traceback" not in told.stderr
+    assert "Exception" not in told.stderr
     assert done.returncode == 0
     assert done.stdout.count("\n") == 1
     with open(tmp_path / "c_stats.csv", newline="") as file:
         assert int(next(csv.DictReader(file))["Request Count"]) > 0
-    assert shell(tmp_path, f"cload {' '.join(RUN)} <&- >&-").returncode == 0
+    assert deaf.returncode == 0
 
 
 def test_kill(tmp_path: Path) -> None:
@@ -348,7 +313,7 @@ def test_the_shell_that_started_it_is_killed(tmp_path: Path) -> None:
     """The test goes on and writes what it has to."""
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
     line = f"'{sys.executable}' -m cload {' '.join(RUN)} --json-file j; :"
-    parent = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, env=_environment({}), stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, env=environment_with({}), stderr=subprocess.DEVNULL)
     time.sleep(0.7)
     parent.kill()
     parent.wait()

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import requests
 from oracle import ENGINES
-from servers import Target
-from webapp import LOCUSTFILE, free_port, serving
+from servers import Target, free_port
+from webapp import LOCUSTFILE, serving
 
 SWARM = {"user_count": "4", "spawn_rate": "4", "run_time": "1m", "number": "7", "flagged": "true", "nobody": "1"}
 

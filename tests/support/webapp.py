@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
+from servers import free_port
 
 LOCUSTFILE = """
 from locust import HttpUser, TaskSet, constant, events, task
@@ -86,14 +86,6 @@ class B(HttpUser):
     def boom(self):
         raise ValueError("oops")
 """
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port: int = server.getsockname()[1]
-        return port
 
 
 @contextmanager

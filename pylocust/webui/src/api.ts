@@ -36,7 +36,7 @@ export async function post(path: string, body?: URLSearchParams | string): Promi
   return response;
 }
 
-export interface Polled<T> {
+interface Polled<T> {
   value: T | null;
   isLost: boolean;
 }

@@ -17,7 +17,7 @@ export function bandStartMs(band: number): number {
 // A master hears of its workers every few seconds, so counts of that time belong to the sample they came with.
 const LONGEST_WAIT_S = 8;
 
-export interface Picture {
+interface Picture {
   /** The lowest band, and how many there are from there on. */
   lowest: number;
   height: number;

@@ -1,7 +1,7 @@
 // Which percentiles the table of requests has, beside those that the script asks for.
 import { percentile } from "./format";
 
-export const OFFERED = [0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999];
+const OFFERED = [0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999];
 
 interface Props {
   configured: number[];

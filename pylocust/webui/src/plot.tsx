@@ -14,7 +14,7 @@ export interface Line {
   isRight?: boolean;
 }
 
-export interface PlotProps {
+interface PlotProps {
   title: string;
   lines: Line[];
   /** Times, then a column for each line. */

@@ -190,6 +190,19 @@ const WORKERS: Column<Worker>[] = [
   { key: "lag", title: "Lag, at most", value: ([, { test }]) => test.lag_max_ms, show: ([, { test }]) => timeText(test.lag_max_ms) },
 ];
 
+function Facts({ facts }: { facts: [string, string][] }) {
+  return (
+    <dl className="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 function Generator({ own }: { own: NonNullable<typeof extras.generator> }) {
   const facts: [string, string][] = [
     ["Seconds in which it measured itself", `${whole(own.lagging_seconds)} of ${whole(own.seconds)}`],
@@ -206,14 +219,7 @@ function Generator({ own }: { own: NonNullable<typeof extras.generator> }) {
   const workers = Object.entries(own.workers);
   return (
     <>
-      <dl className="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={facts} />
       {workers.length > 0 && (
         <DataTable label="Generators" columns={WORKERS} rows={workers} rowKey={([id]) => id} empty="" sortedBy={{ key: "bad", isDescending: true }} />
       )}
@@ -314,16 +320,7 @@ function partsOf(isDark: boolean): Part[] {
     options.length > 0 && {
       id: "options",
       title: "Options of the run",
-      content: (
-        <dl className="facts">
-          {options.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
-      ),
+      content: <Facts facts={options} />,
     },
   ];
   return parts.filter((part): part is Part => part !== false);

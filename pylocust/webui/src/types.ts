@@ -198,7 +198,7 @@ export interface GeneratorTest {
   lagging: [number, number][];
 }
 
-export interface GeneratorReport extends GeneratorTest {
+interface GeneratorReport extends GeneratorTest {
   workers: Record<string, { test: GeneratorTest }>;
 }
 

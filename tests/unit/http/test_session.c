@@ -4,7 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "scene.h"
+#include "batch.h"
 
 /* Echoes the request as the body. */
 static void
@@ -437,26 +437,25 @@ test_cookies(void **state)
     server_stop(&server);
 }
 
-struct many {
-    struct client *client;
-    int left;
-    int fresh;
-    bool is_done;
-};
-
-static void
-on_one(struct lc_exchange *exchange, struct lc_response *response, void *arg)
+/* So many calls of "/" at once; how many of them went over connections of their own. */
+static int
+count_fresh(struct client *client, int count)
 {
-    struct many *many = arg;
-    if (response->fail != LCORE_FAIL_NONE) {
-        fail_msg("%.*s", (int)response->fail_text.len, response->fail_text.data);
+    struct batch batch = {.client = client};
+    for (int i = 0; i < count; i++) {
+        batch_start(&batch, &(struct lc_request){.method = LCORE_STR("GET"), .url = LCORE_STR("/")});
     }
-    many->fresh += !response->is_kept_alive;
-    lc_response_free(response);
-    if (--many->left == 0) {
-        many->is_done = true;
-        lc_loop_stop(many->client->loop);
+    client_run(client, &batch.is_done);
+    int fresh = 0;
+    for (int i = 0; i < count; i++) {
+        struct lc_response *response = batch.responses[i];
+        if (response->fail != LCORE_FAIL_NONE) {
+            fail_msg("%.*s", (int)response->fail_text.len, response->fail_text.data);
+        }
+        fresh += !response->is_kept_alive;
     }
+    batch_free(&batch);
+    return fresh;
 }
 
 /* Several calls of one session at once: each has a connection; ten of them are kept. */
@@ -469,14 +468,7 @@ test_concurrency(void **state)
     client_init(&client, &server);
     client_open(&client);
     for (int round = 0; round < 3; round++) {
-        struct many many = {&client, 15, 0, false};
-        for (int i = 0; i < 15; i++) {
-            struct lc_exchange *exchange;
-            struct lc_request request = {.method = LCORE_STR("GET"), .url = LCORE_STR("/")};
-            assert_int_equal(lc_session_start(client.session, &request, 0, on_one, &many, &exchange, NULL), 0);
-        }
-        client_run(&client, &many.is_done);
-        assert_int_equal(many.fresh, round == 0 ? 15 : 5);
+        assert_int_equal(count_fresh(&client, 15), round == 0 ? 15 : 5);
     }
     lc_session_close_idle(client.session);
     struct lc_response *response = client_get(&client, "/");
@@ -541,14 +533,7 @@ test_default_port_name(void **state)
     snprintf(client.base, sizeof(client.base), "http://localhost:%u", server.port);
     client.options.base_url = lc_str_from(client.base);
     client_open(&client);
-    struct many many = {&client, 20, 0, false};
-    for (int i = 0; i < 20; i++) {
-        struct lc_exchange *exchange;
-        struct lc_request request = {.method = LCORE_STR("GET"), .url = LCORE_STR("/")};
-        assert_int_equal(lc_session_start(client.session, &request, 0, on_one, &many, &exchange, NULL), 0);
-    }
-    client_run(&client, &many.is_done);
-    assert_int_equal(many.fresh, 20);
+    assert_int_equal(count_fresh(&client, 20), 20);
     client_close(&client);
     server_stop(&server);
 }

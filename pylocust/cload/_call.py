@@ -1,4 +1,4 @@
-"""What a call is made of where the engine does not make it itself: URL, body, credentials, proxy, TLS options."""
+"""The parts of a call that the engine does not make itself: URL, body, credentials, proxy, TLS options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _decoder: Any = json.JSONDecoder()
 
 
 def parse_json(text: str) -> Any:
-    """What is wrong with it is told by whoever asked."""
+    """The value of a JSON text. ValueError if it is none; callers turn it into their own exception."""
     try:
         value, end = _decoder.scan_once(text, 0)
     except StopIteration:
@@ -86,7 +86,7 @@ def encode_fast_form(data: dict[Any, Any]) -> bytes:
 
 
 def url_text(url: Any) -> str:
-    """As text; objects that are URLs in other libraries become one by their ``str()``."""
+    """A URL as text. Objects that other libraries use as URLs are turned into text by their ``str()``."""
     if url is None or isinstance(url, (int, float, list, tuple, dict, set)):
         raise TypeError(f"the URL must be a str, not {type(url).__name__}: {url!r}")
     return url.decode("utf8") if isinstance(url, bytes) else str(url)

@@ -29,7 +29,7 @@ def raise_not_catching(response: Any) -> None:
 
 
 def failure_text(error: Any) -> str:
-    """What tells failures apart where they show addresses of objects."""
+    """The text by which failures are told apart: without addresses of objects, which differ each time."""
     from locust.stats import StatsError
 
     return StatsError.parse_error(error)
@@ -76,7 +76,7 @@ def _max_retries(url: str, reason: Exception) -> urllib3.exceptions.MaxRetryErro
 
 
 def _proxy_retries(url: str, text: str, cause: OSError) -> urllib3.exceptions.MaxRetryError:
-    """Whose pool it is that gave up, depends on the scheme: that of the proxy, or of the server behind its tunnel."""
+    """A proxy that gave no answer, as urllib3 tells of it: the scheme tells whose pool gave up."""
     proxy = re.match(r"cannot connect to proxy (.*):(\d+): ", text) if cause.errno else None
     if proxy is None:
         return _max_retries(url, urllib3.exceptions.ProxyError("Unable to connect to proxy", cause))
@@ -94,7 +94,7 @@ def _proxy_retries(url: str, text: str, cause: OSError) -> urllib3.exceptions.Ma
 
 
 def resolve_error(number: int, text: str) -> socket.gaierror:
-    """What the resolver said, behind the host in the text; libcurl does not tell more than that it failed."""
+    """The resolver's answer, which stands behind the host in the text. libcurl tells only that it failed."""
     if number < 0:
         return socket.gaierror(number, text.rpartition(": ")[2])
     return socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -106,7 +106,7 @@ def _seconds(text: str) -> Any:
 
 
 def plain_cause(kind: str, number: int, text: str, status: int) -> Exception | None:
-    """The innermost cause of a failed exchange, where all of it is in these; else None. It is what is counted."""
+    """The innermost cause of a failed exchange, which is what is counted; None if these arguments do not tell it."""
     if kind == "DNS":
         return resolve_error(number, text)
     if kind == "PROXY":
@@ -173,7 +173,7 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
 
 
 def proxy_error(number: int, text: str) -> OSError:
-    """Why a proxy did not help; with an errno if there is no connection to it."""
+    """The error of a proxy, with an errno if there is no connection to it."""
     if number and text.startswith("cannot connect to proxy"):
         return OSError(number, os.strerror(number))
     answered = re.search(r"tunnel failed, response (\d+)", text)
@@ -198,12 +198,12 @@ def tls_error(kind: str, text: str) -> ssl.SSLError:
 
 
 def _twice(error: Exception) -> tuple[Exception, Exception]:
-    """Kinds of which requests' exception itself is counted."""
+    """For failures of which requests' exception itself is counted, and not a cause inside of it."""
     return error, error
 
 
 def raise_bad_redirect(text: str, location: str) -> None:
-    """For a redirect to where no call can go: the script gets what it would get for a call of that URL."""
+    """Raises, for a redirect to an unusable URL, the exception that a call of that URL would raise."""
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):", location)
     if scheme is not None and scheme[1].lower() not in ("http", "https"):
         url = requests.utils.requote_uri(location)
@@ -246,7 +246,7 @@ def outcome_exception(response: Any, name: str) -> Exception | None:
 
 
 def innermost(error: Exception) -> Exception:
-    """What lies under requests' ConnectionError, so that equal causes are counted as one."""
+    """The cause inside of requests' ConnectionError, so that equal causes are counted as one."""
     seen: Any = error
     # Of a connection that could not be made, which urllib3 takes for one of its timeouts, the cause is told.
     late = (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError)

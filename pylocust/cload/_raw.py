@@ -35,7 +35,7 @@ class Original:
         return True
 
     def close(self) -> None:
-        """It is."""
+        """Does nothing: the response is closed already."""
 
 
 class _Arriving(io.RawIOBase):
@@ -102,7 +102,7 @@ def _original(response: Any, pairs: list[tuple[str, str]], file: Any, is_in_chun
 
 
 def build_raw(response: Any) -> HTTPResponse | None:
-    """Read to its end, unless the response was asked for with stream=True and its body not read otherwise."""
+    """urllib3's response. It was read to its end, unless stream=True was given and nobody has read the body yet."""
     wire_info = response._core_wire()
     if wire_info is None:
         return None

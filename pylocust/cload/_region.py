@@ -118,7 +118,7 @@ class Region:
             self._lines = ""
 
     def close(self) -> None:
-        """For good. The terminal is then as if the region had never been."""
+        """Removes the region for good. The terminal is then as if it had never been there."""
         try:
             self.hide()
         except OSError:
@@ -165,7 +165,7 @@ class LinesAbove(io.TextIOBase):
         return len(text)
 
     def end(self) -> None:
-        """Writes what has no end of line yet."""
+        """Writes what is left without an end of line."""
         if self._rest:
             self._region.above(self._rest)
             self._rest = ""
@@ -183,7 +183,7 @@ class LinesAbove(io.TextIOBase):
         return self.stream.fileno()
 
     def flush(self) -> None:
-        """Lines are never kept."""
+        """Does nothing, since whole lines are written at once."""
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -231,7 +231,7 @@ class Redirection:
                 handler.setStream(other)
 
     def end(self) -> None:
-        """Undoes it."""
+        """Ends the redirection."""
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
             if stream in self._stands:

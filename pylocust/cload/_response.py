@@ -94,7 +94,7 @@ def build_attribute(response: Any, name: str) -> Any:
 
 
 def _connection(response: Any) -> requests.adapters.BaseAdapter:
-    """The adapter that a request can be sent by once more."""
+    """The adapter with which the request could be sent once more."""
     client = getattr(response._user, "client", None)
     if isinstance(client, requests.Session):
         return client.get_adapter(response.url)

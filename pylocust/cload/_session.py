@@ -135,7 +135,7 @@ class SessionCookies(requests.cookies.RequestsCookieJar):
         return jar
 
     def set_policy(self, policy: CookiePolicy) -> None:
-        """The core has the rules of the default policy; a call under any other is requests' own code's."""
+        """The core knows only the default policy. With any other one, requests' own code makes the calls."""
         super().set_policy(policy)
         self._session._be_general()
 
@@ -249,8 +249,8 @@ class Watched(  # type: ignore[misc]
     requests.adapters.HTTPAdapter,
     requests.models.PreparedRequest,
 ):
-    """Never made. Its version changes with each of its bases, so sessions see by it that a tool for tracing, mocking or
-    recording was put into what requests would send with."""
+    """Has no instances. This type's version changes when one of its bases is changed. By that sessions notice when a
+    tool for tracing, mocking or recording replaces a method of what requests would send with."""
 
 
 #: Classes that requests sends with, and where their methods are from.
@@ -318,7 +318,7 @@ _conn_pools: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def conn_pool_of(manager: Any) -> Any:
-    """The engine's connections that stand for a `pool_manager`; None where only urllib3's have all that it says."""
+    """The engine's connections in place of a `pool_manager`; None if it has settings that only urllib3 knows."""
     if type(manager) is not urllib3.PoolManager or not manager.connection_pool_kw.keys() <= {"maxsize", "block"}:
         return None
     pool = _conn_pools.get(manager)
@@ -333,7 +333,7 @@ _told_older: set[tuple[str, int]] = set()
 
 
 def tell_of_older_http(url: str, wanted: int) -> None:
-    """Said once for each server."""
+    """Warns, once for each server, that it does not speak the version of HTTP that was asked for."""
     server = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(url))
     if (server, wanted) not in _told_older:
         _told_older.add((server, wanted))

@@ -1,8 +1,8 @@
 """requests' own machinery on the engine's connections.
 
-What a session is asked for that the C core does not do (uploads and downloads piece by piece, authentication classes,
-hooks, prepared requests, ...) is done by requests and urllib3, whose code this is not: only the socket under it is
-ours. So names, TLS, kept-alive connections and time stamps are the session's, whatever way a request goes.
+The C core does not do everything that a session can be asked for (uploads and downloads piece by piece, authentication
+classes, hooks, prepared requests, ...). requests and urllib3 do the rest, with a socket of ours. So names, TLS,
+kept-alive connections and time stamps are the session's, whatever way a request goes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Socket:
 
     @property
     def timings(self) -> Timings | None:
-        """Of the connection and what went over it, also when it is closed."""
+        """The times of the connection and of what went over it, also when it is closed."""
         return self._timings or self._wire.timings
 
     def settimeout(self, timeout: float | None) -> None:
@@ -74,7 +74,7 @@ class Socket:
             self.close()
 
     def shutdown(self, how: int) -> None:
-        """Whoever reads is told that nothing comes any more."""
+        """Tells whoever reads that nothing comes any more."""
         self._leave(is_clean=False)
 
     def close(self) -> None:
@@ -116,7 +116,7 @@ class _Connecting(urllib3.connection.HTTPConnection):
             self.proxy_is_verified = False
 
     def _open(self) -> Any:
-        """A connection, why there is none, or None on a thread in which the engine is not."""
+        """A connection, or the reason why there is none, or None on a thread other than the engine's."""
         scheme, host, port = "http", self._dns_host, self.port
         proxy = None
         if self._tunnel_host is not None:
@@ -176,7 +176,7 @@ class HTTPSConnection(_Connecting, urllib3.connection.HTTPSConnection):
 
 
 class _Pooling(urllib3.connectionpool.HTTPConnectionPool):
-    """Its connections go back to the session when they are not in use."""
+    """A pool whose connections go back to the session when they are not in use."""
 
     def __init__(self, host: str, port: int | None = None, *, open_wire: Callable[..., Any], **kwargs: Any) -> None:
         super().__init__(host, port, **kwargs)
@@ -271,13 +271,13 @@ class SessionAdapter(LocustHttpAdapter):
 
 
 def timings_of(response: requests.Response) -> Timings | None:
-    """When the last hop of a response was where; None: not known."""
+    """The times of the last hop of a response; None: not known."""
     sock = getattr(response.raw, "_cload_socket", None)
     return sock.timings if isinstance(sock, Socket) else None
 
 
 def times_of(made: requests.Response | None, start_ns: int) -> tuple[float, float, Timings | None]:
-    """When a call began as a listener understands it, its response time in ms, and when its last hop was where.
+    """When a call began (as listeners understand it), its response time in ms, and the times of its last hop.
 
     Of a call that failed (None), or went over somebody else's connection, the time is that since start_ns.
     """

@@ -271,11 +271,11 @@ class Sampler:
         self._ranked_again = 0.0
 
     def state(self) -> str:
-        """The runner's."""
+        """The runner's state."""
         return str(self._environment.runner.state)
 
     def take(self, room: int) -> Snapshot:
-        """The state of now, with at most ``room`` of the slowest names."""
+        """A snapshot of the present state, with at most ``room`` of the slowest names."""
         runner = self._environment.runner
         total = runner.stats.total
         now = time.monotonic()
@@ -358,7 +358,7 @@ class Sampler:
         return text, is_late
 
     def _slow(self, stats: Any, now: float, room: int) -> list[Slow]:
-        """By 95 % of their times. The order of thousands of names is looked after less often."""
+        """The names with the highest 95 % percentiles. With thousands of names they are sorted anew less often."""
         if now >= self._ranked_again:
             before = time.thread_time()
             entries = [entry for entry in stats.entries.values() if entry.num_requests]
@@ -427,7 +427,7 @@ class LiveScreen:
         self._redirection.end()
 
     def hide(self) -> None:
-        """Until the next drawing."""
+        """Removes the screen until the next drawing."""
         self._region.hide()
 
     def _run(self) -> None:

@@ -12,9 +12,9 @@ from uuid import uuid4
 
 import gevent
 
-from . import __version__
+from . import __version__, argument_parser
 from ._exits import fail
-from ._locustfiles import download_locustfile_from_url, folder_for_downloads
+from ._locustfiles import keep_download
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Client, Message
 from .rpc.zmqrpc import RPCRefusedError
@@ -60,10 +60,7 @@ def _save(entry: dict[str, Any]) -> str:
     name = os.path.basename(str(entry["filename"]))
     if name in ("", ".", ".."):
         fail(f"The master sent a file with the name {entry['filename']!r}")
-    path = os.path.join(folder_for_downloads(), name)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(entry["contents"])
-    return path
+    return keep_download(name, entry["contents"].encode())
 
 
 def download_locustfiles_from_master(
@@ -82,10 +79,10 @@ def download_locustfiles_from_master(
         if data.get("error"):
             fail(f"The master at {address} has no locustfile for workers: {data['error']}")
         return [
-            download_locustfile_from_url(entry) if isinstance(entry, str) else _save(entry)
+            argument_parser.download_locustfile_from_url(entry) if isinstance(entry, str) else _save(entry)
             for entry in data["locustfiles"]
         ]
-    except (RPCError, RPCReceiveError, RPCSendError, AttributeError, KeyError, TypeError, OSError) as error:
+    except (RPCError, RPCReceiveError, RPCSendError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         fail(f"No locustfile could be taken from the master at {address}: {error!r}")
     except KeyboardInterrupt:
         sys.exit(1)

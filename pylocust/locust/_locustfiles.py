@@ -11,6 +11,8 @@ import tempfile
 from functools import lru_cache
 from urllib.parse import urlparse
 
+# Functions are looked up there, where user code may have put its own.
+from . import argument_parser
 from ._exits import fail
 from .util.directory import get_abspaths_in
 from .util.url import is_url
@@ -21,7 +23,7 @@ def parse_locustfile_paths(paths: list[str]) -> list[str]:
     files = []
     for path in paths:
         if is_url(path):
-            files.append(download_locustfile_from_url(path))
+            files.append(argument_parser.download_locustfile_from_url(path))
         elif os.path.isdir(path):
             found = get_abspaths_in(path, extension=".py")
             if not found:
@@ -54,8 +56,25 @@ def exit_handler(filename: str) -> None:
 def folder_for_downloads() -> str:
     """A temporary folder of this process alone, until it ends: others load files of the same name at the same time."""
     folder = tempfile.mkdtemp(prefix="cload-")
-    atexit.register(exit_handler, folder)
+    atexit.register(argument_parser.exit_handler, folder)
     return folder
+
+
+def keep_download(name: str, content: bytes) -> str:
+    """Writes a file that was downloaded, and returns its path. Files may import each other, so all are in one folder,
+    but for one that would take the place of another."""
+    try:
+        path = os.path.join(folder_for_downloads(), name)
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                if file.read() == content:
+                    return path
+            path = os.path.join(tempfile.mkdtemp(dir=folder_for_downloads()), name)
+        with open(path, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        fail(f"There is no room for a downloaded locustfile: {error}. TMPDIR says where it is kept")
+    return path
 
 
 def download_locustfile_from_url(url: str) -> str:
@@ -73,10 +92,7 @@ def download_locustfile_from_url(url: str) -> str:
     except (SyntaxError, ValueError):
         fail(f"What {url} answered is no Python: '{response.text[:100]}'")
     name = os.path.basename(urlparse(url).path) or "locustfile.py"
-    path = os.path.join(folder_for_downloads(), name if name.endswith(".py") else name + ".py")
-    with open(path, "wb") as file:
-        file.write(response.content)
-    return path
+    return keep_download(name if name.endswith(".py") else name + ".py", response.content)
 
 
 def get_locustfiles_locally(options: argparse.Namespace) -> list[str]:
@@ -89,4 +105,4 @@ def get_locustfiles_locally(options: argparse.Namespace) -> list[str]:
         return download_locustfiles_from_master(
             options.master_host, options.master_port, options.master_secret, options.refuse_code
         )
-    return parse_locustfile_paths([path.strip() for path in options.locustfile.split(",")])
+    return argument_parser.parse_locustfile_paths([path.strip() for path in options.locustfile.split(",")])

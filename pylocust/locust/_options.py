@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from cload._version import version_line
 
-from ._option_types import RemovedOption, gt_zero, json_user_config, percentiles, positive_integer, timespan
+# Types are looked up there, where user code may have put its own.
+from . import argument_parser as types
+from ._option_types import RemovedOption, percentiles
 
 if TYPE_CHECKING:
     from .argument_parser import LocustArgumentParser
@@ -42,7 +44,7 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
     form(
         "-r",
         "--spawn-rate",
-        type=gt_zero(float),
+        type=types.gt_zero(float),
         metavar="<float>",
         env_var="LOCUST_SPAWN_RATE",
         help="How many new users a second, with --headless or --autostart",
@@ -50,7 +52,7 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
     form(
         "-t",
         "--run-time",
-        type=timespan,
+        type=types.timespan,
         metavar="<time string>",
         env_var="LOCUST_RUN_TIME",
         help="End the test after this time (300s, 20m, 3h, 1h30m), with --headless or --autostart. Default: never",
@@ -58,7 +60,7 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
     form("-l", "--list", dest="list_commands", help="Show the user classes and exit", **flag)
     form(
         "--config-users",
-        type=json_user_config,
+        type=types.json_user_config,
         nargs="*",
         env_var="LOCUST_CONFIG_USERS",
         help="Attributes for user classes: JSON objects with a user_class_name, lists of them, or files of them",
@@ -161,7 +163,7 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
     )
     option(
         "--expect-workers",
-        type=positive_integer,
+        type=types.positive_integer,
         default=1,
         metavar="<int>",
         env_var="LOCUST_EXPECT_WORKERS",
@@ -285,7 +287,7 @@ def setup_parser_arguments(parser: LocustArgumentParser) -> None:
     option(
         "-s",
         "--stop-timeout",
-        type=timespan,
+        type=types.timespan,
         default="0",
         metavar="<number>",
         env_var="LOCUST_STOP_TIMEOUT",

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from .input_events import KeyListener, input_listener
+# Where user code may have put its own input_listener().
+from . import main
+from .input_events import KeyListener
 from .runners import STATE_SPAWNING
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class Terminal:
         self._keys: KeyListener | None = None
         self._suspending: Any = None
 
-    def listen(self, runner: Runner, web_url: str | None) -> KeyListener:
+    def listen(self, runner: Runner, web_url: str | None) -> Callable[[], Any]:
         """Has keys change the number of users, and open the web application. Returns what is to run in a greenlet."""
 
         def change(by: int) -> Callable[[], None]:
@@ -45,14 +47,16 @@ class Terminal:
         if web_url:
             page = web_url.replace("//0.0.0.0", "//localhost")
             keys["\n"] = lambda: webbrowser.open_new_tab(page)
-        self._keys = input_listener(keys)
+        listener: Callable[[], Any] = main.input_listener(keys)
+        if isinstance(listener, KeyListener):
+            self._keys = listener
         # However the process ends, the terminal is to be as it was.
         atexit.register(self.leave)
         if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
             signal.signal(signal.SIGQUIT, self._on_quit)
         if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
             self._suspending = gevent.signal_handler(signal.SIGTSTP, self._suspend)
-        return self._keys
+        return listener
 
     def has_keys(self) -> bool:
         """Keys that are pressed arrive here."""

@@ -14,14 +14,14 @@ from typing import Any, NoReturn
 
 import gevent
 
-from . import log, stats
+# What user code may replace is looked up there.
+from . import log, main, stats
 from ._ending import Signals, Terminated, watch_end
 from ._exits import stop_with_error
 from ._processes import Children
 from ._terminal import Terminal
 from .env import Environment
 from .exception import RPCError
-from .log import greenlet_exception_logger
 from .runners import Runner, WorkerRunner
 from .user.inspectuser import common_host
 from .util.whole_file import make_folder_of, write_whole
@@ -67,7 +67,7 @@ class TestRun:
         self.helpers: list[gevent.Greenlet[..., Any]] = []
         self.terminal = Terminal()
         self.is_report_missing = False
-        self._log_failure = greenlet_exception_logger(logger)
+        self._log_failure = main.greenlet_exception_logger(logger)
         self.signals = Signals(self.terminal.leave)
 
     def _make_csv_writer(self) -> Any:
@@ -209,12 +209,12 @@ class TestRun:
         if not self.options.html_file:
             return
         try:
-            from .html import ReportError, process_html_filename, write_html_report
+            from .html import ReportError, write_html_report
 
-            process_html_filename(self.options)
+            main.process_html_filename(self.options)
             logger.debug("Writing html report to file: %s", self.options.html_file)
             try:
-                write_html_report(self.environment, self.options.html_file)
+                write_html_report(self.environment, self.options.html_file, main.get_html_report)
                 return
             except ReportError as error:
                 reason = str(error)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from flask import Response, jsonify, request
 
-from .log import greenlet_exception_logger
+# Where user code may have put a handler of its own.
+from . import web
 from .runners import STATE_RUNNING, STATE_SPAWNING
 from .util.timespan import parse_timespan
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .web import WebUI
 
 logger = logging.getLogger("locust.web")
-greenlet_exception_handler = greenlet_exception_logger(logger)
 
 
 class Refusal(Exception):
@@ -48,23 +48,24 @@ class Control:
             if runner is None:
                 raise Refusal("There is no runner")
             if environment.shape_class:
+                self._forget_greenlets()
                 runner.start_shape()
                 shape = type(environment.shape_class).__name__
                 return jsonify(
                     success=True, message=f"Swarming started using shape class '{shape}'", host=environment.host
                 )
-            self._forget_greenlets()
             if users is None or rate is None or users < 0 or rate <= 0 or not math.isfinite(rate):
                 raise Refusal("user_count has to be at least 0, and spawn_rate a number above 0")
+            self._forget_greenlets()
         except Refusal as refusal:
             logger.error("The test was not started: %s", refusal)
             return jsonify(success=False, message=str(refusal), host=environment.host)
         self._swarm_greenlet = gevent.spawn(runner.start, users, rate)
-        self._swarm_greenlet.link_exception(greenlet_exception_handler)
+        self._swarm_greenlet.link_exception(web.greenlet_exception_handler)
         answer = {"success": True, "message": "Swarming started", "host": environment.host}
         if run_time:
             self._run_time_greenlet = gevent.spawn_later(run_time, self._on_run_time_over)
-            self._run_time_greenlet.link_exception(greenlet_exception_handler)
+            self._run_time_greenlet.link_exception(web.greenlet_exception_handler)
             answer["run_time"] = run_time
         if self._ui.userclass_picker_is_active:
             answer["user_classes"] = chosen

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, make_response, request, send_file
 from jinja2 import TemplateNotFound
 
-from . import stats
-from .html import NO_PAGES, get_html_report
+# What user code may replace is looked up there.
+from . import stats, web
+from .html import NO_PAGES
 from .util.date import format_safe_timestamp
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Files:
     def report(self) -> Response:
         is_download = bool(request.args.get("download"))
         try:
-            report = get_html_report(self._ui.environment, not is_download, request.args.get("theme", ""))
+            report = web.get_html_report(self._ui.environment, not is_download, request.args.get("theme", ""))
         except TemplateNotFound:
             return make_response(NO_PAGES, 500)
         response = make_response(report)

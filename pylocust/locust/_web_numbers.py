@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from flask import Response, jsonify, make_response, request
 
-from . import stats
+# What user code may replace is looked up there.
+from . import runners, stats, web
 from ._prometheus import exposition
 from .html import running_users, task_ratios
-from .log import get_logs
-from .runners import HEARTBEAT_INTERVAL, HEARTBEAT_LIVENESS, STATE_MISSING, MasterRunner
+from .runners import STATE_MISSING, MasterRunner
 from .util.cache import memoize
 from .util.process import resident_bytes
 
@@ -155,7 +155,7 @@ class Numbers:
         return task_ratios(self._ui.environment, {} if runner is None else running_users(runner))
 
     def logs(self) -> Response:
-        return jsonify(master=get_logs(), workers=self._ui.environment.worker_logs)
+        return jsonify(master=web.get_logs(), workers=self._ui.environment.worker_logs)
 
     def timeline(self) -> Response:
         generation, since = (request.args.get(name, -1, type=int) for name in ("generation", "since"))
@@ -177,7 +177,9 @@ class Numbers:
         if isinstance(runner, MasterRunner):
             clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]
             report["workers"] = {
-                node.id: {"last_seen_s": max(0, HEARTBEAT_LIVENESS - node.heartbeat) * HEARTBEAT_INTERVAL}
+                node.id: {
+                    "last_seen_s": max(0, runners.HEARTBEAT_LIVENESS - node.heartbeat) * runners.HEARTBEAT_INTERVAL
+                }
                 | runner.generator.workers.get(node.id, {})
                 for node in clients.values()
             }

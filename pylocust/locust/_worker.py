@@ -30,7 +30,7 @@ from ._tracebacks import format_trace
 from .exception import RPCError, RPCReceiveError, RPCSendError
 from .rpc import Message, rpc
 from .rpc.zmqrpc import Client, RPCRefusedError
-from .runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING
+from .runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, _is_current
 
 if TYPE_CHECKING:
     from .env import Environment
@@ -331,7 +331,10 @@ class WorkerRunner(DistributedRunner):
     def quit(self) -> None:
         """Ends the users, reports once more and takes leave of the master."""
         self._is_quitting = True
-        if self._stopping is not None:
+        if self._stopping is not None and not self._stopping.ready():
+            if self._is_awaited_by_stop():
+                self._spawn_aside(self.quit)
+                return
             self._stopping.join()
         self.stop()
         self._has_quit = True
@@ -342,6 +345,12 @@ class WorkerRunner(DistributedRunner):
             # A listener to a message called this, and the master still has something to say.
             self._receiver = self._spawn_own(self.worker)
         self._leaving.join()
+
+    def _is_awaited_by_stop(self) -> bool:
+        """Whether the caller is what the stop of a test waits for, and so cannot wait for that: a listener, or a user
+        that ends."""
+        current = gevent.getcurrent()
+        return current in (self._stopping, self.spawning_greenlet) or any(map(_is_current, self.user_greenlets))
 
     def _take_leave(self) -> None:
         report = self._send_stats()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -131,9 +132,8 @@ class Environment:
     ) -> WebUI:
         """The web application for this environment. It serves at once, unless ``delayed_start``: then when its
         ``start()`` is called, so that routes can be added before."""
-        from .web import WebUI
-
-        self.web_ui = WebUI(
+        # Slow to import, and user code may have put its own here.
+        self.web_ui = ui = sys.modules[__name__].WebUI(
             self,
             host,
             port,
@@ -146,7 +146,7 @@ class Environment:
             userclass_picker_is_active=userclass_picker_is_active,
             build_path=build_path,
         )
-        return self.web_ui
+        return ui
 
     def update_user_class(self, user_settings: dict[str, Any]) -> None:
         """Changes a user class: ``user_class_name`` says which, ``tasks`` names the tasks to keep, everything else

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -181,10 +182,11 @@ def get_html_report(environment: Environment, show_download_link: bool = True, t
     )
 
 
-def write_html_report(environment: Environment, path: str) -> None:
-    """Writes the report to a file, whose folder is made if it is missing. ``ReportError`` if that cannot be done."""
+def write_html_report(environment: Environment, path: str, make: Callable[..., str] = get_html_report) -> None:
+    """Writes the report that ``make`` makes to a file, whose folder is made if it is missing. ``ReportError`` if that
+    cannot be done."""
     try:
-        report = get_html_report(environment, show_download_link=False)
+        report = make(environment, show_download_link=False)
         make_folder_of(path)
         write_whole(path, report)
     except jinja2.TemplateNotFound as error:

@@ -15,12 +15,11 @@ from weakref import WeakSet
 
 import gevent
 
+# What user code may assign to.
 HOSTNAME = socket.gethostname().partition(".")[0]
 
 # Whether any greenlet or event listener of this process died of an exception; decides the exit status.
 unhandled_greenlet_exception = False
-
-_LINE_FORMAT = f"[%(asctime)s] {HOSTNAME}/%(levelname)s/%(name)s: %(message)s"
 
 
 class LogReader(logging.Handler):
@@ -98,8 +97,9 @@ def setup_logging(loglevel: str, logfile: str | None = None) -> None:
     tables = _Console()
     reader = LogReader()
     reader.name = "log_reader"
+    formatter = logging.Formatter(f"[%(asctime)s] {HOSTNAME}/%(levelname)s/%(name)s: %(message)s")
     for handler in (lines, reader):
-        handler.setFormatter(logging.Formatter(_LINE_FORMAT))
+        handler.setFormatter(formatter)
     tables.setFormatter(logging.Formatter("%(message)s"))
     _configure(None, level, (lines, reader))
     _configure("locust", level, (lines, reader))

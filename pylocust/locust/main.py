@@ -216,9 +216,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
     telemetry = ""
     if options.otel:
-        from .opentelemetry import setup_opentelemetry
-
-        if setup_opentelemetry(os.path.basename(locustfiles[0]) if locustfiles else None, options.profile):
+        # User code may have put its own here.
+        set_up = sys.modules[__name__].setup_opentelemetry
+        if set_up(os.path.basename(locustfiles[0]) if locustfiles else None, options.profile):
             telemetry = ", OpenTelemetry enabled"
     # Begins as Locust's does: scripts wait for it.
     logger.info("Starting Locust %s (cload %s)%s", version, own_version, telemetry)

@@ -235,6 +235,9 @@ class WebUI:
         """Ends the server."""
         if self.server is not None:
             self.server.stop()
+        elif self.greenlet is not None:
+            # It has not had its first turn.
+            self.greenlet.kill(block=False)
 
     def auth_required_if_enabled(self, view_func: Callable[..., Any]) -> Callable[..., Any]:
         """Decorates a view: with ``--web-login`` only those who are logged in get to see it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from engines import cload_command
+from locust.argument_parser import parse_locustfile_paths
 
 LOCUSTFILE = b"""import os, time
 from locust import User
@@ -22,9 +23,10 @@ def url() -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
-            self.send_header("Content-Length", str(len(LOCUSTFILE)))
+            body = LOCUSTFILE + f"# {self.path}\n".encode()
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(LOCUSTFILE)
+            self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -51,3 +53,15 @@ def test_cli72_processes_do_not_take_each_others_files(url: str, tmp_path: Path)
     assert {name for _, name in places} == {"name.py"}
     assert all(folder.startswith(str(tmp_path)) for folder, _ in places)
     assert not list(tmp_path.iterdir())
+
+
+def test_files_of_one_name_are_two_files(url: str) -> None:
+    """Better than Locust, where the second one takes the place of the first."""
+    base = url.rpartition("/")[0]
+    first, second, again = parse_locustfile_paths([f"{base}/{name}/name.py" for name in ("a", "b", "a")])
+    assert [Path(path).name for path in (first, second)] == ["name.py", "name.py"]
+    assert [Path(path).read_bytes() for path in (first, second)] == [
+        LOCUSTFILE + b"# /a/name.py\n",
+        LOCUSTFILE + b"# /b/name.py\n",
+    ]
+    assert again == first

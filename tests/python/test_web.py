@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 import requests
+from locust import User, constant, task
+from locust.env import Environment
 from oracle import ENGINES
 from servers import Target, free_port
 from webapp import LOCUSTFILE, serving
@@ -398,3 +401,33 @@ def test_ends_on_sigterm_without_a_report(host: str, tmp_path: Path) -> None:
     process.communicate(timeout=15)
     assert process.returncode == 0
     assert not (tmp_path / "r.html").exists()
+
+
+def test_a_server_that_is_stopped_before_it_begins_does_not() -> None:
+    ui = Environment().create_web_ui("127.0.0.1", 0)
+    ui.stop()
+    gevent.sleep(0.05)
+    assert ui.server is None
+    assert ui.greenlet is not None and ui.greenlet.ready()
+
+
+def test_a_refused_start_leaves_the_run_time_alone() -> None:
+    class Idle(User):
+        wait_time = constant(1)
+
+        @task
+        def nothing(self) -> None:
+            pass
+
+    environment = Environment(user_classes=[Idle])
+    runner = environment.create_local_runner()
+    client = environment.create_web_ui("127.0.0.1", 0, delayed_start=True).app.test_client()
+    answers = [
+        client.post("/swarm", data={"user_count": users, "spawn_rate": "10", "run_time": "1"}).json
+        for users in ("1", "-1")
+    ]
+    assert [answer and answer["success"] for answer in answers] == [True, False]
+    with gevent.Timeout(10):
+        while runner.state != "stopped":
+            gevent.sleep(0.05)
+    runner.quit()

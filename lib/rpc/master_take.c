@@ -263,6 +263,19 @@ take_message(struct lc_master *master, struct lc_str id, const struct lc_message
 #undef IS
 }
 
+/* By which name the sender is known; empty: it is no message, or of somebody without a name. */
+static struct lc_str
+read_message(const struct lc_frame *frame, struct lc_message *message)
+{
+    if (frame->is_odd || lc_message_read(frame->body, message) < 0) {
+        return (struct lc_str){0};
+    }
+    /* What a connection still brings whose name another one has taken over comes from a made-up name, which begins with
+     * a zero byte. */
+    bool is_made_up = frame->from.len > 0 && frame->from.data[0] == '\0';
+    return is_made_up ? message->node_id : frame->from;
+}
+
 void
 lc__master_on_channel(struct lc_channel *channel, void *arg)
 {
@@ -274,11 +287,9 @@ lc__master_on_channel(struct lc_channel *channel, void *arg)
     struct lc_frame frame;
     while (lc_channel_receive(channel, &frame, NULL) == 1) {
         struct lc_message message;
-        if (!frame.is_odd && lc_message_read(frame.body, &message) == 0) {
-            /* What a connection still brings whose name another one has taken over comes from a made-up name, which
-             * begins with a zero byte. */
-            bool is_made_up = frame.from.len > 0 && frame.from.data[0] == '\0';
-            take_message(master, is_made_up ? message.node_id : frame.from, &message);
+        struct lc_str id = read_message(&frame, &message);
+        if (id.len > 0) {
+            take_message(master, id, &message);
         } else if (lc__master_find(master, frame.from) != NULL) {
             lc__master_say(master, "a message of %.*s is not understood; it is told to reconnect", (int)frame.from.len,
                            frame.from.data);

@@ -329,12 +329,55 @@ nonsense_does_no_harm(void **state)
     run_until(scene, have_all_ended);
 }
 
+static bool
+is_stranger_named(struct scene *scene)
+{
+    return strstr(scene->log, "no worker sent what is no message") != NULL &&
+           strstr(scene->log, "mine from one of a name") != NULL;
+}
+
+static void
+on_nothing(struct lc_channel *channel, void *arg)
+{
+}
+
+/* Who has no name of its own is taken by the one in its messages; without that there is nobody to answer. */
+static void
+strangers_without_a_name(void **state)
+{
+    struct scene *scene = *state;
+    static const char *const types[] = {"heartbeat", "client_ready", "spawning", "locustfile", "stats", "quit"};
+    static const struct lc_str data = {"\x81\xa5"
+                                       "cload\x01",
+                                       8};
+    const struct lc_channel_options options = {
+        .host = "127.0.0.1", .port = lc_master_port(scene->master), .secret = "s", .fn = on_nothing};
+    struct lc_rpc *rpc = lc_rpc_new(scene->loop);
+    struct lc_channel *channel;
+    assert_int_equal(lc_channel_connect(rpc, &options, (struct lc_str){"\0x", 2}, &channel, NULL), 0);
+    struct lc_buffer frame = {0};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        frame.len = 0;
+        assert_int_equal(lc__node_frame(&frame, types[i], data, (struct lc_str){0}), 0);
+        assert_int_equal(lc_channel_send(channel, (struct lc_str){0}, (struct lc_str){frame.data, frame.len}, NULL), 0);
+    }
+    frame.len = 0;
+    assert_int_equal(lc__node_frame(&frame, "mine", data, LCORE_STR("one of a name")), 0);
+    assert_int_equal(lc_channel_send(channel, (struct lc_str){0}, (struct lc_str){frame.data, frame.len}, NULL), 0);
+    run_until(scene, is_stranger_named);
+    assert_int_equal(lc_master_worker_count(scene->master), 0);
+    lc_buffer_fini(&frame);
+    lc_channel_free(channel);
+    lc_rpc_free(rpc);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_fleet_lives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nonsense_does_no_harm, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(strangers_without_a_name, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

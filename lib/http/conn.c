@@ -48,6 +48,10 @@ lc__conn_close(struct lc_conn *conn)
 void
 lc__conn_give_back(struct lc_conn *conn, bool is_suspect)
 {
+    if (conn->ssl != NULL && lc__tls_is_over(conn)) {
+        lc__conn_close(conn);
+        return;
+    }
     lc_io_start(conn->http->loop, &conn->read_io);
     conn->served++;
     conn->idle_since_ns = is_suspect ? 0 : lc_loop_now_ns(conn->http->loop);

@@ -57,8 +57,8 @@ void lc__conn_adopt(struct lc_conn *conn, struct lc_exchange *exchange);
 void lc__conn_reuse(struct lc_conn *conn, struct lc_exchange *exchange);
 /* Takes it from its exchange: both go on without the other. */
 void lc__conn_detach(struct lc_conn *conn);
-/* Among the idle ones again; it may be closed at once, if there are too many. is_suspect: it is looked at before it is
- * used. */
+/* Among the idle ones again; it may be closed at once, if there are too many or the peer said goodbye. is_suspect: it
+ * is looked at before it is used. */
 void lc__conn_give_back(struct lc_conn *conn, bool is_suspect);
 /* Whether the peer closed an idle connection and the loop had no occasion to see it yet. One system call. */
 bool lc__conn_is_dropped(const struct lc_conn *conn);

@@ -523,6 +523,14 @@ lc__tls_write(struct lc_conn *conn, const void *data, size_t size)
     return err == 0 ? -EPIPE : err;
 }
 
+bool
+lc__tls_is_over(struct lc_conn *conn)
+{
+    char byte;
+    return (SSL_get_shutdown(conn->ssl) & SSL_RECEIVED_SHUTDOWN) != 0 ||
+           (SSL_has_pending(conn->ssl) && lc__tls_read(conn, &byte, 1) != -EAGAIN);
+}
+
 const char *
 lc__tls_why(void)
 {

@@ -3,6 +3,7 @@
 #ifndef LCORE_HTTP_TLS_H
 #define LCORE_HTTP_TLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,6 +26,9 @@ int64_t lc__tls_ready_ns(const struct lc_conn *conn);
 /* Bytes, 0 at the end (with or without close_notify), or -errno: EAGAIN, or EPROTO where TLS itself failed. */
 ssize_t lc__tls_read(struct lc_conn *conn, void *data, size_t size);
 ssize_t lc__tls_write(struct lc_conn *conn, const void *data, size_t size);
+/* Behind a response: whether the peer has said that nothing more comes, or sent what nobody asked for; what was
+ * received but not looked at yet is looked at. */
+bool lc__tls_is_over(struct lc_conn *conn);
 /* Why the last read or write gave EPROTO; constant text. */
 const char *lc__tls_why(void);
 /* Says goodbye if that can be done without waiting, and frees conn->ssl. The descriptor stays open. */

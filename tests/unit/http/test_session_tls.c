@@ -1,4 +1,6 @@
 /* TLS on connections of our own: whom is trusted, what is said when not, resumption, large bodies, odd servers. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +273,66 @@ test_bad_options(void **state)
     lc_tls_unref(NULL);
 }
 
+/* Says goodbye in the packet of its response, and goes on to hold the connection. */
+static void
+serve_goodbye(struct peer *peer, void *arg)
+{
+    if (!peer_read(peer)) {
+        return;
+    }
+    if (peer->index % 2 == 1) {
+        peer_answer(peer, "after it");
+        peer_wait_end(peer);
+        return;
+    }
+    bool is_streamed = strstr(peer->input, "/stream") != NULL;
+    if (is_streamed) {
+        peer_send(peer, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+        pause_ms(20);
+    }
+    setsockopt(peer->fd, IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int));
+    peer_send(peer, is_streamed ? "hello" : "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    SSL_shutdown(peer->ssl);
+    setsockopt(peer->fd, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
+    peer_wait_end(peer);
+}
+
+/* The next request, which may not be repeated, does not go where the server has said that it takes no more. */
+static void
+test_goodbye(void **state)
+{
+    static const char *const urls[] = {"/", "/stream"};
+    struct server server;
+    struct client client;
+    server_start(&server, certificate_make("DNS:localhost", cert_path, NULL), serve_goodbye, NULL);
+    open_client(&client, &server, make_tls(cert_path, false, false), "localhost");
+    for (int i = 0; i < 2; i++) {
+        struct lc_request request = {.method = LCORE_STR("GET"),
+                                     .url = lc_str_from(urls[i]),
+                                     .read_timeout_ns = 5 * LCORE_NS_PER_S,
+                                     .flags = LCORE_REQUEST_STREAM};
+        struct lc_response *response = client_call(&client, &request);
+        assert_int_equal(response->fail, LCORE_FAIL_NONE);
+        assert_true(i == 0 || response->stream != NULL);
+        if (response->stream != NULL) {
+            assert_int_equal(client_take(&client, response->stream, NULL, 0), 5);
+        }
+        lc_response_free(response);
+        request = (struct lc_request){.method = LCORE_STR("POST"),
+                                      .url = LCORE_STR("/"),
+                                      .body = LCORE_STR("once"),
+                                      .read_timeout_ns = 5 * LCORE_NS_PER_S};
+        response = client_call(&client, &request);
+        assert_int_equal(response->fail, LCORE_FAIL_NONE);
+        assert_str(response->body, "after it");
+        lc_response_free(response);
+        lc_session_close_idle(client.session);
+    }
+    assert_int_equal(server.accepted, 4);
+    client_close(&client);
+    server_stop(&server);
+}
+
 int
 main(void)
 {
@@ -282,6 +344,7 @@ main(void)
         cmocka_unit_test(test_client_certificate),
         cmocka_unit_test(test_no_tls_there),
         cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_goodbye),
     };
     if (mkdtemp(directory) == NULL) {
         return 1;

@@ -192,6 +192,25 @@ lose(struct lc_h2_stream *stream, const struct lc_hop *how)
     lc__exchange_finish(exchange, &hop);
 }
 
+/* Streams that are lent out or nobody's, before anybody is told: who is may go on to use what he borrowed, for which
+ * there is no codec any more. */
+static void
+drop_unowned(struct lc_h2 *h2)
+{
+    for (struct lc_list *link = h2->open.next; link != &h2->open;) {
+        struct lc_h2_stream *stream = LCORE_CONTAINER(link, struct lc_h2_stream, link);
+        link = link->next;
+        if (stream->exchange != NULL) {
+            continue;
+        }
+        if (stream->wire != NULL) {
+            lc__h2_wire_lose(stream, false);
+        }
+        lc_list_remove(&stream->link);
+        lc__free(stream);
+    }
+}
+
 void
 lc__h2_end_connection(struct lc_h2 *h2, enum lc_fail reason, int errnum, const char *text)
 {
@@ -206,17 +225,9 @@ lc__h2_end_connection(struct lc_h2 *h2, enum lc_fail reason, int errnum, const c
     if (h2->codec != NULL) {
         lc__h2_end_codec(h2);
     }
+    drop_unowned(h2);
     while (!lc_list_is_empty(&h2->open)) {
-        struct lc_h2_stream *stream = LCORE_CONTAINER(h2->open.next, struct lc_h2_stream, link);
-        if (stream->exchange == NULL) {
-            if (stream->wire != NULL) {
-                lc__h2_wire_lose(stream, false);
-            }
-            lc_list_remove(&stream->link);
-            lc__free(stream);
-        } else {
-            lose(stream, &how);
-        }
+        lose(LCORE_CONTAINER(h2->open.next, struct lc_h2_stream, link), &how);
     }
     while (!lc_list_is_empty(&h2->waiting)) {
         lose(LCORE_CONTAINER(h2->waiting.next, struct lc_h2_stream, link), &how);

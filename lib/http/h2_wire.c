@@ -221,14 +221,14 @@ give_up(struct lc_h2_wire *self, int errnum)
     }
 }
 
-/* Method, target and version, as whoever cuts the head into fields relies on it. */
+/* Method, target and a version of the usual length, as whoever cuts the head into fields relies on it. */
 static bool
 is_request_line(struct lc_str head)
 {
     const char *end = memmem(head.data, head.len, "\r\n", 2);
     const char *target = memchr(head.data, ' ', (size_t)(end - head.data));
-    const char *version = target == NULL ? NULL : memchr(target + 1, ' ', (size_t)(end - target - 1));
-    return target != head.data && version != NULL && version > target + 1;
+    const char *version = target == NULL ? NULL : memrchr(target + 1, ' ', (size_t)(end - target - 1));
+    return target != head.data && version != NULL && version > target + 1 && end - version == sizeof(" HTTP/1.1") - 1;
 }
 
 static struct lc_h1_head

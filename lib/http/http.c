@@ -72,6 +72,7 @@ lc_http_free(struct lc_http *http)
     lc_buffer_fini(&http->scratch);
     lc__free(http->lent_frame.memory);
     lc__free(http->frames);
+    lc__free(http->piece);
     lc__free(http->receive);
     lc__free(http->seen_heads);
     lc__slab_fini(&http->conns);

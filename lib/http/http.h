@@ -10,6 +10,8 @@
 #include "locustcore/http.h"
 
 #define LCORE_RECEIVE_SIZE (128 * 1024)
+/* So that a body that unpacks to much more stays bounded. */
+#define LCORE_PIECE_SIZE (64 * 1024)
 #define LCORE_FRAMES_SIZE (64 * 1024)
 #define LCORE_BLOCK_BUCKETS 1024
 #define LCORE_IDLE_DECODERS 16
@@ -34,6 +36,7 @@ struct lc_http {
     struct lc_connector *connector;
     struct lc_tls *default_tls; /* NULL until a session without options of its own needs it */
     char *receive;              /* LCORE_RECEIVE_SIZE bytes: what one receive brings; valid until the next one */
+    char *piece;                /* LCORE_PIECE_SIZE bytes of a stream; NULL until needed */
     struct lc_seen_heads *seen_heads;
     struct lc_buffer body;    /* a body that came with its head */
     struct lc_buffer scratch; /* for one function at a time */

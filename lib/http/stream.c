@@ -5,11 +5,10 @@
 #include "base/alloc.h"
 #include "http/conn.h"
 #include "http/exchange.h"
+#include "http/http.h"
 #include "http/session.h"
 #include "http/transfer.h"
 
-/* Of the shared receive buffer, so that a body that unpacks to much more stays bounded. */
-#define PIECE (64 * 1024)
 /* What an emptied buffer may keep. */
 #define KEEP (256 * 1024)
 
@@ -120,6 +119,16 @@ empty(struct lc_stream *stream)
     }
 }
 
+/* Not the receive buffer: who reads in a callback has it hold responses that are still to be told. */
+static char *
+open_piece(struct lc_http *http)
+{
+    if (http->piece == NULL) {
+        http->piece = lc__alloc(LCORE_PIECE_SIZE);
+    }
+    return http->piece;
+}
+
 ssize_t
 lc_stream_read(struct lc_stream *stream, void *data, size_t size)
 {
@@ -135,13 +144,18 @@ lc_stream_read(struct lc_stream *stream, void *data, size_t size)
         if (stream->is_done) {
             return stream->fail == LCORE_FAIL_NONE ? 0 : -EIO;
         }
-        ssize_t got = stream->transfer != NULL ? lc__transfer_read(stream->transfer, stream->http->receive, PIECE)
-                                               : lc_wire_read(stream->wire, stream->http->receive, PIECE);
+        char *piece = open_piece(stream->http);
+        if (piece == NULL) {
+            finish(stream, LCORE_FAIL_INTERNAL, ENOMEM);
+            continue;
+        }
+        ssize_t got = stream->transfer != NULL ? lc__transfer_read(stream->transfer, piece, LCORE_PIECE_SIZE)
+                                               : lc_wire_read(stream->wire, piece, LCORE_PIECE_SIZE);
         if (got == -EAGAIN) {
             return got;
         }
         if (got > 0) {
-            take_in(stream, (struct lc_str){stream->http->receive, (size_t)got});
+            take_in(stream, (struct lc_str){piece, (size_t)got});
         } else if (got == 0) {
             stream->is_in_step = false;
             finish(stream, lc_h1_body_end(&stream->body), 0);

@@ -3,8 +3,11 @@
 #include "http/h2_wire.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "h2_peer.h"
 #include "http/session.h"
@@ -327,6 +330,12 @@ test_uploads(void **state)
     borrow(&self);
     assert_int_equal(lc_wire_write(self.wire, "nonsense\r\n\r\n", 12), -EINVAL);
     give_back(&self);
+    static const char *const lines[] = {"GET / H\r\n\r\n", "GET  HTTP/1.1\r\n\r\n", "GET /HTTP/1.1\r\n\r\n"};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        borrow(&self);
+        assert_int_equal(lc_wire_write(self.wire, lines[i], strlen(lines[i])), -EINVAL);
+        give_back(&self);
+    }
     free(body);
     client_close(&self.client);
     server_stop(&server);
@@ -591,6 +600,137 @@ test_streamed_bodies(void **state)
     server_stop(&server);
 }
 
+/* /part answers in part; /more has more of it come; two of /pair are answered in one packet; /die ends all. */
+static void
+serve_many(struct peer *peer, void *arg)
+{
+    static char more[20000];
+    struct h2_peer h2;
+    uint32_t part = 0, pair = 0;
+    memset(more, 's', sizeof(more) - 1);
+    bool is_h2 = h2_begin(&h2, peer, NULL, 0);
+    while (is_h2 && h2_wait(&h2, H2_HEADERS) && strcmp(h2.path, "/die") != 0) {
+        if (strcmp(h2.path, "/part") == 0) {
+            part = h2.stream;
+            h2_headers(&h2, part, 200, NULL, 0);
+            h2_data(&h2, part, "part", 0);
+        } else if (strcmp(h2.path, "/more") == 0) {
+            more[16000] = '\0';
+            h2_data(&h2, part, more, 0);
+            h2_answer(&h2, h2.stream, "more");
+        } else if (strcmp(h2.path, "/pair") == 0 && pair == 0) {
+            pair = h2.stream;
+        } else if (strcmp(h2.path, "/pair") == 0) {
+            setsockopt(peer->fd, IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int));
+            h2_answer(&h2, pair, "first of both");
+            h2_answer(&h2, h2.stream, "second of both");
+            setsockopt(peer->fd, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
+        }
+    }
+    h2_end(&h2);
+}
+
+/* A streamed response, and what is done with it in the callback of another call. */
+struct reader {
+    struct client client;
+    struct lc_response *part, *response;
+    bool is_reading, is_freeing;
+    bool is_done;
+    ssize_t got;
+};
+
+static void
+on_response(struct lc_exchange *exchange, struct lc_response *response, void *arg)
+{
+    struct reader *self = arg;
+    static char piece[65536];
+    (void)exchange;
+    while (self->is_reading && (self->got = lc_stream_read(self->part->stream, piece, sizeof(piece))) > 0) {
+    }
+    if (self->is_freeing) {
+        lc_response_free(self->part);
+        self->part = NULL;
+    }
+    self->is_reading = self->is_freeing = false;
+    lc_response_free(self->response);
+    self->response = response;
+    self->is_done = true;
+}
+
+static void
+begin(struct reader *self, const char *url)
+{
+    struct lc_request request = {.method = LCORE_STR("GET"), .url = lc_str_from(url)};
+    struct lc_exchange *exchange;
+    self->is_done = false;
+    assert_int_equal(lc_session_start(self->client.session, &request, 0, on_response, self, &exchange, NULL), 0);
+}
+
+static void
+open_reader(struct reader *self, const struct server *server, const char *before)
+{
+    *self = (struct reader){0};
+    client_init(&self->client, server);
+    self->client.options.version = LCORE_HTTP_2;
+    self->client.options.read_timeout_ns = 15 * LCORE_NS_PER_S;
+    client_open(&self->client);
+    if (before != NULL) {
+        begin(self, before);
+    }
+    struct lc_request request = {.method = LCORE_STR("GET"), .url = LCORE_STR("/part"), .flags = LCORE_REQUEST_STREAM};
+    self->part = client_call(&self->client, &request);
+    assert_non_null(self->part->stream);
+}
+
+static void
+close_reader(struct reader *self)
+{
+    lc_response_free(self->part);
+    lc_response_free(self->response);
+    client_close(&self->client);
+}
+
+/* Who hears that the connection broke reads or drops what came by another stream of it. */
+static void
+test_streams_of_a_broken_connection(void **state)
+{
+    struct server server;
+    struct reader self;
+    server_start(&server, NULL, serve_many, NULL);
+    for (int i = 1; i <= 3; i++) {
+        open_reader(&self, &server, "/hang");
+        self.is_reading = (i & 1) != 0;
+        self.is_freeing = (i & 2) != 0;
+        client_expect(&self.client, "GET", "/die", LCORE_FAIL_CLOSED);
+        client_run(&self.client, &self.is_done);
+        assert_int_equal(self.response->fail, LCORE_FAIL_CLOSED);
+        assert_true((i & 1) == 0 || self.got == -EIO);
+        close_reader(&self);
+    }
+    server_stop(&server);
+}
+
+/* Responses that came together are told one after the other, and who hears of the first one may read a stream. */
+static void
+test_stream_is_read_between_responses(void **state)
+{
+    struct server server;
+    struct reader self;
+    server_start(&server, NULL, serve_many, NULL);
+    open_reader(&self, &server, NULL);
+    client_expect(&self.client, "GET", "/more", LCORE_FAIL_NONE);
+    self.is_reading = true;
+    begin(&self, "/pair");
+    struct lc_response *second = client_get(&self.client, "/pair");
+    assert_true(self.is_done);
+    assert_int_equal(self.got, -EAGAIN);
+    assert_str(self.response->body, "first of both");
+    assert_str(second->body, "second of both");
+    lc_response_free(second);
+    close_reader(&self);
+    server_stop(&server);
+}
+
 int
 main(void)
 {
@@ -604,6 +744,8 @@ main(void)
         cmocka_unit_test(test_connection_that_goes_first),
         cmocka_unit_test(test_server_without_h2),
         cmocka_unit_test(test_streamed_bodies),
+        cmocka_unit_test(test_streams_of_a_broken_connection),
+        cmocka_unit_test(test_stream_is_read_between_responses),
     };
     return run_both(tests);
 }

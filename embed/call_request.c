@@ -155,7 +155,7 @@ fast_body(struct cload_session *self, struct cload_call *call)
     return 0;
 }
 
-/* What requests does with them in the URL of a call is its own. */
+/* Whether a URL may hold credentials. requests has rules of its own for those, so it makes the call then. */
 static bool
 has_credentials(PyObject *url)
 {
@@ -341,7 +341,7 @@ has_header(const struct lc_request *request, struct lc_str name)
     return false;
 }
 
-/* Credentials take the place of what headers= says. */
+/* Credentials replace an Authorization of headers=. */
 static void
 set_authorization(struct lc_request *request, struct lc_header *headers, PyObject *value)
 {
@@ -354,7 +354,7 @@ set_authorization(struct lc_request *request, struct lc_header *headers, PyObjec
     headers[at] = (struct lc_header){name, {PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value)}};
 }
 
-/* json= says so itself, above what the session's default headers say. */
+/* Adds what json= implies, unless the call has these headers; they win over the session's defaults. */
 static void
 add_json_headers(struct lc_request *request, struct lc_header *headers)
 {

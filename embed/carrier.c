@@ -2,17 +2,17 @@
 
 #include "object.h"
 
-/* Under this name an ended greenlet has its user in its dictionary. */
+/* The key in the dictionary of an ended greenlet under which its user is. */
 #define OWNER "_cload_user"
 
-/* Behind what greenlet itself keeps in the object. */
+/* The pointer to the worker lies behind greenlet's own data in the object. */
 static struct cload_worker **
 carrier_worker(PyObject *carrier)
 {
     return (struct cload_worker **)((char *)carrier + Py_TYPE(carrier)->tp_base->tp_basicsize);
 }
 
-/* Somebody tells users apart by their greenlets: the one that runs in this one stays in it. */
+/* Code that asks for the greenlet may tell users apart by it: from now on the user that runs in it stays in it. */
 static void
 carrier_pin(PyObject *carrier)
 {
@@ -103,8 +103,8 @@ carrier_getattro(PyObject *carrier, PyObject *name)
         return value;
     }
     if (PyUnicode_CompareWithASCIIString(name, "rawlink") == 0) {
-        /* Who finds none has a weak reference tell that it is over: it goes by the number of this greenlet, and a link
-         * of the user's would be told with another. */
+        /* Callers that find no rawlink() use a weak reference to learn of the end. That is right here: they know this
+         * greenlet by its id, and a link of the user's would be called with another object. */
         return NULL;
     }
     PyObject *missing = cload_exception_take();

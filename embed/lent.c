@@ -56,7 +56,7 @@ cload__lent_let_go(struct cload_lent *lent, bool is_clean)
     }
     cload__lent_wake(lent);
     if (lent->hub->is_left) {
-        /* The parent's, in a forked child. */
+        /* In a forked child: the connection is the parent's, and stays open. */
         Py_DECREF(closing.session);
         return;
     }

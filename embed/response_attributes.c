@@ -44,7 +44,7 @@ cload__response_is_whole(const struct cload_response *self)
             lc_response_header(self->core, LCORE_STR("content-encoding")).len == 0);
 }
 
-/* What is built in Python. */
+/* An attribute that Python code builds. */
 static PyObject *
 build_by_name(struct cload_response *self, const char *name)
 {
@@ -128,7 +128,7 @@ cload__response_get(PyObject *object, void *closure)
     return Py_NewRef(self->slots[slot]);
 }
 
-/* Without building it. */
+/* The value if it was built or set already, else None: this does not build it. */
 PyObject *
 cload__response_get_known(PyObject *object, void *closure)
 {

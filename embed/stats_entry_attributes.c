@@ -34,7 +34,7 @@ get_total_rate(struct cload_stats_entry *self, void *which)
     return PyFloat_FromDouble((double)count / elapsed_s);
 }
 
-/* Locust's numbers are whole where they came of whole ones. */
+/* As in Locust, a number is an int if it was made from ints. */
 static PyObject *
 ms_object(double ms, bool is_whole)
 {

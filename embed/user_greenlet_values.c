@@ -33,7 +33,8 @@ greenlet_get_ident(PyObject *object, void *Py_UNUSED(closure))
     return ident;
 }
 
-/* Where scripts leave attributes of their own, and what they set of gevent's. New reference. */
+/* An attribute from the dictionary, where scripts leave their own and the ones of gevent's that they set. New
+ * reference. */
 static PyObject *
 own_attribute(PyObject *object, const char *name)
 {
@@ -83,7 +84,7 @@ greenlet_get_parent(PyObject *object, void *Py_UNUSED(closure))
     return Py_NewRef(((struct cload_user_greenlet *)object)->loop.hub->greenlet);
 }
 
-/* The runner's greenlet that made it is not kept: the hub, which all come of. */
+/* The hub, from which all greenlets come: which greenlet of the runner made this one is not kept. */
 static PyObject *
 greenlet_get_spawning(PyObject *object, void *Py_UNUSED(closure))
 {

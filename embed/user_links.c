@@ -37,7 +37,7 @@ PyObject *
 cload__user_unlink(PyObject *object, PyObject *callback)
 {
     struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
-    PyObject *links = Py_XNewRef(self->links); /* who compares himself may drop them */
+    PyObject *links = Py_XNewRef(self->links); /* held, because a callback's own comparison may drop the list */
     int err = 0;
     if (links != NULL && PyList_CheckExact(links)) {
         Py_ssize_t place = PySequence_Index(links, callback);

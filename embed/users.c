@@ -160,7 +160,7 @@ cload_user_release(struct cload_user_greenlet *self, Py_ssize_t held)
         Py_TYPE(user)->tp_finalize != NULL || user->weakrefs != NULL) {
         return;
     }
-    Py_ssize_t inner_count = 1; /* the greenlet's */
+    Py_ssize_t inner_count = 1; /* references to the user: first, the greenlet's */
     if (user->taskset != NULL) {
         struct cload_taskset *taskset = (struct cload_taskset *)user->taskset;
         if (!PyObject_TypeCheck(user->taskset, self->loop.state->taskset_type) || Py_REFCNT(taskset) != 1) {

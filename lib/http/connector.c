@@ -1,8 +1,8 @@
 /* A connection in the making needs far more memory than one that is there, over TLS 41 KB, of which 27 come back as
  * holes between pieces that stay; and thousands that share the core are all ready late. So those that are begun come
  * first: while they keep the core busy, a new one begins for each BUSY_SHARE descriptors that were ready, and the
- * others queue. Does the kernel have nothing for us, because the network or the server needs its time, more begin with
- * each look; so a slow server sees all of them soon, and nothing that does not answer holds up the others. */
+ * others queue. While no descriptor is ready, because the network or the server needs its time, more begin with each
+ * look. So a slow server sees all of them soon, and one that does not answer does not hold up the others. */
 #include "http/connector.h"
 
 #include <errno.h>
@@ -168,7 +168,8 @@ on_release(struct lc_deferred *deferred)
     while (has_room(connector) && (link = lc_list_pop(&connector->queued)) != NULL) {
         dial(LCORE_CONTAINER(link, struct lc_connect, link), lc_clock_monotonic_ns());
     }
-    /* Once for those that are there now: what they start may fail at once too. */
+    /* Only those that are in the list now: a call that one of them starts may fail at once, too, and come to its end.
+     */
     size_t count = 0;
     for (link = connector->failed.next; link != &connector->failed; link = link->next) {
         count++;

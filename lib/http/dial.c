@@ -203,7 +203,7 @@ lc_dial_start(struct lc_dial *dial, struct lc_loop *loop, struct lc_addresses *a
     if (is_over(dial)) {
         lc__loop_defer(loop, &dial->failed, on_failed);
     } else if (dial->lanes[1].family != 0 && dial->lanes[1].next == 0) {
-        /* Out of memory it has to wait until the first lane fails. */
+        /* If memory runs out, the second lane waits until the first one fails. */
         (void)lc_timer_start(loop, &dial->head_start, now_ns + HEAD_START_NS, on_head_start);
     }
 }

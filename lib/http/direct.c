@@ -28,7 +28,7 @@ on_connected(void *arg, const struct lc_connect_result *result)
         struct lc_hop hop = {.fail = result->fail, .errnum = result->errnum, .text = lc_str_from(result->text)};
         char text[512];
         if (exchange->origin->route == LCORE_ROUTE_FORWARD && result->fail != LCORE_FAIL_INTERNAL) {
-            /* As for proxies that make tunnels, which are libcurl's business. */
+            /* The same words that tunnel.c has for proxies that make tunnels. */
             bool is_refused = result->fail == LCORE_FAIL_REFUSED || result->fail == LCORE_FAIL_CONNECT;
             const struct lc_origin *origin = exchange->origin;
             snprintf(text, sizeof(text), "cannot connect to proxy %.*s:%u: %s", (int)origin->connect_host.len,
@@ -76,7 +76,7 @@ static bool
 is_trusted(const struct lc_exchange *exchange, const struct lc_conn *conn)
 {
     if (exchange->request.wire != NULL || conn->idle_since_ns == 0) {
-        /* What is lent out cannot be tried again; the other one is suspected of sending more than it should. */
+        /* A request on a lent connection cannot be sent again. One without an idle time is suspect: lc__conn_give_back(). */
         return false;
     }
     int64_t now_ns = exchange->start_ns;
@@ -125,7 +125,7 @@ direct_start(struct lc_exchange *exchange)
     } else if (got < 0) {
         lc__exchange_fail_later(exchange, LCORE_FAIL_INTERNAL, "out of memory");
     } else {
-        /* It is the server that keeps the others busy. */
+        /* The call waits for a connection. That counts as the server's time, since the server keeps the others busy. */
         exchange->timings.begin_ns = lc_clock_monotonic_ns();
     }
 }

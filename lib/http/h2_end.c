@@ -192,8 +192,8 @@ lose(struct lc_h2_stream *stream, const struct lc_hop *how)
     lc__exchange_finish(exchange, &hop);
 }
 
-/* Streams that are lent out or nobody's, before anybody is told: who is may go on to use what he borrowed, for which
- * there is no codec any more. */
+/* Drops streams that are lent out or nobody's. This comes before any callback: a caller may go on to use a stream that
+ * it borrowed, for which there is no codec any more. */
 static void
 drop_unowned(struct lc_h2 *h2)
 {
@@ -299,7 +299,7 @@ lc__h2_fall_back(struct lc_h2 *h2, bool is_conn_usable)
             continue;
         }
         lc__h2_let_go(stream);
-        /* Started anew none of them ends before this function does. */
+        /* None of the calls that start anew here can end before this function returns. */
         if (is_conn_usable && !is_taken) {
             is_taken = true;
             exchange->transport = &lc__transport_direct;

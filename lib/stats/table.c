@@ -265,7 +265,7 @@ lc_stats_log_failure(struct lc_stats *stats, struct lc_stats_entry *entry, struc
     if (err < 0) {
         return err;
     }
-    /* The rooms for all three are made first, so that they agree. */
+    /* The memory for all counters is there before one of them changes, so that they always agree. */
     if (lc__window_at(&entry->window, sample.second) == NULL ||
         lc__window_at(&stats->total->window, sample.second) == NULL) {
         return LCE_NOMEM;

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("locust.runners")
 
-# From where on a second is marked; read when a runner is made. User code may assign to these.
+# Limits from which on a second is marked. They are read when a runner is made, and user code may assign to them.
 DELAY_LIMIT_MS = 50.0  # the event loop looked at something so much later than it was due
 BUSY_LIMIT = 0.9  # the share of a core that the process's main thread used or wanted
 STARVED_LIMIT = 0.1  # the share of a second in which it wanted to run and was not let

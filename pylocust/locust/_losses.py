@@ -15,12 +15,12 @@ class Losses:
     """Follows what workers have reported and still hold, to tell what goes with one that dies."""
 
     def __init__(self) -> None:
-        # When workers were heard of last, and how many requests they had then that they had not reported, if they say.
+        # By worker: when it was last heard of, and how many requests it had not reported by then, if it said so.
         self._heard: dict[str, tuple[float, int | None]] = {}
-        # When they reported last, and how many requests a second that was.
+        # By worker: when it last reported, and how many requests a second it made until then.
         self._reports: dict[str, tuple[float, float]] = {}
         self._began = 0.0
-        # Seconds, and about how many requests, by worker.
+        # By worker: for how many seconds requests are missing, and about how many.
         self.lost: dict[str, tuple[float, float]] = {}
 
     def begin(self) -> None:

@@ -23,7 +23,7 @@ from .util.cores import usable_cores
 
 logger = logging.getLogger("locust.main")
 
-# What the parent does, and children need not do again.
+# Options for what only the parent does, with the values that turn it off in the children.
 _PARENTS_OPTIONS = {
     "run_time": None,
     "autostart": None,
@@ -40,12 +40,12 @@ _CHILDREN_GRACE = 10.0
 
 def _fork() -> int:
     for stream in (sys.stdout, sys.stderr):
-        # Not there where it was closed, and sometimes a script's own.
+        # None if it was closed; scripts also put objects without flush() there.
         if hasattr(stream, "flush"):
             stream.flush()
     pid = os.fork()
     if pid == 0:
-        # What the parent's loop watches is not this process's business.
+        # The child must not react to what the parent's loop watches.
         gevent.reinit()
         atexit._clear()
         from .rpc import zmqrpc
@@ -81,13 +81,13 @@ class Children:
                 self.highest_status = max(self.highest_status, 128 - code if code < 0 else code)
 
     def watch(self) -> None:
-        """Tells of those that end before their time when they do."""
+        """Logs workers that end before their time, as soon as they do."""
         while self.running:
             self.reap()
             gevent.sleep(0.2)
 
     def wait(self, seconds: float | None = None) -> None:
-        """Until all have ended."""
+        """Waits until all have ended, or for so many seconds."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while self.running and (deadline is None or time.monotonic() < deadline):
             self.reap()
@@ -95,7 +95,7 @@ class Children:
                 gevent.sleep(0.02)
 
     def kill(self) -> None:
-        """At once."""
+        """Kills all of them at once."""
         self.is_killing = True
         for pid in self.running:
             try:
@@ -116,7 +116,7 @@ class Children:
 
 
 def _share_memory(user_classes: Sequence[type[User]]) -> None:
-    """What all workers need is loaded once, and the collector does not write to it any more."""
+    """Loads what all workers need, and keeps the collector off it, so that forked processes share its memory."""
     if any(issubclass(user_class, HttpUser) for user_class in user_classes):
         importlib.import_module(".clients", __package__)
     gc.collect()

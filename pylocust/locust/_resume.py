@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("locust.runners")
 
-# Seconds that workers of the run have to come back before users are spread over those that have, and until there is
-# any at all.
+# Workers of the run have _GRACE seconds to come back; then users are spread over those that did. If none has come back,
+# the master waits for the first one, up to _PATIENCE seconds.
 _GRACE = 8.0
 _PATIENCE = 60.0
 

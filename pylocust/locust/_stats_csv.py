@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import _cload
 import gevent
 
-# Read when they are needed: users may assign to them.
+# The module, not its names: scripts may assign to its settings, which are read when they are needed.
 from . import stats as settings
 from ._generator import Generator
 
@@ -167,7 +167,7 @@ class StatsCSVFileWriter(StatsCSV):
             file: io.TextIOWrapper = getattr(self, attribute)
             if file in self._data_starts:
                 continue
-            # What an earlier try left
+            # An earlier try may have left a part of it.
             file.seek(0)
             file.truncate()
             csv.writer(file).writerow(columns)

@@ -40,7 +40,7 @@ class Sample(NamedTuple):
     """The state at a moment, and what was counted since the sample before it."""
 
     time: float
-    # How many seconds it tells of.
+    # The number of seconds that the sample covers.
     span: float
     run: int
     users: int
@@ -58,7 +58,7 @@ class Sample(NamedTuple):
     bad_seconds: int
 
 
-# In this order they are sent.
+# The order in which a sample's values are sent.
 COLUMNS = Sample._fields
 
 

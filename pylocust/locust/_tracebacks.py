@@ -8,10 +8,10 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-# Places are kept with the text, so that their ids stay theirs.
+# The code objects are kept with the text: the ids in the keys would be used again if they were freed.
 _texts: dict[tuple[Any, ...], tuple[str, list[Any]]] = {}
 _MOST = 200
-# Python looks for similar names in the frames of these, and makes more lines of them.
+# For these Python also suggests similar names from the frames, or writes lines of other kinds: no text is kept.
 _TALKATIVE = (NameError, AttributeError, ImportError, SyntaxError, BaseExceptionGroup)
 
 

@@ -213,7 +213,7 @@ class FastHttpSession(_cload.FastHttpSession):
 
     @staticmethod
     def _add_unknown(method: str, plain: dict[str, Any], unknown: dict[str, Any]) -> None:
-        """Keywords nobody knows are form fields of a POST, and part of the query of everything else."""
+        """Unknown keywords are form fields of a POST, and part of the query for other methods."""
         if not unknown:
             return
         place = "data" if method.upper() == "POST" else "params"

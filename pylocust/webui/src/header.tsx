@@ -22,7 +22,7 @@ interface Props {
   isActive: boolean;
   report: Statistics | null;
   health: Required<Health> | null;
-  /** Of the test, in which the generator measured itself; empty if there were none. */
+  /** The seconds of the test in which the generator measured itself; empty if there were none. */
   badSeconds: string;
   badHint: string;
   /** null: not a master. */

@@ -24,7 +24,7 @@ export function reasonsText(reasons: string[]): string {
   return reasons.map((reason) => WORDS[reason] ?? reason).join(", ");
 }
 
-/** In how many seconds of a test it was which of them; a second may have several. */
+/** The reasons why seconds of a test lagged, each with its number of seconds; a second may have several. */
 export function secondsText(test: GeneratorTest): string {
   const counts = { delay: test.delay_seconds, busy: test.busy_seconds, starved: test.starved_seconds };
   return Object.entries(counts)
@@ -33,7 +33,7 @@ export function secondsText(test: GeneratorTest): string {
     .join(", ");
 }
 
-/** When it was so: the last of the ranges. */
+/** The last of the ranges of lagging seconds. */
 export function rangesText(test: GeneratorTest, most = 20): string {
   const shown = test.lagging.slice(-most).map(([first, last]) => (first === last ? clock(first) : `${clock(first)} – ${clock(last)}`));
   return (test.lagging.length > most ? "… " : "") + shown.join(", ");

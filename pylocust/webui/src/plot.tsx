@@ -55,7 +55,7 @@ function drawBehind(plot: uPlot, { bad, isDark, paint }: PlotProps) {
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   paint?.(plot);
-  // Stripes, so that it is not the colour that tells.
+  // Stripes, so that nobody has to tell them by their colour.
   for (const [from, to] of bad) {
     const left = plot.valToPos(from, "x", true);
     const right = Math.max(left + 2, plot.valToPos(to, "x", true));

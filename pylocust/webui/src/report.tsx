@@ -13,10 +13,10 @@ import { absorb, EMPTY, ofHistory } from "./timeline";
 import type { Entry, GeneratorTest, ReportArgs } from "./types";
 
 const [args, extras] = load();
-// Locust's history where nobody took more samples.
+// Without samples of our own, the chart shows Locust's history.
 const timeline = extras.timeline?.samples.length ? absorb(EMPTY, extras.timeline) : ofHistory(args.history, args.percentiles_to_chart);
 const NONE: number[] = [];
-// All times are those of who reads.
+// Times are shown in the time zone of the reader.
 const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(Date.parse(args.end_time)).find(({ type }) => type === "timeZoneName")?.value ?? "";
 
 type Times = ReportArgs["response_time_statistics"][number];
@@ -100,7 +100,7 @@ function Tiles({ total }: { total: Entry }) {
   );
 }
 
-// Samples are taken every two seconds, Locust's every five; where they are many and still tell of more, they were merged.
+// Our samples are two seconds apart, Locust's five. If there are many and they are further apart, they were merged.
 const MANY = 250;
 const LONGEST_SPAN_S = 12;
 
@@ -148,7 +148,7 @@ function BesideTable<Value>({ label, rows, columns }: { label: string; rows: Bes
 }
 
 const PHASE_ROWS = beside(extras.phases);
-// Only those that somebody went through.
+// Only phases that happened.
 const PHASE_COLUMNS = PHASES.map((title, place): Column<Beside<[number, number, number] | null>> => ({
   key: title,
   title: `${title} (ms)`,
@@ -352,7 +352,7 @@ function Report() {
       <dl className="facts head">
         <div>
           <dt>Target</dt>
-          {/* Locust writes it so where there is none. */}
+          {/* Locust writes "None" where there is no host. */}
           <dd>{args.host === "None" ? "that of each user class" : args.host}</dd>
         </div>
         <div>

@@ -26,9 +26,9 @@ export interface Sample {
   rps: number;
   failures_per_s: number;
   percentiles: (number | null)[];
-  /** The first band, then requests in it and those after it. */
+  /** The number of the first band, then the requests of this band and of those after it. */
   heat: number[];
-  /** Number of a reason, its occurrences, and so on. */
+  /** Pairs: the number of a reason, and how often it occurred. */
   reasons: number[];
   cpu: number | null;
   lag_ms: number | null;

@@ -60,7 +60,7 @@ export interface Statistics {
   workers?: WorkerNode[];
   worker_count?: number;
   extended_stats?: { key: string; data: Record<string, unknown>[] }[];
-  /** Another one for each process that serves. */
+  /** Tells the process that serves: it is another text after a restart. */
   server?: string;
 }
 
@@ -179,7 +179,7 @@ export interface ReportArgs {
 /** How the process, or the busiest of several, coped during the test. */
 export interface GeneratorTest {
   seconds: number;
-  /** In which it measured itself rather than the target. */
+  /** Seconds in which it measured itself rather than the target. */
   lagging_seconds: number;
   cpu_average: number;
   cpu_max: number;
@@ -190,11 +190,11 @@ export interface GeneratorTest {
   /** What --exclude-lagging did not count. */
   left_out_requests: number;
   left_out_failures: number;
-  /** In how many seconds it was why. */
+  /** Lagging seconds by reason; a second may have several. */
   delay_seconds: number;
   busy_seconds: number;
   starved_seconds: number;
-  /** The last ranges of such seconds, first and last, in Unix time. */
+  /** The last ranges of lagging seconds, first and last, in Unix time. */
   lagging: [number, number][];
 }
 
@@ -214,7 +214,7 @@ export interface ReportExtras {
   options: Record<string, string>;
   version: string;
   made_by: string;
-  /** All requests first. */
+  /** The first one is that of all requests. */
   bands: Bands[];
   timeline: TimelineAnswer | null;
   /** For each entry of requests_statistics and each of PHASES: count, average and longest in ms; null: there was none. */
@@ -223,7 +223,7 @@ export interface ReportExtras {
   percentiles: number[];
   exact_times: number[][];
   generator: GeneratorReport | null;
-  /** Rows that a report of so many has no room for. */
+  /** How many rows of each table had no room in the report. */
   left_out?: Partial<Record<"requests_statistics" | "failures_statistics" | "exceptions_statistics", number>>;
 }
 

@@ -76,7 +76,8 @@ static bool
 is_trusted(const struct lc_exchange *exchange, const struct lc_conn *conn)
 {
     if (exchange->request.wire != NULL || conn->idle_since_ns == 0) {
-        /* A request on a lent connection cannot be sent again. One without an idle time is suspect: lc__conn_give_back(). */
+        /* A request on a lent connection cannot be sent again. One without an idle time is suspect:
+         * lc__conn_give_back(). */
         return false;
     }
     int64_t now_ns = exchange->start_ns;

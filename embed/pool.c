@@ -120,7 +120,7 @@ pool_trim(struct cload_ready *ready)
     if (hub->is_heap_scattered) {
         lc__alloc_trim();
     }
-    /* Some of what they had is only freed behind this. */
+    /* Some of their memory is freed only after this function, so it is trimmed the next time. */
     hub->is_heap_scattered = ended_count > 1000;
     hub->busy_peak = hub->busy_count;
     pool_watch(hub);

@@ -52,7 +52,7 @@ class_overrides(struct cload_state *state, PyTypeObject *type)
     return overrides;
 }
 
-/* The same from memory, as long as the classes it depends on are not changed. */
+/* The same, remembered as long as the classes it depends on are not changed. */
 static unsigned
 known_overrides(struct cload_state *state, PyTypeObject *type)
 {
@@ -364,7 +364,8 @@ taskset_set_queue(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
-/* A value of the set's own class stands before the user's, which is the set's otherwise. Most have none. */
+/* Gives the set the user's value, unless the set's own class has one. Usually neither has one, which is quick to see.
+ */
 static int
 inherit_wait(struct cload_state *state, struct cload_taskset *self, PyObject *user, PyObject *name)
 {

@@ -40,7 +40,7 @@ append_header(struct lc_buffer *out, struct lc_str name, struct lc_str value)
     return err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("\r\n"));
 }
 
-/* The lines that go along with each request, in the scratch buffer of all. */
+/* Renders the header lines of every request into the scratch buffer that all sessions share. */
 static int
 render_headers(const struct lc_session_options *options, struct lc_buffer *out, struct lc_error *error)
 {
@@ -408,7 +408,7 @@ lc_exchange_cancel(struct lc_exchange *exchange)
 
 /* ---- the end of a hop ---- */
 
-/* Empty: what the kind of failure says is all. */
+/* What a person is told of a failure; empty if the text of its kind says it all. */
 static struct lc_str
 fail_text(const struct lc_exchange *exchange, const struct lc_hop *hop)
 {
@@ -479,7 +479,7 @@ deliver_failure(struct lc_exchange *exchange, const struct lc_hop *hop, enum lc_
     deliver(exchange, &failed);
 }
 
-/* Goes to where the hop leads. */
+/* Follows a redirect. */
 static void
 follow(struct lc_exchange *exchange, const struct lc_hop *hop)
 {

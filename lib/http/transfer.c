@@ -70,7 +70,7 @@ is_abandoned(const struct lc_transfer *transfer)
     return transfer->exchange == NULL && transfer->fn == NULL;
 }
 
-/* When nothing else is under way, so that their connection is closed. */
+/* Frees abandoned transfers once nothing else is under way, because their connection is closed with them. */
 static void
 free_abandoned(struct lc_session *session)
 {
@@ -175,7 +175,7 @@ on_header(char *data, size_t size, size_t count, void *arg)
     struct lc_exchange *exchange = transfer->exchange;
     size_t len = size * count;
     if (exchange == NULL) {
-        return len; /* a trailer, or nobody's */
+        return len; /* a trailer, or of an abandoned transfer */
     }
     note_arrival(exchange);
     if (exchange->has_head) {
@@ -419,7 +419,7 @@ on_send(char *data, size_t size, size_t count, void *arg)
     return taken;
 }
 
-/* For another connection, if the first one turns out to be dead. */
+/* libcurl sends the body once more on another connection, if the first one turns out to be dead. */
 static int
 on_seek(void *arg, curl_off_t offset, int origin)
 {
@@ -511,7 +511,7 @@ set_options(struct lc_transfer *transfer)
     if (curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, transfer->method) != CURLE_OK) {
         return LCE_NOMEM;
     }
-    /* Ours counts. */
+    /* The exchange's own timer limits it; 0 would mean libcurl's own five minutes. */
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)INT32_MAX);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);

@@ -117,7 +117,7 @@ on_timer(struct lc_timer *timer)
     channel->fn(channel, channel->arg);
 }
 
-/* What a person is told of an event of the monitor. */
+/* The text for the log about an event of the monitor; NULL: nothing to say. */
 static const char *
 refusal_text(const struct lc_channel *channel, uint16_t event, uint32_t reason)
 {
@@ -136,7 +136,7 @@ refusal_text(const struct lc_channel *channel, uint16_t event, uint32_t reason)
                               : "no connection: the other side closed it at once; it has a secret, or is no master";
 }
 
-/* Whether there is something to be said. */
+/* Reads the monitor's events. True: there is something for the log. */
 static bool
 read_monitor(struct lc_channel *channel)
 {

@@ -8,7 +8,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-/* Seconds that counts of workers may take after a ramp, and the end of a worker beyond the stop timeout. */
+/* Seconds to wait for the counts of workers after a ramp; and, beyond the stop timeout, for last reports at a quit and
+ * for the end of users at a stop. */
 #define COUNTS_S 1
 #define LAST_REPORT_S 5
 #define STOP_S 60

@@ -9,7 +9,7 @@
 
 /* A user that neither waits nor yields goes on with the next task at once for that long before others get a turn. */
 #define TURN_NS (20 * LCORE_NS_PER_US)
-/* A stack could not be had: when to try again. */
+/* How long to wait for the next try if there was no memory for a stack. */
 #define RETRY_NS (10 * LCORE_NS_PER_MS)
 
 static struct lc_loop *

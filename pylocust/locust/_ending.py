@@ -33,7 +33,7 @@ _PATIENCE_S = 1.0
 FIRST_WORD_S = 10.0
 _NEXT_WORD_S = 30.0
 _MOST_PLACES = 5
-# Where a script is not.
+# Folders of libraries: a file in them is no script.
 _FOLDERS = tuple(
     os.path.join(folder, "")
     for folder in (
@@ -86,7 +86,7 @@ class Signals:
         self._is_ending = False
 
     def install(self) -> None:
-        """From now on. What was to be ignored, as under nohup, stays so."""
+        """Takes over the signals. One that is ignored, as under nohup, stays ignored."""
         if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
             signal.signal(signal.SIGINT, self._on_interrupt)
         gevent.signal_handler(signal.SIGTERM, self._on_terminate, "SIGTERM")
@@ -127,12 +127,12 @@ class Signals:
             os.kill(os.getpid(), signal.SIGINT)
 
     def begin_end(self) -> None:
-        """The end has begun: what asks for it changes nothing any more."""
+        """Notes that the end has begun: further signals that ask for it change nothing."""
         self._is_ending = True
 
     def is_terminating(self) -> bool:
-        """For who got a SystemExit: whether SIGTERM has come, as a script may have a handler of its own that exits.
-        Nothing is thrown any more."""
+        """Whether a SystemExit came because of SIGTERM, for which a script may have a handler of its own that exits.
+        From here on nothing is raised any more."""
         self.begin_end()
         # The handlers of a signal are called one after the other; those after the one that exits have yet to be.
         gevent.sleep(0)
@@ -159,7 +159,7 @@ class _Ending:
 
 
 def watch_end(runner: Runner) -> None:
-    """From now on, and for as long as the process lives, says now and then what it still waits for."""
+    """Starts to log now and then, for as long as the process lives, what its end still waits for."""
     if _Ending.is_watched:
         return
     _Ending.is_watched = True

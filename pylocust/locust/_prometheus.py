@@ -72,7 +72,7 @@ def exposition(runner: Runner, accept: str = "", names: str | None = None) -> tu
 
 
 class MetricsServer:
-    """Serves nothing else, to anybody who reaches the port."""
+    """A server of metrics and nothing else, without a login."""
 
     def __init__(self, environment: Environment, host: str, port: int) -> None:
         """OSError, OverflowError: it cannot listen there."""

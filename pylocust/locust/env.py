@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RunnerType = TypeVar("RunnerType", bound=Runner)
 
-# Whose lines are kept, workers that are gone among them.
+# The log lines of so many workers are kept, also of workers that are gone.
 _MOST_LOGGED_WORKERS = 1000
 
 
@@ -61,9 +61,9 @@ class Environment:
         self.stats = RequestStats()
         self.runner: Runner | None = None
         self.web_ui: WebUI | None = None
-        # What reports draw their charts from, if somebody takes samples.
+        # The samples of the charts in reports; None if nobody takes samples.
         self._timeline: Timeline | None = None
-        # Set this and the process ends with it.
+        # If a script sets this, it is the exit status of the process.
         self.process_exit_code: int | None = None
         # Lines logged by workers, by worker.
         self.worker_logs: dict[str, list[str]] = {}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .env import Environment
     from .runners import Runner
 
-# What user code may assign to.
+# User code may assign to this.
 PERCENTILES_FOR_HTML_REPORT = [0.50, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0]
 
 # The built browser application: beside this package in a checkout and in an installation alike.

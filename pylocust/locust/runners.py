@@ -70,7 +70,7 @@ class ExceptionDict(TypedDict):
     nodes: set[str]
 
 
-# What a runner's greenlets do, for whoever reads that one failed.
+# What a runner's greenlets do, for the line of the log when one fails.
 _WORK = {"_start": "starting users", "start_worker": "starting users", "shape_worker": "following the load shape"}
 
 

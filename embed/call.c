@@ -347,18 +347,25 @@ cload__call_run(struct cload_session *self, struct cload_call *call, PyObject *c
     }
 }
 
-PyObject *
-cload__session_call(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t most, PyObject *const *args,
-                    Py_ssize_t count, PyObject *kwnames)
+/* What the session says of every call. */
+static struct cload_call
+call_of(const struct cload_session *self, PyObject *method, bool is_redirecting)
 {
-    struct cload_session *self = (struct cload_session *)object;
-    struct cload_call call = {
+    return (struct cload_call){
         .method = method,
         .is_redirecting = is_redirecting,
         .max_redirects = self->max_redirects,
         .max_retries = self->max_retries,
     };
-    if (cload__call_parse(self, &call, args, count, most, kwnames) < 0) {
+}
+
+PyObject *
+cload__session_request(PyObject *object, PyObject *method, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+{
+    struct cload_session *self = (struct cload_session *)object;
+    struct cload_call call = call_of(self, method, true);
+    call.is_request = true;
+    if (cload__call_parse(self, &call, args, count, 1, kwnames) < 0) {
         return NULL;
     }
     return cload__call_run(self, &call, args, count, kwnames);
@@ -401,13 +408,13 @@ cload__session_verb(PyObject *object, PyObject *method, bool is_redirecting, Py_
     if (cload__session_read_class(self) < 0) {
         return NULL;
     }
-    if (!self->is_request_overridden && (self->dict == NULL || PyDict_GET_SIZE(self->dict) == 0 ||
-                                         PyDict_Contains(self->dict, self->state->str_request) == 0)) {
-        return cload__session_call(object, method, is_redirecting, most, args, count, kwnames);
-    }
-    struct cload_call call = {.method = method, .is_redirecting = is_redirecting};
+    struct cload_call call = call_of(self, method, is_redirecting);
     if (cload__call_parse(self, &call, args, count, most, kwnames) < 0) {
         return NULL;
+    }
+    if (!self->is_request_overridden && (self->dict == NULL || PyDict_GET_SIZE(self->dict) == 0 ||
+                                         PyDict_Contains(self->dict, self->state->str_request) == 0)) {
+        return cload__call_run(self, &call, args, count, kwnames);
     }
     PyObject *kwargs = verb_keywords(self, &call, most, args, count, kwnames);
     PyObject *request = kwargs == NULL ? NULL : PyObject_GetAttr(object, self->state->str_request);

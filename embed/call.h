@@ -23,9 +23,10 @@ struct cload_call {
     int64_t read_timeout_ns; /* of this call; 0: the session's */
     int max_redirects, max_retries;
     bool is_catching, is_redirecting, is_general;
-    bool is_stream; /* the body is taken piece by piece; not fast: as it is on the wire */
-    bool is_json;   /* fast: the body came from json= */
-    bool is_plain;  /* fast: cannot be general, Python has looked at it */
+    bool is_stream;  /* the body is taken piece by piece; not fast: as it is on the wire */
+    bool is_json;    /* fast: the body came from json= */
+    bool is_plain;   /* fast: cannot be general, Python has looked at it */
+    bool is_request; /* by request(), not by the method's own verb */
 };
 
 /* positional: url [, data [, json]] up to `most`. 0, or -1 with an exception. */
@@ -54,10 +55,10 @@ void cload__call_room_fini(struct cload_call_room *room);
 /* Does the call of which the arguments were read. New reference: the response. */
 LCORE_YIELDS PyObject *cload__call_run(struct cload_session *self, struct cload_call *call, PyObject *const *args,
                                        Py_ssize_t count, PyObject *kwnames);
-/* Reads the arguments behind the method, and does the call. */
-LCORE_YIELDS PyObject *cload__session_call(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t most,
-                                           PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
-/* The same through the class's own request(), if it has one. */
+/* request(): reads the arguments behind the method (the URL, if there is one), and does the call. */
+LCORE_YIELDS PyObject *cload__session_request(PyObject *object, PyObject *method, PyObject *const *args,
+                                              Py_ssize_t count, PyObject *kwnames);
+/* A verb: the same, through the class's own request(), if it has one. */
 LCORE_YIELDS PyObject *cload__session_verb(PyObject *object, PyObject *method, bool is_redirecting, Py_ssize_t most,
                                            PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
 

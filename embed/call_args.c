@@ -8,15 +8,34 @@ read_bool(PyObject *value, bool *out)
     return truth < 0 ? -1 : 0;
 }
 
-static int
-set_call_url(struct cload_call *call, PyObject *value)
+static const char *
+type_name(const struct cload_session *self)
 {
-    if (call->url != NULL) {
-        PyErr_SetString(PyExc_TypeError, "url was given twice");
-        return -1;
+    return self->is_fast ? "FastHttpSession" : "HttpSession";
+}
+
+/* What was called, as it is named in Python. New reference. */
+static PyObject *
+verb_name(const struct cload_call *call)
+{
+    return call->is_request ? PyUnicode_FromString("request") : PyObject_CallMethod(call->method, "lower", NULL);
+}
+
+/* A keyword, unless a positional argument was the same. */
+static int
+set_once(const struct cload_session *self, const struct cload_call *call, PyObject **place, PyObject *name,
+         PyObject *value)
+{
+    if (*place == NULL) {
+        *place = value;
+        return 0;
     }
-    call->url = value;
-    return 0;
+    PyObject *verb = verb_name(call);
+    if (verb != NULL) {
+        PyErr_Format(PyExc_TypeError, "%s.%U() got multiple values for argument '%U'", type_name(self), verb, name);
+    }
+    Py_XDECREF(verb);
+    return -1;
 }
 
 static int
@@ -29,15 +48,16 @@ read_limit(PyObject *value, int *out)
 
 /* Of a FastHttpSession. What it does not know becomes a part of the query or the form, which is Python's work. */
 static int
-fast_keyword(struct cload_state *state, struct cload_call *call, PyObject *key, PyObject *value)
+fast_keyword(struct cload_session *self, struct cload_call *call, PyObject *key, PyObject *value)
 {
+    struct cload_state *state = self->state;
     struct {
         PyObject *name;
         PyObject **place;
     } const places[] = {
         {state->str_name, &call->name},       {state->str_json, &call->json},     {state->str_data, &call->data},
         {state->str_headers, &call->headers}, {state->str_params, &call->params}, {state->str_context, &call->context},
-        {state->str_auth, &call->auth},
+        {state->str_auth, &call->auth},       {state->str_url, &call->url},
     };
     if (key == state->str_catch_response) {
         return read_bool(value, &call->is_catching);
@@ -47,12 +67,8 @@ fast_keyword(struct cload_state *state, struct cload_call *call, PyObject *key, 
     }
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         if (key == places[i].name) {
-            *places[i].place = value;
-            return 0;
+            return set_once(self, call, places[i].place, key, value);
         }
-    }
-    if (key == state->str_url) {
-        return set_call_url(call, value);
     }
     if (call->is_plain && key == state->str_max_redirects) {
         return read_limit(value, &call->max_redirects);
@@ -71,8 +87,13 @@ static int
 call_keyword(struct cload_session *self, struct cload_call *call, PyObject *key, PyObject *value)
 {
     struct cload_state *state = self->state;
+    if (key == state->str_method) {
+        /* The verbs call request(), which has it from them. */
+        PyErr_Format(PyExc_TypeError, "%s.request() got multiple values for argument 'method'", type_name(self));
+        return -1;
+    }
     if (self->is_fast) {
-        return fast_keyword(state, call, key, value);
+        return fast_keyword(self, call, key, value);
     }
     struct {
         PyObject *name;
@@ -82,6 +103,7 @@ call_keyword(struct cload_session *self, struct cload_call *call, PyObject *key,
         {state->str_headers, &call->headers}, {state->str_params, &call->params}, {state->str_timeout, &call->timeout},
         {state->str_context, &call->context}, {state->str_verify, &call->verify}, {state->str_cookies, &call->cookies},
         {state->str_auth, &call->auth},       {state->str_cert, &call->cert},     {state->str_proxies, &call->proxies},
+        {state->str_url, &call->url},
     };
     if (key == state->str_catch_response) {
         return read_bool(value, &call->is_catching);
@@ -91,12 +113,8 @@ call_keyword(struct cload_session *self, struct cload_call *call, PyObject *key,
     }
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         if (key == places[i].name) {
-            *places[i].place = value;
-            return 0;
+            return set_once(self, call, places[i].place, key, value);
         }
-    }
-    if (key == state->str_url) {
-        return set_call_url(call, value);
     }
     if (key == state->str_stream) {
         return read_bool(value, &call->is_stream);
@@ -110,10 +128,10 @@ call_keyword(struct cload_session *self, struct cload_call *call, PyObject *key,
 
 /* As Python itself says it, with the verb's name. */
 static void
-complain_of_count(struct cload_session *self, PyObject *method, Py_ssize_t most, Py_ssize_t count)
+complain_of_count(struct cload_session *self, const struct cload_call *call, Py_ssize_t most, Py_ssize_t count)
 {
-    const char *type = self->is_fast ? "FastHttpSession" : "HttpSession";
-    PyObject *verb = PyObject_CallMethod(method, "lower", NULL);
+    const char *type = type_name(self);
+    PyObject *verb = verb_name(call);
     if (verb != NULL && most > 1) {
         PyErr_Format(PyExc_TypeError, "%s.%U() takes from 2 to %zd positional arguments but %zd were given", type, verb,
                      most + 1, count + 1);
@@ -124,12 +142,11 @@ complain_of_count(struct cload_session *self, PyObject *method, Py_ssize_t most,
 }
 
 static void
-complain_of_url(struct cload_session *self, PyObject *method)
+complain_of_url(struct cload_session *self, const struct cload_call *call)
 {
-    PyObject *verb = PyObject_CallMethod(method, "lower", NULL);
+    PyObject *verb = verb_name(call);
     if (verb != NULL) {
-        PyErr_Format(PyExc_TypeError, "%s.%U() missing 1 required positional argument: 'url'",
-                     self->is_fast ? "FastHttpSession" : "HttpSession", verb);
+        PyErr_Format(PyExc_TypeError, "%s.%U() missing 1 required positional argument: 'url'", type_name(self), verb);
     }
     Py_XDECREF(verb);
 }
@@ -141,7 +158,7 @@ cload__call_parse(struct cload_session *self, struct cload_call *call, PyObject 
                   Py_ssize_t most, PyObject *kwnames)
 {
     if (count > most) {
-        complain_of_count(self, call->method, most, count);
+        complain_of_count(self, call, most, count);
         return -1;
     }
     call->url = count > 0 ? args[0] : NULL;
@@ -164,7 +181,7 @@ cload__call_parse(struct cload_session *self, struct cload_call *call, PyObject 
         }
     }
     if (call->url == NULL) {
-        complain_of_url(self, call->method);
+        complain_of_url(self, call);
         return -1;
     }
     return 0;

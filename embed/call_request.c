@@ -41,7 +41,7 @@ call_settings(struct cload_session *self, struct cload_call *call)
         if (call->auth_value == NULL) {
             return -1;
         }
-        call->is_general = call->auth_value == Py_None;
+        call->is_general |= call->auth_value == Py_None;
     } else {
         call->auth_value = Py_XNewRef(self->auth_value);
     }

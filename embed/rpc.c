@@ -202,10 +202,6 @@ wait_for_message(struct channel_object *self)
 static PyObject *
 channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->waiter != NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "another greenlet receives from this channel");
-        return NULL;
-    }
     bool is_late =
         self->burst > 0 && self->burst % TIME_CHECKS == 0 && lc_clock_monotonic_ns() - self->burst_ns > RECEIVE_NS;
     if (is_late || self->burst >= RECEIVE_BURST) {
@@ -215,6 +211,11 @@ channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
         }
     }
     while (is_open(self)) {
+        /* Another one may have come while this one let others have their turn. */
+        if (self->waiter != NULL) {
+            PyErr_SetString(PyExc_RuntimeError, "another greenlet receives from this channel");
+            return NULL;
+        }
         const char *refusal = lc_channel_take_refusal(self->core);
         if (refusal != NULL) {
             PyErr_SetString(PyExc_ConnectionRefusedError, refusal);

@@ -466,12 +466,16 @@ cload__session_like(const struct cload_session *model, PyObject *request_event, 
     return (PyObject *)self;
 }
 
+bool
+cload__is_session(struct cload_state *state, PyObject *object)
+{
+    return PyObject_TypeCheck(object, state->session_type) || PyObject_TypeCheck(object, state->fast_session_type);
+}
+
 PyObject *
 cload_session_user(struct cload_state *state, PyObject *client)
 {
-    bool is_session =
-        PyObject_TypeCheck(client, state->session_type) || PyObject_TypeCheck(client, state->fast_session_type);
-    return is_session ? ((struct cload_session *)client)->user : NULL;
+    return cload__is_session(state, client) ? ((struct cload_session *)client)->user : NULL;
 }
 
 PyObject *
@@ -494,6 +498,7 @@ cload__session_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->request_event);
     Py_VISIT(self->user);
+    Py_VISIT(self->request_name);
     Py_VISIT(self->pool_manager);
     Py_VISIT(self->response_class);
     Py_VISIT(self->catching_class);

@@ -78,6 +78,8 @@ int cload__session_make_core(struct cload_session *self, PyObject *base_url);
 bool cload__session_is_plain(const struct cload_session *self);
 /* A new session with the class and the options of a plain one, but no headers, cookies or attributes of its own. */
 PyObject *cload__session_like(const struct cload_session *model, PyObject *request_event, PyObject *user);
+/* Whether it is a session of either type. */
+bool cload__is_session(struct cload_state *state, PyObject *object);
 /* Whose client it is, borrowed; NULL: nobody's, or `client` is no session. */
 PyObject *cload_session_user(struct cload_state *state, PyObject *client);
 /* Makes a list of (name, value), bytes, the default headers. */

@@ -35,6 +35,7 @@ fast_request_plain(PyObject *object, PyObject *const *args, Py_ssize_t count, Py
         .method = args[0],
         .is_redirecting = true,
         .is_plain = true,
+        .is_request = true,
         .max_redirects = self->max_redirects,
         .max_retries = self->max_retries,
     };
@@ -49,7 +50,7 @@ static PyObject *
 fast_request(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
 {
     if (count == 2 && PyUnicode_CheckExact(args[0])) {
-        return cload__session_call(object, args[0], true, 1, args + 1, 1, kwnames);
+        return cload__session_request(object, args[0], args + 1, 1, kwnames);
     }
     PyObject *function = PyObject_GetAttrString(object, "_request_by_keywords");
     PyObject *result = function == NULL ? NULL : PyObject_Vectorcall(function, args, (size_t)count, kwnames);

@@ -33,12 +33,13 @@ session_request(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObj
             method = args[count + i];
         }
     }
-    if (method == NULL || count > 5) {
-        PyErr_SetString(PyExc_TypeError, "request() takes method, url, name, catch_response and context");
-        return NULL;
+    if (count > 5) {
+        return PyErr_Format(PyExc_TypeError,
+                            "HttpSession.request() takes from 3 to 6 positional arguments but %zd were given",
+                            count + 1);
     }
     if (count <= 2 && count > 0 && PyUnicode_CheckExact(method)) {
-        return cload__session_call(object, method, true, 1, args + 1, count - 1, kwnames);
+        return cload__session_request(object, method, args + 1, count - 1, kwnames);
     }
     PyObject *result = NULL, *kwargs = PyDict_New();
     PyObject *const positional[] = {self->state->str_method, self->state->str_url, self->state->str_name,
@@ -48,7 +49,21 @@ session_request(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObj
         err = PyDict_SetItem(kwargs, positional[i], args[i]);
     }
     for (Py_ssize_t i = 0; err == 0 && i < keyword_count; i++) {
-        err = PyDict_SetItem(kwargs, PyTuple_GET_ITEM(kwnames, i), args[count + i]);
+        PyObject *key = PyTuple_GET_ITEM(kwnames, i);
+        if (PyDict_Contains(kwargs, key) == 1) {
+            PyErr_Format(PyExc_TypeError, "HttpSession.request() got multiple values for argument '%U'", key);
+            err = -1;
+        } else {
+            err = PyDict_SetItem(kwargs, key, args[count + i]);
+        }
+    }
+    if (err == 0 && (method == NULL || PyDict_Contains(kwargs, self->state->str_url) == 0)) {
+        bool has_url = PyDict_Contains(kwargs, self->state->str_url) == 1;
+        PyErr_Format(PyExc_TypeError, "HttpSession.request() missing %s",
+                     has_url          ? "1 required positional argument: 'method'"
+                     : method != NULL ? "1 required positional argument: 'url'"
+                                      : "2 required positional arguments: 'method' and 'url'");
+        err = -1;
     }
     if (err == 0) {
         PyObject *function = cload__helper(self->state, "request_by_keywords");

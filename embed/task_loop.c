@@ -274,8 +274,8 @@ seconds_to_ns(PyObject *value, int64_t *out)
     double seconds;
     if (PyFloat_CheckExact(value)) {
         seconds = PyFloat_AS_DOUBLE(value);
-    } else if (PyLong_CheckExact(value) && Py_SIZE(value) == 0) {
-        seconds = 0;
+    } else if (PyLong_CheckExact(value)) {
+        seconds = PyLong_AsDouble(value);
     } else {
         seconds = PyFloat_AsDouble(value);
     }

@@ -93,7 +93,8 @@ model_take(struct cload_state *state, struct cload_user *user, PyObject *client,
             return 0;
         }
     }
-    if (!cload__session_is_plain((struct cload_session *)client)) {
+    /* The script may have put a class of its own in the place of ours. */
+    if (!cload__is_session(state, client) || !cload__session_is_plain((struct cload_session *)client)) {
         return 0;
     }
     PyObject *session = cload__session_like((struct cload_session *)client, Py_None, Py_None);

@@ -427,6 +427,41 @@ out([total, status, peak_mib() - before < 40, reused])
     assert target.counters()["connections"] - before <= 3  # the counter's own two, and the user's
 
 
+@pytest.mark.parametrize("user", ["Plain", "Fast"])
+def test_arguments_that_go_together_or_not(target: Target, user: str) -> None:
+    """A body or a URL that is requests' work stays so beside auth=; what is given twice is told in Python's words."""
+    code = """
+import io, requests
+def told(function, *args, **kwargs):
+    try:
+        return function(*args, **kwargs).status_code
+    except TypeError as error:
+        return str(error)
+log = []
+for auth in (None, ("name", "word")):
+    for body in (iter([b"ab", b"c"]), io.BytesIO(b"def")):
+        if hasattr(client, "adapters") or hasattr(body, "read"):
+            response = client.post("/echo", data=body, auth=auth)
+            log.append([response.status_code, response.text.split()[-1], "Authorization" in response.text])
+log.append(raised(client.get, 7.5, auth=("name", "word")))
+if hasattr(client, "adapters"):
+    answer = client.get(URL.replace("//", "//other:one@") + "/echo", auth=("name", "word"))
+    log.append(answer.request.headers["Authorization"])
+for verb, args, kwargs in (
+    ("get", (), {}), ("get", ("/echo",), {"url": "/"}), ("get", ("/echo",), {"method": "PUT"}),
+    ("post", ("/echo", {}), {"data": None}), ("post", ("/echo", None, 1), {"json": 1}),
+    ("put", ("/echo", {}), {"data": 1}), ("patch", ("/echo", "a", "b"), {}), ("delete", ("/echo",), {"data": {}}),
+    ("request", (), {}), ("request", ("GET",), {}), ("request", (), {"url": "/"}), ("request", (), {"method": "GET"}),
+    ("request", ("GET", "/echo"), {"url": "/"}), ("request", ("GET", "/echo"), {"method": "PUT"}),
+    ("request", ("GET", "/echo", "n"), {"name": "m"}), ("request", ("GET", "/echo", *range(12)), {}),
+    ("request", ("GET",), {"url": "/echo"}), ("request", (), {"method": "GET", "url": "/echo"}),
+):
+    log.append(told(getattr(client, verb), *args, **kwargs))
+out(log)
+"""
+    compare(target, user, code)
+
+
 def test_streams_of_requests(target: Target) -> None:
     """stream=True of HttpUser is the engine's, down to the pieces, to `raw` and to how a body breaks off."""
     code = """

@@ -177,6 +177,33 @@ def test_internals_are_given_anything(target: Target) -> None:
     assert results[3] == "ValueError"
 
 
+def test_clients_of_the_scripts_own(target: Target) -> None:
+    """A class in the place of HttpSession need not look like it inside; what a client leads back to itself is found."""
+    code = """
+    import weakref
+    import locust.user.users
+    from locust import FastHttpUser
+    class Kept: pass
+    left = []
+    for base in HttpUser, FastHttpUser:
+        client = type("U", (base,), {"host": URL})(Environment()).client
+        client.request_name = kept = Kept()
+        kept.client = client
+        left.append(weakref.ref(kept))
+        del client, kept
+    gc.collect()
+    class Fake:
+        __slots__ = [f"a{number:02}" for number in range(70)] + ["trust_env"]
+        def __init__(self, **settings): self.a01 = self.a02 = "\\0" * 100000
+    locust.user.users.HttpSession = Fake
+    class U(HttpUser):
+        host = URL
+    environment = Environment()
+    out([[ref() is None for ref in left], [type(U(environment).client).__name__ for _ in range(3)]])
+    """
+    assert play(target, code) == [[True, True], ["Fake"] * 3]
+
+
 def test_nothing_grows_from_cycle_to_cycle(target: Target) -> None:
     """Blocks of Python's memory that are left of each user, environment, session and failed request: nearly none."""
     code = """

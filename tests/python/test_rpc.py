@@ -258,6 +258,27 @@ def test_a_receiver_can_be_killed_or_timed_out() -> None:
         server.send_to_client(Message("a", None, "x"))
 
 
+def test_one_receiver_at_a_time() -> None:
+    """Also where the first one only lets others have their turn, as it does after messages in a row."""
+    server = Server("127.0.0.1", 0)
+    client = Client("127.0.0.1", server.port, "w_1")
+    for _ in range(4):
+        for _ in range(3):
+            client.send(Message("x", None, "w_1"))
+        gevent.sleep(0.02)
+        for _ in range(3):
+            server.recv_from_client()
+        time.sleep(0.002)
+        receivers = [gevent.spawn(server.recv_from_client) for _ in range(2)]
+        gevent.joinall(receivers, timeout=5, count=1)
+        assert [type(receiver.exception) for receiver in receivers if receiver.ready()] == [RuntimeError]
+        client.send(Message("y", None, "w_1"))
+        gevent.joinall(receivers, timeout=5)
+        assert [receiver.value[1].type for receiver in receivers if receiver.successful()] == ["y"]
+    client.close()
+    server.close()
+
+
 def test_garbage_tells_who_sent_it() -> None:
     """DST-11."""
     server = Server("127.0.0.1", 0)

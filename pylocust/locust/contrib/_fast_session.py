@@ -177,6 +177,9 @@ class FastHttpSession(_cload.FastHttpSession):
             **kwargs,
         )
 
+    # What Python calls it when it complains of arguments.
+    _request_by_keywords.__qualname__ = "FastHttpSession.request"
+
     def _request_general(self, method: str, url: Any, kwargs: dict[str, Any]) -> Any:
         """A call with something in it that C does not know."""
         if not isinstance(url, str):

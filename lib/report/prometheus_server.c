@@ -15,6 +15,8 @@
 
 enum { CONNECTIONS = 8, HEAD_MAX = 4096 };
 #define PATIENCE_NS (10 * LCORE_NS_PER_S)
+/* How long nobody is let in after a lack of descriptors or memory: whoever waits stays in line. */
+#define PAUSE_NS (100 * LCORE_NS_PER_MS)
 
 struct connection {
     struct lc_prometheus_server *server;
@@ -31,6 +33,7 @@ struct lc_prometheus_server {
     lc_prometheus_fn *fill;
     void *arg;
     struct lc_io io;
+    struct lc_timer pause;
     int port;
     struct connection connections[CONNECTIONS];
 };
@@ -148,11 +151,23 @@ on_readable(struct lc_io *io, int events)
 }
 
 static void
+on_pause_over(struct lc_timer *timer)
+{
+    struct lc_prometheus_server *server = LCORE_CONTAINER(timer, struct lc_prometheus_server, pause);
+    lc_io_start(server->loop, &server->io);
+}
+
+static void
 on_connection(struct lc_io *io, int events)
 {
     struct lc_prometheus_server *server = io->data;
     int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
+        bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        if (is_short &&
+            lc_timer_start(server->loop, &server->pause, lc_clock_monotonic_ns() + PAUSE_NS, on_pause_over) == 0) {
+            lc_io_stop(server->loop, io); /* it would be ready in every round */
+        }
         return;
     }
     for (size_t i = 0; i < CONNECTIONS; i++) {
@@ -252,6 +267,7 @@ lc_prometheus_server_free(struct lc_prometheus_server *server)
         connection_close(&server->connections[i]);
     }
     lc_io_stop(server->loop, &server->io);
+    lc_timer_stop(server->loop, &server->pause);
     close(server->io.fd);
     lc__free(server);
 }

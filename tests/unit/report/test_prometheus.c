@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -380,6 +381,44 @@ test_served_on_a_loop(void **state)
     lc_stats_free(stats);
 }
 
+/* A process without descriptors to spare, as under load, is not kept busy by who wants to read metrics. */
+static void
+test_without_descriptors(void **state)
+{
+    struct lc_stats *stats = make_stats();
+    struct lc_loop *loop = lc_loop_new();
+    struct lc_error error;
+    struct lc_prometheus_server *server = lc_prometheus_server_new(loop, "127.0.0.1", 0, fill, stats, &error);
+    assert_non_null(server);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)lc_prometheus_server_port(server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(send(fd, "GET /metrics HTTP/1.1\r\n\r\n", 25, MSG_NOSIGNAL), 25);
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = dup(fd);
+    close(next);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)next, before.rlim_max}), 0);
+    int callbacks = 0;
+    for (int i = 0; i < 1000; i++) {
+        callbacks += lc_loop_poll(loop);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_in_range(callbacks, 1, 500);
+    char byte = 0;
+    for (int i = 0; i < 5000 && recv(fd, &byte, 1, MSG_DONTWAIT) != 1; i++) {
+        lc_loop_poll(loop);
+        usleep(1000);
+    }
+    assert_int_equal(byte, 'H');
+    close(fd);
+    lc_prometheus_server_free(server);
+    lc_loop_free(loop);
+    lc_stats_free(stats);
+}
+
 int
 main(void)
 {
@@ -393,6 +432,7 @@ main(void)
         cmocka_unit_test(test_long_failures_are_cut_and_the_rest_left_out),
         cmocka_unit_test(test_written_to_a_file),
         cmocka_unit_test(test_served_on_a_loop),
+        cmocka_unit_test(test_without_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

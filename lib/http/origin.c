@@ -106,6 +106,22 @@ route_through(struct lc_origin *origin, struct lc_buffer *text, struct lc_url *p
     return 0;
 }
 
+/* The zone of an IPv6 address as the system wants it: URLs write its '%' as "%25" (RFC 6874). `host` is borrowed from
+ * `scratch` afterwards if it has one. */
+static int
+unquote_zone(struct lc_str *host, struct lc_buffer *scratch)
+{
+    const char *zone = memmem(host->data, host->len, "%25", 3);
+    size_t begin = zone == NULL ? host->len : (size_t)(zone - host->data) + 1;
+    if (begin + 2 >= host->len || memchr(host->data, ':', host->len) == NULL) {
+        return 0;
+    }
+    int err = lc_buffer_append(scratch, host->data, begin);
+    err = err < 0 ? err : lc_buffer_append(scratch, host->data + begin + 2, host->len - begin - 2);
+    *host = (struct lc_str){scratch->data, scratch->len};
+    return err;
+}
+
 static struct lc_str
 copy_to(char **place, struct lc_str text)
 {
@@ -130,7 +146,7 @@ lc__origin_get(struct lc_http *http, const struct lc_url *url, const char *proxy
     struct lc_origin parts = {
         .http = http, .refs = 1, .is_https = url->is_https, .port = url->port, .key = url->host, .host = url->host};
     struct lc_buffer text = {0}; /* the proxy's URL with a NUL */
-    struct lc_buffer host_line = {0}, auth_line = {0};
+    struct lc_buffer host_line = {0}, auth_line = {0}, zoned = {0};
     struct lc_url proxy_url = {0};
     struct lc_url wire_url = *url;
     char *idna = NULL;
@@ -159,6 +175,7 @@ lc__origin_get(struct lc_http *http, const struct lc_url *url, const char *proxy
             err = err < 0 ? err : lc_buffer_append_str(&auth_line, LCORE_STR("\r\n"));
         }
     }
+    err = err < 0 ? err : unquote_zone(&parts.connect_host, &zoned);
     err = err < 0 ? err : lc_buffer_append_str(&host_line, LCORE_STR("Host: "));
     err = err < 0 ? err : lc_url_append_host(&wire_url, &host_line);
     err = err < 0 ? err : lc_buffer_append_str(&host_line, LCORE_STR("\r\n"));
@@ -194,6 +211,7 @@ done:
     lc_buffer_fini(&text);
     lc_buffer_fini(&host_line);
     lc_buffer_fini(&auth_line);
+    lc_buffer_fini(&zoned);
     return err;
 }
 

@@ -31,7 +31,7 @@ struct lc_origin {
     struct lc_str host_line;
     struct lc_str proxy_auth_line; /* FORWARD only; empty: none */
     const char *proxy;             /* NULL: none */
-    struct lc_str connect_host;    /* the proxy's if FORWARD */
+    struct lc_str connect_host;    /* the proxy's if FORWARD; a zone without its escape */
     uint16_t connect_port;
     struct lc_tls *tls; /* NULL unless is_https */
 };

@@ -160,6 +160,11 @@ test_connecting(void **state)
     assert_str(response->fail_text, "cannot connect to 127.0.0.1:1: Connection refused");
     lc_response_free(response);
     client_expect(&client, "GET", "http://no-such-host.invalid/", LCORE_FAIL_DNS);
+    /* The zone of an address is looked for without the escape that URLs have. */
+    response = client_get(&client, "http://[fe80::1%25none]:1/");
+    assert_int_equal(response->fail, LCORE_FAIL_DNS);
+    assert_str(response->fail_text, "fe80::1%none: Name or service not known");
+    lc_response_free(response);
 
     /* A listener whose queue is full answers no more. */
     int fd = socket(AF_INET, SOCK_STREAM, 0);

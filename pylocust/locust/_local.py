@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from . import runners
 from ._tracebacks import format_trace
-from ._worker_nodes import WorkerNode
 from .runners import (
     STATE_INIT,
     STATE_RUNNING,
@@ -35,7 +35,7 @@ class LocalRunner(Runner):
         self.worker_index = 0
         self.worker_count = 1
         self.client_id = f"{socket.gethostname()}_{uuid4().hex}"
-        self._local_worker_node = WorkerNode(id="local")
+        self._local_worker_node = runners.WorkerNode(id="local")
         self._local_worker_node.user_classes_count = self.user_classes_count
         environment.events.user_error.add_listener(self._on_user_error)
 

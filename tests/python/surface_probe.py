@@ -73,7 +73,9 @@ def _default(value: Any) -> str:
 
 def _describe(value: Any) -> Any:
     if isinstance(value, type):
-        return ["class", [base.__name__ for base in value.__mro__ if base.__module__.startswith("locust")]]
+        # Without those of private modules, which only cut a long class into parts.
+        modules = ((base.__name__, base.__module__) for base in value.__mro__)
+        return ["class", [name for name, place in modules if place.startswith("locust") and "._" not in place]]
     if isinstance(value, ModuleType):
         return ["module"]
     if callable(value) and (inspect.isroutine(value) or type(value).__name__ in ("partial", "method")):

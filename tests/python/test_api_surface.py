@@ -39,7 +39,7 @@ DIFFERENT = [
     ("module locust.main", "main", "takes the arguments, too"),
     ("module locust.runners", "locust_exception_handler", "takes what it is told with, too"),
     ("class locust.input_events.UnixKeyPoller", "poll", "the name of self"),
-    # Fleets: how a node does it. What scripts use is in test_distributed.py and tests/interop.
+    # Fleets: how a node does it. What scripts use is in test_distributed.py, test_worker.py and tests/interop.
     ("master.*|worker.*|class locust.runners.*", "handle_message|rebalancing_enabled|worker_index.*|connection_event"
      "|logs|retry|spawning_complete|start_worker|web_base_path|spawn_rate|reported_.*", "the engine's protocol"),
     # HTTP: the engine's types stand where requests' and geventhttpclient's are.

@@ -16,7 +16,7 @@ struct closing {
 
 void
 cload__lent_hold(struct cload_lent *lent, struct cload_session *session, void *core,
-                 void (*give_back)(void *core, bool is_clean))
+                 void (*give_back)(void *core, bool is_clean), void (*mute)(void *core))
 {
     session->flight_count++;
     *lent = (struct cload_lent){
@@ -24,6 +24,7 @@ cload__lent_hold(struct cload_lent *lent, struct cload_session *session, void *c
         .hub = session->hub,
         .core = core,
         .give_back = give_back,
+        .mute = mute,
     };
 }
 
@@ -64,7 +65,9 @@ cload__lent_let_go(struct cload_lent *lent, bool is_clean)
         finish(&closing, is_clean);
         return;
     }
-    /* Without memory for it the connection stays until the process ends. */
+    /* What the loop has heard of it but not told yet would be told to an object that is gone. Without memory for the
+     * rest the connection stays until the process ends. */
+    lent->mute(closing.core);
     struct closing *later = PyMem_Malloc(sizeof(*later));
     if (later != NULL) {
         *later = closing;

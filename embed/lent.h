@@ -11,11 +11,12 @@ struct cload_lent {
     struct cload_waiter *waiter; /* of whoever waits for it */
     void *core;                  /* NULL: given back */
     void (*give_back)(void *core, bool is_clean);
+    void (*mute)(void *core); /* from here on it tells nobody anything */
 };
 
 /* From now on it holds `core`. */
 void cload__lent_hold(struct cload_lent *lent, struct cload_session *session, void *core,
-                      void (*give_back)(void *core, bool is_clean));
+                      void (*give_back)(void *core, bool is_clean), void (*mute)(void *core));
 /* At any time, twice, from any thread. */
 void cload__lent_let_go(struct cload_lent *lent, bool is_clean);
 /* The core has something to tell. */

@@ -26,6 +26,12 @@ give_back(void *core, bool Py_UNUSED(is_clean))
     lc_stream_free(core);
 }
 
+static void
+mute(void *core)
+{
+    lc_stream_set_fn(core, NULL, NULL);
+}
+
 PyObject *
 cload__stream_new(struct cload_session *session, struct lc_stream *core, int64_t read_timeout_ns)
 {
@@ -35,7 +41,7 @@ cload__stream_new(struct cload_session *session, struct lc_stream *core, int64_t
         lc_stream_free(core);
         return NULL;
     }
-    cload__lent_hold(&self->lent, session, core, give_back);
+    cload__lent_hold(&self->lent, session, core, give_back, mute);
     int64_t timeout_ns = read_timeout_ns == 0 ? session->core->read_timeout_ns : read_timeout_ns;
     self->timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
     lc_stream_set_fn(core, on_event, self);

@@ -30,6 +30,17 @@ give_back(void *core, bool is_clean)
     lc_wire_close(core, is_clean);
 }
 
+static void
+ignore_event(struct lc_wire *Py_UNUSED(wire), void *Py_UNUSED(arg))
+{
+}
+
+static void
+mute(void *core)
+{
+    ((struct lc_wire *)core)->fn = ignore_event;
+}
+
 static struct lc_wire *
 wire_of(const struct wire_object *self)
 {
@@ -76,7 +87,7 @@ cload__session_open_wire(PyObject *object, PyObject *args)
         Py_DECREF(self);
         return cload_raise(err, &error);
     }
-    cload__lent_hold(&self->lent, session, wire, give_back);
+    cload__lent_hold(&self->lent, session, wire, give_back, mute);
     if (!lc_wire_is_open(wire) && cload__lent_wait(&self->lent, 0) < 0) {
         Py_DECREF(self);
         return NULL;

@@ -204,6 +204,62 @@ def test_clients_of_the_scripts_own(target: Target) -> None:
     assert play(target, code) == [[True, True], ["Fake"] * 3]
 
 
+def test_streams_that_another_thread_drops(target: Target) -> None:
+    """Their connections are given back in the loop's thread, which may have heard of them what it has not told yet: of
+    hundreds that become readable at once it tells some at a time."""
+    code = """
+    from gevent import monkey
+    start, sleep = monkey.get_original("_thread", "start_new_thread"), monkey.get_original("time", "sleep")
+    server = monkey.get_original("socket", "socket")()
+    server.bind(("127.0.0.1", 0))
+    server.listen(500)
+    COUNT = 300
+    steps = {"asked": False, "sent": False, "dropped": False}
+    def until(step):
+        while not steps[step]: sleep(0.001)
+    def serve():
+        held = []
+        for _ in range(COUNT):
+            held.append(server.accept()[0])
+            held[-1].recv(65536)
+            held[-1].sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\nabc")
+        until("asked")
+        for connection in held: connection.sendall(b"d")
+        steps["sent"] = True
+        until("dropped")
+        sleep(1)
+    start(serve, ())
+    class U(HttpUser):
+        host = "http://127.0.0.1:%d" % server.getsockname()[1]
+    environment = Environment()
+    responses = [U(environment).client.get("/", stream=True) for _ in range(COUNT)]
+    assert all(response._stream.read(3) == b"abc" for response in responses)
+    dropped, kept = responses[::2], responses[1::2]
+    waiting = [gevent.spawn(response._stream.read, 1) for response in dropped]
+    gevent.sleep(0.05)
+    gevent.killall(waiting)
+    del responses, waiting
+    gc.collect()
+    filled = []
+    def drop():
+        dropped.clear()
+        filled.extend(bytes([221]) * 47 for _ in range(5000))
+        steps["dropped"] = True
+    def read(response):
+        got.append(response._stream.read(9))
+        if len(got) == 1: start(drop, ())
+        until("dropped")
+    got = []
+    readers = [gevent.spawn(read, response) for response in kept]
+    gevent.sleep(0.05)
+    steps["asked"] = True
+    until("sent")
+    gevent.joinall(readers, timeout=20)
+    out([len(got), set(got) == {b"d"}])
+    """
+    assert play(target, code) == [150, True]
+
+
 def test_nothing_grows_from_cycle_to_cycle(target: Target) -> None:
     """Blocks of Python's memory that are left of each user, environment, session and failed request: nearly none."""
     code = """

@@ -109,7 +109,9 @@ lc__histogram_next(const struct lc_histogram *histogram, uint32_t *slot, uint32_
         at = end + 1;
     }
     *slot = found > 0 ? at : LCORE_HISTOGRAM_SLOTS;
-    *count = found > 0 ? found : *count;
+    if (found > 0) {
+        *count = found;
+    }
     return found > 0;
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import cload  # noqa: F401
 import pytest
-from oracle import ENGINES, Engine
+from oracle import ENGINES, NO_LOCUST, Engine
 
 if TYPE_CHECKING:
     from hands import Hand, HandMaster
@@ -21,7 +21,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     """Ours, then real Locust: what a test expects of one it expects of both."""
     chosen: Engine = request.param
     if chosen.python is None:
-        pytest.skip("real Locust is not there: set LOCUST_ORACLE to its Python")
+        pytest.skip(NO_LOCUST)
     return chosen
 
 

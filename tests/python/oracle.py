@@ -9,9 +9,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -131,3 +135,15 @@ def _find_locust() -> str | None:
 
 
 ENGINES = (Engine("cload", sys.executable), Engine("locust", _find_locust()))
+NO_LOCUST = "real Locust is not there: set LOCUST_ORACLE to its Python"
+needs_locust = pytest.mark.skipif(ENGINES[1].python is None, reason=NO_LOCUST)
+T = TypeVar("T")
+
+
+def both(run: Callable[[Engine], T]) -> tuple[T, T]:
+    """What each gives, side by side: ours, theirs. The test is skipped where real Locust is not there."""
+    if ENGINES[1].python is None:
+        pytest.skip(NO_LOCUST)
+    with ThreadPoolExecutor(2) as executor:
+        ours, theirs = executor.map(run, ENGINES)
+    return ours, theirs

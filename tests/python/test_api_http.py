@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from oracle import ENGINES, Engine
+from oracle import ENGINES, Engine, both
 from servers import Target
 
 _PREAMBLE = """
@@ -57,11 +56,8 @@ def _lines(value: Any) -> list[str]:
 
 def compare(target: Target, user: str, code: str) -> Any:
     """What `code` gives to out(), which has to be the same on both; `user` is Plain or Fast."""
-    if ENGINES[1].python is None:
-        pytest.skip("real Locust is not there: set LOCUST_ORACLE to its Python")
     whole = f"URL = {target.url!r}\n{_PREAMBLE.replace('USER(', user + '(')}\n{code}"
-    with ThreadPoolExecutor(2) as executor:
-        ours, theirs = executor.map(lambda engine: engine.snippet(whole), ENGINES)
+    ours, theirs = both(lambda engine: engine.snippet(whole))
     assert _lines(ours) == _lines(theirs)
     return ours
 

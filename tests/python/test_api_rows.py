@@ -8,22 +8,17 @@ import subprocess
 import sys
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pytest
-from oracle import ENGINES, Engine
+from oracle import Engine, both
 from servers import Target, free_port, wait_for_port
 
 
 def compare(code: str) -> Any:
     """What `code` gives to out(), which has to be the same on both."""
-    if ENGINES[1].python is None:
-        pytest.skip("real Locust is not there: set LOCUST_ORACLE to its Python")
     whole = "from locust.event import Events\nfrom locust import User, task\n" + code
-    with ThreadPoolExecutor(2) as executor:
-        ours, theirs = executor.map(lambda engine: engine.snippet(whole), ENGINES)
+    ours, theirs = both(lambda engine: engine.snippet(whole))
     assert ours == theirs
     return ours
 

@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oracle import ENGINES, Engine
+from oracle import ENGINES, Engine, both, needs_locust
 
-pytestmark = pytest.mark.skipif(
-    ENGINES[1].python is None, reason="real Locust is not there: set LOCUST_ORACLE to its Python"
-)
+pytestmark = needs_locust
 
 BASE = """
 from locust import LoadTestShape, User, constant, events, tag, task
@@ -328,7 +326,7 @@ out([[group.title, [of(action) for action in group._group_actions]] for group in
 
 def test_options_are_the_same() -> None:
     """CLI-2 to CLI-53: groups, their order, and all that can be said of an option but its help."""
-    ours, theirs = (engine.snippet(ACTIONS) for engine in ENGINES)
+    ours, theirs = both(lambda engine: engine.snippet(ACTIONS))
     ours = [group for group in ours if group[0] != OWN_GROUP]
     assert [title for title, _ in ours] == [title for title, _ in theirs]
     for (title, our_actions), (_, their_actions) in zip(ours, theirs, strict=True):
@@ -338,7 +336,7 @@ def test_options_are_the_same() -> None:
 
 def test_help_is_laid_out_the_same(tmp_path: Path) -> None:
     """CLI-1: groups and option strings, in order."""
-    ours, theirs = (engine.command("--help", cwd=tmp_path).stdout for engine in ENGINES)
+    ours, theirs = both(lambda engine: engine.command("--help", cwd=tmp_path).stdout)
 
     def outline(text: str) -> list[str]:
         lines = text.partition("Examples:")[0].replace("Usage: cload", "Usage: locust")
@@ -370,7 +368,7 @@ class U(locust.User):
 
 
 def options_of(engine: Engine, folder: Path, *args: str, env: dict[str, str] | None = None) -> dict[str, Any]:
-    (folder / "locustfile.py").write_text(SHOW)
+    """Of a folder whose locustfile is SHOW."""
     done = engine.command(*args, cwd=folder, env={"HOME": str(folder / "home"), **(env or {})})
     lines = [line for line in done.stdout.splitlines() if line.startswith("OPTIONS ")]
     assert lines, done.stderr
@@ -385,6 +383,7 @@ def test_precedence_of_each_pair_of_sources(tmp_path: Path) -> None:
     def settings(source: str, line: str) -> str:
         return "".join(line.format(name="-".join(pair), value=source) for pair in pairs if source in pair)
 
+    (tmp_path / "locustfile.py").write_text(SHOW)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".locust.conf").write_text(settings("home", "{name} = {value}\n"))
     (tmp_path / "locust.conf").write_text(settings("conf", "{name}: {value}\n"))
@@ -393,7 +392,7 @@ def test_precedence_of_each_pair_of_sources(tmp_path: Path) -> None:
     env = {"_".join(pair).upper(): "env" for pair in pairs if "env" in pair}
     line = settings("line", "--{name} {value}\n").split()
     args = ["--headless", "--config", "own.conf", *line]
-    ours, theirs = (options_of(engine, tmp_path, *args, env=env) for engine in ENGINES)
+    ours, theirs = both(lambda engine: options_of(engine, tmp_path, *args, env=env))
     assert ours == theirs
     for weak, strong in pairs:
         assert ours[f"{weak}_{strong}"] == strong
@@ -429,7 +428,8 @@ def test_every_environment_variable(tmp_path: Path) -> None:
         plain = "yes" if kind == "_StoreTrueAction" else "3" if number == "int" else name.lower()
         env[name] = VALUES.get(name, plain)
     assert len(env) > 35
-    ours, theirs = (options_of(engine, tmp_path, env=env) for engine in ENGINES)
+    (tmp_path / "locustfile.py").write_text(SHOW)
+    ours, theirs = both(lambda engine: options_of(engine, tmp_path, env=env))
     assert ours == theirs
     changed = {name for name, value in ours.items() if value not in (None, False, "", [])}
     assert len(changed) > 35
@@ -453,6 +453,7 @@ def test_every_environment_variable(tmp_path: Path) -> None:
 )
 def test_configuration_files(tmp_path: Path, name: str, content: str) -> None:
     """CLI-59 to CLI-62: the plain syntax."""
+    (tmp_path / "locustfile.py").write_text(SHOW)
     (tmp_path / "locust.conf").write_text(content)
 
     def result(engine: Engine) -> Any:
@@ -461,7 +462,8 @@ def test_configuration_files(tmp_path: Path, name: str, content: str) -> None:
         except AssertionError:
             return engine.command("--headless", cwd=tmp_path, env={"HOME": str(tmp_path / "home")}).status
 
-    assert result(ENGINES[0]) == result(ENGINES[1])
+    ours, theirs = both(result)
+    assert ours == theirs
 
 
 @pytest.mark.parametrize(
@@ -481,8 +483,8 @@ def test_toml(tmp_path: Path, name: str, content: str) -> None:
 
 def test_files_have_the_same_columns(tmp_path: Path) -> None:
     """CLI-35, CLI-36, CLI-42, REP-28, REP-29, REP-38 to REP-40."""
-    seen = []
-    for engine in ENGINES:
+
+    def columns(engine: Engine) -> dict[str, Any]:
         folder = tmp_path / engine.name
         folder.mkdir()
         case = Case("files", f"-f fails.py {RUN} --csv out/c --csv-full-history --json-file out/j")
@@ -499,25 +501,26 @@ def test_files_have_the_same_columns(tmp_path: Path) -> None:
                     [(key, type(value).__name__) for key, value in entry.items() if key not in OWN_KEYS]
                     for entry in entries
                 ]
-        seen.append(shapes)
-    assert seen[0] == seen[1]
-    assert len(seen[0]) == 5
+        return shapes
+
+    ours, theirs = both(columns)
+    assert ours == theirs
+    assert len(ours) == 5
 
 
 def test_log_lines(tmp_path: Path) -> None:
     """CLI-97, CLI-98: those that other tools wait for, word for word."""
-    texts = []
-    for engine in ENGINES:
+
+    def lines(engine: Engine) -> list[str]:
         folder = tmp_path / engine.name
         folder.mkdir()
-        texts.append(outcome(engine, Case("log", RUN + " A"), folder).stderr)
-
-    def lines(text: str) -> list[str]:
+        text = outcome(engine, Case("log", RUN + " A"), folder).stderr
         kept = (line for line in text.splitlines() if line.startswith("[") and "Starting" not in line)
         return [re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]", "[]", line) for line in kept]
 
-    assert lines(texts[0]) == lines(texts[1])
-    assert len(lines(texts[0])) == 5
+    ours, theirs = both(lines)
+    assert ours == theirs
+    assert len(ours) == 5
 
 
 def test_a_shape_is_not_cut_short(engine: Engine, tmp_path: Path) -> None:

@@ -19,12 +19,10 @@ from typing import Any
 import pytest
 import requests
 from certs import make_certs
-from oracle import ENGINES, LOCUSTFILE, Engine, environment_with
+from oracle import ENGINES, LOCUSTFILE, Engine, environment_with, needs_locust
 from servers import free_port
 
-pytestmark = pytest.mark.skipif(
-    ENGINES[1].python is None, reason="real Locust is not there: set LOCUST_ORACLE to its Python"
-)
+pytestmark = needs_locust
 
 SCENARIOS: dict[str, Callable[[Engine, Path], Any]] = {}
 

@@ -6,8 +6,7 @@ falls, other classes for new users, and workers that come and go between two ste
 
 from __future__ import annotations
 
-import pytest
-from oracle import ENGINES
+from oracle import both
 
 PLAYS = 300
 PLAY = """
@@ -83,10 +82,9 @@ out([attempt(number) for number in range(int(sys.argv[1]), int(sys.argv[2]))])
 """
 
 
-@pytest.mark.skipif(ENGINES[1].python is None, reason="LOCUST_ORACLE names no Python with real Locust")
 def test_random_ramps() -> None:
     """DST-60, DST-62, DST-64 to DST-72, DST-76: every step, on every worker."""
-    ours, theirs = (engine.snippet(PLAY, "0", str(PLAYS), timeout=120) for engine in ENGINES)
+    ours, theirs = both(lambda engine: engine.snippet(PLAY, "0", str(PLAYS), timeout=120))
     assert len(ours) == len(theirs) == PLAYS
     differing = [number for number in range(PLAYS) if ours[number] != theirs[number]]
     assert sum(len(told) for told in theirs) > 10 * PLAYS, "the plays have steps"

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from oracle import ENGINES
+from oracle import ENGINES, both, needs_locust
 
-pytestmark = pytest.mark.skipif(
-    ENGINES[1].python is None, reason="real Locust is not there: set LOCUST_ORACLE to its Python"
-)
+pytestmark = needs_locust
 
 SET_UP = """
 import csv, io, json, re
@@ -125,7 +123,7 @@ out([sorted(args), args["response_time_statistics"], failures, exceptions, reque
 
 @pytest.mark.parametrize("name", CODE)
 def test_same_result(name: str) -> None:
-    ours, theirs = (engine.snippet(SET_UP + CODE[name]) for engine in ENGINES)
+    ours, theirs = both(lambda engine: engine.snippet(SET_UP + CODE[name]))
     assert ours == theirs
     assert ours
 

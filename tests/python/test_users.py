@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from oracle import ENGINES, Engine
+from oracle import ENGINES, Engine, needs_locust
 
 
 def test_class_attributes(engine: Engine) -> None:
@@ -440,7 +440,7 @@ out([sorted(set(log)), log.count("linked"), len(set(idents)), counts])
     assert engine.snippet(code) == [seen, 1, 5, [*[10] * 4, 1]]
 
 
-@pytest.mark.skipif(ENGINES[1].python is None, reason="real Locust is not there")
+@needs_locust
 def test_clients_of_many_users() -> None:
     """API-17, API-33: each user has a client of its own by what its class, its instance and the module say at that
     time, whoever of the class was made before it."""

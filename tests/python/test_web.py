@@ -18,7 +18,7 @@ import pytest
 import requests
 from locust import User, constant, task
 from locust.env import Environment
-from oracle import ENGINES
+from oracle import ENGINES, Engine, both
 from servers import Target, free_port
 from webapp import LOCUSTFILE, serving
 
@@ -106,16 +106,16 @@ def _visit(url: str) -> dict[str, Any]:
     return answers
 
 
-@pytest.mark.skipif(ENGINES[1].python is None, reason="real Locust is not installed")
 def test_endpoints_answer_as_locust_does(host: str, tmp_path: Path) -> None:
     """WEB-4, 5, 13, 14, 16, 22, 23, 24, 25, 26, 35, 37, 38, 49: in the course of a test; the rest is compared in
     test_web_compared.py."""
-    seen = []
-    for engine in ENGINES:
+
+    def visit(engine: Engine) -> dict[str, Any]:
         folder = tmp_path / engine.name
         with serving(folder, host, "--class-picker", python=engine.python or "", module=engine.name) as url:
-            seen.append(_visit(url))
-    ours, theirs = seen
+            return _visit(url)
+
+    ours, theirs = both(visit)
     assert list(ours) == list(theirs)
     for key, answer in theirs.items():
         assert ours[key] == answer, key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from oracle import ENGINES
+from oracle import ENGINES, NO_LOCUST
 
 SETUP = r"""
 import re, socket
@@ -62,7 +62,7 @@ found = {}
 
 def _compare(code: str) -> None:
     if ENGINES[1].python is None:
-        pytest.skip("real Locust is not installed")
+        pytest.skip(NO_LOCUST)
     ours, theirs = (engine.snippet(SETUP + code + "\nout(found)", timeout=90) for engine in ENGINES)
     assert list(ours) == list(theirs)
     differing: dict[str, Any] = {key: (ours[key], theirs[key]) for key in theirs if ours[key] != theirs[key]}

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,13 +137,19 @@ def _find_locust() -> str | None:
 ENGINES = (Engine("cload", sys.executable), Engine("locust", _find_locust()))
 NO_LOCUST = "real Locust is not there: set LOCUST_ORACLE to its Python"
 needs_locust = pytest.mark.skipif(ENGINES[1].python is None, reason=NO_LOCUST)
+S = TypeVar("S")
 T = TypeVar("T")
+
+
+def side_by_side(run: Callable[[S], T], items: Iterable[S]) -> list[T]:
+    """What it gives for each of them, all at once: processes that run for a while sleep most of the time."""
+    with ThreadPoolExecutor() as executor:
+        return list(executor.map(run, items))
 
 
 def both(run: Callable[[Engine], T]) -> tuple[T, T]:
     """What each gives, side by side: ours, theirs. The test is skipped where real Locust is not there."""
     if ENGINES[1].python is None:
         pytest.skip(NO_LOCUST)
-    with ThreadPoolExecutor(2) as executor:
-        ours, theirs = executor.map(run, ENGINES)
+    ours, theirs = side_by_side(run, ENGINES)
     return ours, theirs

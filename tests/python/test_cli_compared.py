@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oracle import ENGINES, Engine, both, needs_locust
+from oracle import ENGINES, Engine, both, needs_locust, side_by_side
 
 pytestmark = needs_locust
 
@@ -525,8 +525,12 @@ def test_log_lines(tmp_path: Path) -> None:
 
 def test_a_shape_is_not_cut_short(engine: Engine, tmp_path: Path) -> None:
     """CLI-80: the run time is for the shape to read, or ignored."""
-    for file, warnings in (("shapes.py", 2), ("common.py", 0)):
-        done = outcome(engine, Case("shape", f"-f {file} {RUN}"), tmp_path)
+    expected = {"shapes.py": 2, "common.py": 0}
+
+    def run(file: str) -> Outcome:
+        return outcome(engine, Case("shape", f"-f {file} {RUN}"), tmp_path / file.removesuffix(".py"))
+
+    for warnings, done in zip(expected.values(), side_by_side(run, expected), strict=True):
         assert done.status == 0
         assert done.log().count("WARNING/locust.main") == warnings
         assert "Shape test completed" in done.stderr

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from oracle import ENGINES, LOCUSTFILE, Engine
+from oracle import ENGINES, LOCUSTFILE, Engine, Finished, side_by_side
 
 
 def write(folder: Path, content: str = LOCUSTFILE, name: str = "locustfile.py") -> Path:
@@ -250,9 +250,14 @@ class S(LoadTestShape):
         if self.get_run_time() < 1.5: return (2, 2)
         FAIL
 """
-    for fail, status in (("return None", 0), ("raise ValueError('tick')", 2)):
-        write(tmp_path, LOCUSTFILE + shape.replace("FAIL", fail))
-        done = engine.command("--headless", "-u", "5", "--only-summary", cwd=tmp_path)
+    endings = {0: "return None", 2: "raise ValueError('tick')"}
+
+    def run(status: int) -> Finished:
+        folder = tmp_path / str(status)
+        write(folder, LOCUSTFILE + shape.replace("FAIL", endings[status]))
+        return engine.command("--headless", "-u", "5", "--only-summary", cwd=folder)
+
+    for status, done in zip(endings, side_by_side(run, endings), strict=True):
         assert done.status == status, done.stderr
         assert done.stderr.count("/WARNING/") == 2
         assert '{"A": 2}' in done.stderr

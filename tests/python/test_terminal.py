@@ -13,11 +13,10 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from oracle import ENGINES, LOCUSTFILE, Engine, environment_with
+from oracle import ENGINES, LOCUSTFILE, Engine, environment_with, side_by_side
 from processes_in_terminals import ProcessInTerminal
 from servers import free_port
 
@@ -163,8 +162,7 @@ def shells(folder: Path, *lines: str) -> list[subprocess.CompletedProcess[str]]:
             ["bash", "-c", command], cwd=folder, env=environment_with({}), capture_output=True, text=True, timeout=60
         )
 
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(run, lines))
+    return side_by_side(run, lines)
 
 
 def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:

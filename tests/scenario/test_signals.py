@@ -32,25 +32,7 @@ class Sleeper(HttpUser):
         self.client.get("/", name="goodbye")
 """
 
-STUBBORN = """
-import time
-
-from locust import HttpUser, constant, task
-
-
-class Stubborn(HttpUser):
-    wait_time = constant(0.05)
-
-    def on_start(self):
-        open(__file__ + ".begun", "w").close()
-
-    @task
-    def hello(self):
-        self.client.get("/hello")
-
-    def on_stop(self):
-        time.sleep(60)
-"""
+STUBBORN = SLEEPER.replace('self.client.get("/", name="goodbye")', "time.sleep(60)")
 
 
 def _interrupt(path: Path, **how: Any) -> Callable[[subprocess.Popen[str]], None]:

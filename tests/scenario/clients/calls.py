@@ -10,6 +10,39 @@ from locust import events
 from locust.exception import LocustError
 
 PORT = os.environ["TARGET_PORT"]
+PATHS = [
+    "/hello",
+    "/status/404",
+    "/status/500",
+    "/close",
+    "/close-head",
+    "/close-body/100",
+    "/reset",
+    "/reset-body",
+    "/garbage",
+    "/bad-chunk",
+    "/cut-chunk",
+    "/bad-length",
+    "/two-lengths",
+    "/bad-header",
+    "/redirect/3",
+    "/redirect/40",
+    "/redirect-loop",
+    "/gzip",
+    "/deflate",
+    "/br",
+    "/bad-gzip",
+    "/no-length",
+    "/http10",
+    "/bare-lf",
+    "/no-reason",
+    "/1xx",
+    "/status/204",
+    "/status/304",
+    "/chunked/1000",
+    "/bytes/100000",
+    "/slow-body?ms=10",
+]
 happened = []
 
 

@@ -4,48 +4,17 @@ import re
 import time
 from http.cookiejar import CookieJar
 
-from calls import PORT, attempt, attempt_caught, echo, fail, show
+from calls import PATHS, PORT, attempt, attempt_caught, echo, fail, show
 from local_server import start_servers
 from locust import FastHttpUser, constant, task
 from locust.exception import ResponseError
 
-PATHS = [
-    "/hello",
-    "/status/404",
-    "/status/500",
+OWN_PATHS = [
     "/status/205",
     "/status/299",
     "/status/300",
     "/status/305",
-    "/close",
-    "/close-head",
-    "/close-body/100",
-    "/reset",
-    "/reset-body",
-    "/garbage",
-    "/bad-chunk",
-    "/cut-chunk",
-    "/bad-length",
-    "/two-lengths",
-    "/bad-header",
-    "/redirect/3",
-    "/redirect/40",
-    "/redirect-loop",
-    "/gzip",
-    "/deflate",
-    "/br",
-    "/bad-gzip",
-    "/no-length",
-    "/http10",
-    "/bare-lf",
-    "/no-reason",
-    "/1xx",
-    "/status/204",
-    "/status/304",
     "/status/301",
-    "/chunked/1000",
-    "/bytes/100000",
-    "/slow-body?ms=10",
     "/redirect-to?url=ftp://a/b",
 ]
 
@@ -87,7 +56,7 @@ class Caller(FastHttpUser):
 
     def plain_calls(self):
         c = self.client
-        for path in PATHS:
+        for path in PATHS + OWN_PATHS:
             attempt(path, lambda path=path: describe(c.get(path)))
         attempt("refused", lambda: repr(c.get("http://127.0.0.1:1/x").error))
         attempt("dns", lambda: repr(c.get("http://nosuchhost.invalid/").error))

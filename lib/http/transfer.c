@@ -482,16 +482,29 @@ set_headers(struct lc_transfer *transfer)
     return err;
 }
 
+/* Without the fragment, and without credentials: those that count are in the header, and libcurl would add others. */
+static char *
+copy_url(const struct lc_url *url)
+{
+    struct lc_str text = url->text;
+    if (url->fragment.data != NULL) {
+        text.len = (size_t)(url->fragment.data - text.data) - 1;
+    }
+    char *copy = lc_str_dup(text);
+    if (copy != NULL && url->user.data != NULL) {
+        size_t begin = (size_t)(url->user.data - text.data);
+        size_t end = (size_t)(url->host.data - text.data) - url->is_ipv6;
+        memmove(copy + begin, copy + end, text.len - end + 1);
+    }
+    return copy;
+}
+
 static int
 set_options(struct lc_transfer *transfer)
 {
     struct lc_exchange *exchange = transfer->exchange;
     CURL *easy = transfer->job.easy;
-    struct lc_str url = exchange->url.text;
-    if (exchange->url.fragment.data != NULL) {
-        url.len = (size_t)(exchange->url.fragment.data - url.data) - 1;
-    }
-    transfer->url = lc_str_dup(url);
+    transfer->url = copy_url(&exchange->url);
     transfer->method = lc_str_dup(exchange->method);
     if (transfer->url == NULL || transfer->method == NULL || set_headers(transfer) < 0 ||
         curl_easy_setopt(easy, CURLOPT_URL, transfer->url) != CURLE_OK ||

@@ -21,6 +21,13 @@ serve(struct peer *peer, void *arg)
 {
     while (peer_read(peer)) {
         char head[128];
+        if (strstr(peer->input, "/leads-on") != NULL) {
+            snprintf(head, sizeof(head),
+                     "HTTP/1.1 302 Found\r\nLocation: https://us%%65r:pass@127.0.0.1:%u/\r\nContent-Length: 0\r\n\r\n",
+                     peer->server->port);
+            peer_send(peer, head);
+            continue;
+        }
         snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nSet-Cookie: seen=1\r\nContent-Length: %zu\r\n\r\n",
                  peer->request_len);
         peer_send(peer, head);
@@ -230,6 +237,29 @@ test_tunnels(void **state)
     stage_close(&stage);
 }
 
+/* Of a URL's credentials those count that the session takes: not the ones of a redirect, as in requests. */
+static void
+expect_credentials_of_the_call(struct stage *stage)
+{
+    char with_credentials[96];
+    snprintf(with_credentials, sizeof(with_credentials), "https://user:pass@127.0.0.1:%u/", stage->server.port);
+    static const char *const proxies[] = {"", NULL};
+    lc_session_close_idle(stage->client.session);
+    for (int i = 0; i < 2; i++) {
+        struct lc_request request = {.method = LCORE_STR("GET"), .proxy = proxies[i]};
+        request.url = lc_str_from(with_credentials);
+        struct lc_response *response = client_call(&stage->client, &request);
+        assert_true(has(response->body, "\r\nAuthorization: Basic dXNlcjpwYXNz\r\n"));
+        lc_response_free(response);
+        request.url = LCORE_STR("/leads-on");
+        response = client_call(&stage->client, &request);
+        assert_int_equal(response->redirect_count, 1);
+        assert_true(has(response->body, "GET / HTTP/1.1\r\n"));
+        assert_false(has(response->body, "Authorization"));
+        lc_response_free(response);
+    }
+}
+
 /* API-172: the session does not know which transport serves it. */
 static void
 test_proxy_over_tls(void **state)
@@ -237,6 +267,7 @@ test_proxy_over_tls(void **state)
     struct stage stage;
     stage_open(&stage, true, serve_proxy, "auth", true, "https://user:pass@127.0.0.1:%u");
     expect_tunnel(&stage);
+    expect_credentials_of_the_call(&stage);
     stage_close(&stage);
     stage_open(&stage, false, serve_proxy, "auth", true, "https://user:pass@127.0.0.1:%u");
     struct lc_response *response = client_get(&stage.client, "/f");

@@ -250,10 +250,10 @@ def test_what_a_lost_connection_still_brings(make_master: Any, make_hand: Any) -
         assert nameless.recv(64, socket.MSG_WAITALL)
         nameless.sendall(b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER")
         assert nameless.recv(10, socket.MSG_WAITALL)
-        for frame in frames:
+        for frame in (Message("client_ready", -1, "").serialize(), *frames):
             nameless.sendall(b"\x02" + len(frame).to_bytes(8, "big") + frame)
         until(lambda: master._taken["h_1"].last == 2)
-    assert master.stats.total.num_requests == 6 and list(master._taken) == ["h_1"]
+    assert master.stats.total.num_requests == 6 and list(master._taken) == list(master.clients) == ["h_1"]
 
 
 def test_reports_are_sent_until_they_are_confirmed(

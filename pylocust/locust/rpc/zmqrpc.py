@@ -88,9 +88,13 @@ class Server(BaseSocket):
     def recv_from_client(self) -> tuple[str, Message]:
         """Waits for the next message; the sender comes with it."""
         sender, message = self._receive()
+        if not sender.startswith("\0"):
+            return sender, message
         # What a connection still brings whose name another one has taken over comes from a made-up name, which begins
         # with a zero byte.
-        return message.node_id if sender.startswith("\0") else sender, message
+        if not message.node_id:
+            raise RPCReceiveError("Not a message: it names no node", addr=sender)
+        return message.node_id, message
 
 
 class Client(BaseSocket):

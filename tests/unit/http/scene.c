@@ -246,7 +246,7 @@ run_guarded(struct client *client, const bool *is_done, struct guard *guard, int
         lc_timer_start(client->loop, &guard->timer, lc_clock_monotonic_ns() + ms * LCORE_NS_PER_MS, on_guard), 0);
     if (client_is_hosted) {
         struct lc_loop *loop = client->loop;
-        bool is_over = false;
+        bool is_over = is_done != NULL && *is_done;
         while (!is_over) {
             int64_t deadline_ns = lc_loop_next_deadline_ns(loop);
             int64_t wait_ns = deadline_ns - lc_clock_monotonic_ns();

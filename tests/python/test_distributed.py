@@ -268,7 +268,9 @@ def test_custom_messages(make_master: Any, make_hand: Any) -> None:
     hands[0].send("mine", {1: [None]})
     hands[1].send("aside", 2)
     until(lambda: len(got) == 3)
-    assert got == [("mine", "bad", "h_0"), ("mine", {1: [None]}, "h_0"), ("aside", 2, "h_1")]
+    # One worker's messages keep their order; those of two workers have none.
+    assert [message for message in got if message[2] == "h_0"] == [("mine", "bad", "h_0"), ("mine", {1: [None]}, "h_0")]
+    assert [message for message in got if message[2] == "h_1"] == [("aside", 2, "h_1")]
     master.send_message("to_all", {"a": 1})
     master.send_message("to_one", 5, "h_1")
     until(lambda: hands[1].of("to_one") == [5] and hands[0].of("to_all") == [{"a": 1}])

@@ -169,13 +169,8 @@ static PyMethodDef response_methods[] = {
 static PyObject *
 response_get_dict(PyObject *object, void *Py_UNUSED(closure))
 {
-    static const char *const names[] = {
-#define CLOAD_SLOT_NAME(name) #name,
-        CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_NAME)
-#undef CLOAD_SLOT_NAME
-            NULL};
     struct cload_state *state = cload_state_find(Py_TYPE(object));
-    return state == NULL ? NULL : cload_object_dict(object, state->response_type, names);
+    return state == NULL ? NULL : cload_object_dict(object, state->response_type, cload__response_slot_names);
 }
 
 static PyGetSetDef response_getset[] = {

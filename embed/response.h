@@ -72,6 +72,7 @@ LCORE_YIELDS int cload_response_report(struct cload_response *self);
 
 /* --- between the files of the response; new references, NULL with an exception --- */
 
+extern const char *const cload__response_slot_names[];             /* NULL ends them */
 PyObject *cload__response_get(PyObject *object, void *slot);       /* the attribute, built if nobody asked before */
 PyObject *cload__response_get_known(PyObject *object, void *slot); /* without building it: else None */
 int cload__response_set(PyObject *object, PyObject *value, void *slot);

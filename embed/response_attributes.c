@@ -107,11 +107,11 @@ build_slot(struct cload_response *self, enum cload_response_slot slot, const cha
     return build_by_name(self, name);
 }
 
-static const char *const slot_names[] = {
+const char *const cload__response_slot_names[] = {
 #define CLOAD_SLOT_NAME(name) #name,
     CLOAD_RESPONSE_SLOT_LIST(CLOAD_SLOT_NAME)
 #undef CLOAD_SLOT_NAME
-};
+        NULL};
 
 PyObject *
 cload__response_get(PyObject *object, void *closure)
@@ -119,7 +119,7 @@ cload__response_get(PyObject *object, void *closure)
     struct cload_response *self = (struct cload_response *)object;
     intptr_t slot = (intptr_t)closure;
     if (self->slots[slot] == NULL) {
-        PyObject *value = build_slot(self, (enum cload_response_slot)slot, slot_names[slot]);
+        PyObject *value = build_slot(self, (enum cload_response_slot)slot, cload__response_slot_names[slot]);
         if (value == NULL) {
             return NULL;
         }

@@ -198,11 +198,12 @@ cload__session_close(PyObject *object, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-static const char *const slot_names[] = {
+const char *const cload__session_names[] = {
 #define CLOAD_SLOT_NAME(name) #name,
     CLOAD_SESSION_SLOT_LIST(CLOAD_SLOT_NAME)
 #undef CLOAD_SLOT_NAME
-};
+        "base_url",
+    "request_event", "user", "request_name", NULL};
 
 PyObject *
 cload__session_get_slot(PyObject *object, void *closure)
@@ -210,7 +211,7 @@ cload__session_get_slot(PyObject *object, void *closure)
     struct cload_session *self = (struct cload_session *)object;
     intptr_t slot = (intptr_t)closure;
     if (self->slots[slot] == NULL) {
-        PyObject *name = PyUnicode_InternFromString(slot_names[slot]);
+        PyObject *name = PyUnicode_InternFromString(cload__session_names[slot]);
         PyObject *value =
             name == NULL ? NULL : cload__call_helper(self->state, "session_attribute", object, name, NULL);
         Py_XDECREF(name);
@@ -249,7 +250,7 @@ cload__session_set_slot(PyObject *object, PyObject *value, void *closure)
     struct cload_session *self = (struct cload_session *)object;
     intptr_t slot = (intptr_t)closure;
     if (value == NULL) {
-        PyErr_Format(PyExc_AttributeError, "%s cannot be deleted", slot_names[slot]);
+        PyErr_Format(PyExc_AttributeError, "%s cannot be deleted", cload__session_names[slot]);
         return -1;
     }
     PyObject *kept = Py_NewRef(value);

@@ -110,6 +110,8 @@ PyObject *cload__session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 int cload__session_traverse(PyObject *object, visitproc visit, void *arg);
 int cload__session_clear(PyObject *object);
 void cload__session_dealloc(PyObject *object);
+/* What an instance's __dict__ shows: the slots in their order, then the other attributes, then NULL. */
+extern const char *const cload__session_names[];
 PyObject *cload__session_get_slot(PyObject *object, void *closure);
 int cload__session_set_slot(PyObject *object, PyObject *value, void *closure);
 PyObject *cload__session_get_base_url(PyObject *object, void *closure);

@@ -167,14 +167,8 @@ static PyMethodDef session_methods[] = {
 static PyObject *
 session_get_dict(PyObject *object, void *Py_UNUSED(closure))
 {
-    static const char *const names[] = {
-#define CLOAD_SLOT_NAME(name) #name,
-        CLOAD_SESSION_SLOT_LIST(CLOAD_SLOT_NAME)
-#undef CLOAD_SLOT_NAME
-            "base_url",
-        "request_event", "user", "request_name", NULL};
     struct cload_state *state = cload_state_find(Py_TYPE(object));
-    return state == NULL ? NULL : cload_object_dict(object, state->session_type, names);
+    return state == NULL ? NULL : cload_object_dict(object, state->session_type, cload__session_names);
 }
 
 static PyGetSetDef session_getset[] = {

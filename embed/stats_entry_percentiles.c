@@ -77,13 +77,9 @@ moment_buckets(const struct lc_stats_entry *entry, uint32_t number)
     }
     PyObject *dict = PyDict_New();
     for (size_t i = 0; dict != NULL && i < count; i++) {
-        PyObject *key = PyLong_FromUnsignedLong(buckets[i].ms);
-        PyObject *value = PyLong_FromUnsignedLongLong(buckets[i].count);
-        if (key == NULL || value == NULL || PyDict_SetItem(dict, key, value) < 0) {
+        if (cload__entry_put_count(dict, buckets[i].ms, buckets[i].count) < 0) {
             Py_CLEAR(dict);
         }
-        Py_XDECREF(key);
-        Py_XDECREF(value);
     }
     lc__free(buckets);
     return dict;

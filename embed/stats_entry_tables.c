@@ -2,9 +2,8 @@
 
 #include "stats_values.h"
 
-/* dict[key] = count */
-static int
-put_count(PyObject *dict, uint64_t key, uint64_t count)
+int
+cload__entry_put_count(PyObject *dict, uint64_t key, uint64_t count)
 {
     PyObject *key_object = PyLong_FromUnsignedLongLong(key);
     PyObject *count_object = PyLong_FromUnsignedLongLong(count);
@@ -32,7 +31,7 @@ cload__entry_get_buckets(struct cload_stats_entry *self, void *unused)
     struct lc_buckets_walk walk = {0};
     struct lc_bucket bucket;
     while (dict != NULL && lc__buckets_next(&self->entry->buckets, &walk, &bucket)) {
-        if (put_count(dict, bucket.ms, bucket.count) < 0) {
+        if (cload__entry_put_count(dict, bucket.ms, bucket.count) < 0) {
             Py_CLEAR(dict);
         }
     }
@@ -46,7 +45,7 @@ cload__entry_get_seconds(struct cload_stats_entry *self, void *which)
     for (size_t i = 0; dict != NULL && i < lc__window_count(&self->entry->window); i++) {
         struct lc_second second = lc__window_get(&self->entry->window, i);
         uint32_t count = (intptr_t)which == CLOAD_RATE_REQUESTS ? second.requests : second.failures;
-        if (count > 0 && put_count(dict, second.unix_s, count) < 0) {
+        if (count > 0 && cload__entry_put_count(dict, second.unix_s, count) < 0) {
             Py_CLEAR(dict);
         }
     }

@@ -223,11 +223,40 @@ lc_pack_read(struct lc_pack_reader *reader, struct lc_pack_item *item)
     }
 }
 
+/* Goes past an item that is no container, if its head tells how long it is; true. */
+static inline bool
+skip_plain(struct lc_pack_reader *reader)
+{
+    static const uint8_t NUMBERS[] = {5, 9, 2, 3, 5, 9, 2, 3, 5, 9}; /* 0xca to 0xd3, with their heads */
+    if (reader->at == reader->end) {
+        return false;
+    }
+    unsigned head = *reader->at;
+    size_t len;
+    if (head < 0x80 || head >= 0xe0) {
+        len = 1;
+    } else if (head >= 0xa0 && head < 0xc0) {
+        len = 1 + (head & 0x1f);
+    } else if (head >= 0xca && head < 0xd4) {
+        len = NUMBERS[head - 0xca];
+    } else {
+        return false;
+    }
+    if ((size_t)(reader->end - reader->at) < len) {
+        return false;
+    }
+    reader->at += len;
+    return true;
+}
+
 int
 lc_pack_skip(struct lc_pack_reader *reader)
 {
     struct lc_pack_item item;
     for (uint64_t pending = 1; pending > 0; pending--) {
+        if (skip_plain(reader)) {
+            continue;
+        }
         int err = lc_pack_read(reader, &item);
         if (err < 0) {
             return err;
@@ -239,6 +268,26 @@ lc_pack_skip(struct lc_pack_reader *reader)
         }
     }
     return 0;
+}
+
+int
+lc__pack_read_large_count(struct lc_pack_reader *reader, uint64_t *count)
+{
+    size_t left = (size_t)(reader->end - reader->at);
+    unsigned head = left == 0 ? 0 : *reader->at;
+    size_t len = (size_t)1 << (head & 3);
+    if (head >= 0xcc && head <= 0xcf && left > len) {
+        *count = big_endian(reader->at + 1, len);
+        reader->at += 1 + len;
+        return *count <= INT64_MAX ? 0 : LCE_FORMAT;
+    }
+    struct lc_pack_item item;
+    int err = lc_pack_read(reader, &item);
+    if (err < 0) {
+        return err;
+    }
+    *count = (uint64_t)item.integer;
+    return item.kind == LCORE_PACK_INT && item.integer >= 0 ? 0 : LCE_FORMAT;
 }
 
 int

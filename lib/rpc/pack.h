@@ -53,6 +53,27 @@ int lc_pack_skip(struct lc_pack_reader *reader);
 /* Reads a str; LCE_FORMAT for anything else. */
 int lc_pack_read_str(struct lc_pack_reader *reader, struct lc_str *text);
 
+/* A whole number from 0 to INT64_MAX; LCE_FORMAT for anything else. Most of what nodes tell each other is such, and
+ * small. */
+int lc__pack_read_large_count(struct lc_pack_reader *reader, uint64_t *count);
+static inline int
+lc_pack_read_count(struct lc_pack_reader *reader, uint64_t *count)
+{
+    const unsigned char *at = reader->at;
+    size_t left = (size_t)(reader->end - at);
+    if (left >= 1 && at[0] < 0x80) {
+        *count = at[0];
+        reader->at = at + 1;
+        return 0;
+    }
+    if (left >= 3 && at[0] == 0xcd) {
+        *count = (uint64_t)at[1] << 8 | at[2];
+        reader->at = at + 3;
+        return 0;
+    }
+    return lc__pack_read_large_count(reader, count);
+}
+
 /* All append and return 0 or LCE_NOMEM; LCE_LIMIT: longer than the format can say (4 GiB). */
 int lc_pack_nil(struct lc_buffer *out);
 int lc_pack_bool(struct lc_buffer *out, bool is_true);

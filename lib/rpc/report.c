@@ -1,7 +1,12 @@
-/* What is wrong in one report must not leave half of it in the table, so it is read into a table of its own first. */
+/* What is wrong in one report must not leave half of it in the table. So each is gone through twice: first it is only
+ * checked, then what it says is added to the table's rows, straight from the frame. A master does little else, so
+ * nothing is built of a report, and only the counters that it changes are touched. */
 #include "rpc/report.h"
 
 #include <math.h>
+
+/* How many rows of the table may be passed over at once. */
+#define ROWS_AHEAD 64
 
 /* Fields of a map are read by one of these; 0 or LCE_*. */
 typedef int (*read_field_fn)(struct lc_pack_reader *reader, struct lc_str key, void *arg);
@@ -73,24 +78,19 @@ read_number(struct lc_pack_reader *reader, double none, double *out, bool *is_wh
     }
 }
 
-static int
-read_count(struct lc_pack_reader *reader, uint64_t *out)
-{
-    struct lc_pack_item item;
-    int err = lc_pack_read(reader, &item);
-    if (err < 0) {
-        return err;
-    }
-    *out = (uint64_t)item.integer;
-    return item.kind == LCORE_PACK_INT && item.integer >= 0 ? 0 : LCE_FORMAT;
-}
-
 /* A key of a map of counts; a rounding rule of the user's own may give a float. */
 static int
 read_whole(struct lc_pack_reader *reader, uint32_t *out)
 {
+    uint64_t whole;
+    const struct lc_pack_reader before = *reader;
+    if (lc_pack_read_count(reader, &whole) == 0 && whole < UINT32_MAX) {
+        *out = (uint32_t)whole;
+        return 0;
+    }
     double number;
     bool is_whole;
+    *reader = before;
     int err = read_number(reader, -1, &number, &is_whole);
     if (err < 0) {
         return err;
@@ -135,52 +135,89 @@ read_bytes(struct lc_pack_reader *reader, uint64_t *out)
     return 0;
 }
 
+/* One row of a report. Fields come in any order; in that of `FIELDS` they are found at once. */
+struct row {
+    struct lc_stats_entry *target; /* where it is added; NULL: it is only checked */
+    struct lc_stats_sums sums;
+    struct lc_phase_sum phases[LCORE_PHASE_COUNT];
+    struct lc_pack_reader buckets; /* at NULL: it has none */
+    bool has_histogram;
+    unsigned next; /* the field that is expected */
+};
+
 static int
-read_buckets(struct lc_pack_reader *reader, struct lc_buckets *buckets)
+add_to_bucket(struct row *row, uint32_t ms, uint64_t more)
+{
+    uint64_t *counter = lc__buckets_find(&row->target->buckets, ms);
+    if (counter == NULL) {
+        return LCE_NOMEM;
+    }
+    *counter += more;
+    return 0;
+}
+
+static int
+add_to_slot(struct row *row, uint32_t slot, uint64_t more)
+{
+    uint32_t *counter = lc__histogram_at(&row->target->histogram, slot);
+    if (counter == NULL) {
+        return LCE_NOMEM;
+    }
+    lc__histogram_raise(counter, more);
+    return 0;
+}
+
+/* Of a row that came with buckets only. */
+static int
+add_bucket_as_slot(struct row *row, uint32_t ms, uint64_t more)
+{
+    return add_to_slot(row, lc__histogram_slot((uint64_t)ms * 1000), more);
+}
+
+static int
+add_requests(struct row *row, uint32_t unix_s, uint64_t more)
+{
+    struct lc_second *second = lc__window_at(&row->target->window, unix_s);
+    if (second == NULL) {
+        return LCE_NOMEM;
+    }
+    lc__histogram_raise(&second->requests, more);
+    return 0;
+}
+
+static int
+add_failures(struct row *row, uint32_t unix_s, uint64_t more)
+{
+    struct lc_second *second = lc__window_at(&row->target->window, unix_s);
+    if (second == NULL) {
+        return LCE_NOMEM;
+    }
+    lc__histogram_raise(&second->failures, more);
+    return 0;
+}
+
+typedef int (*add_count_fn)(struct row *row, uint32_t key, uint64_t more);
+
+/* Always inlined, so that `add` is no call. */
+static inline __attribute__((always_inline)) int
+read_counts(struct lc_pack_reader *reader, struct row *row, add_count_fn add)
 {
     uint32_t count;
     int err = read_head(reader, LCORE_PACK_MAP, &count);
     for (uint32_t i = 0; err == 0 && i < count; i++) {
-        uint32_t ms;
-        uint64_t more = 0;
-        err = read_whole(reader, &ms);
-        err = err < 0 ? err : read_count(reader, &more);
-        if (err < 0) {
-            return err;
+        uint32_t key;
+        uint64_t more;
+        err = read_whole(reader, &key);
+        err = err < 0 ? err : lc_pack_read_count(reader, &more);
+        if (err == 0 && row->target != NULL) {
+            err = add(row, key, more);
         }
-        uint64_t *counter = lc__buckets_find(buckets, ms);
-        if (counter == NULL) {
-            return LCE_NOMEM;
-        }
-        *counter += more;
     }
     return err;
 }
 
 static int
-read_seconds(struct lc_pack_reader *reader, struct lc_window *window, bool is_failures)
-{
-    uint32_t count;
-    int err = read_head(reader, LCORE_PACK_MAP, &count);
-    for (uint32_t i = 0; err == 0 && i < count; i++) {
-        uint32_t unix_s;
-        uint64_t more = 0;
-        err = read_whole(reader, &unix_s);
-        err = err < 0 ? err : read_count(reader, &more);
-        if (err < 0) {
-            return err;
-        }
-        struct lc_second *second = lc__window_at(window, unix_s);
-        if (second == NULL) {
-            return LCE_NOMEM;
-        }
-        lc__histogram_raise(is_failures ? &second->failures : &second->requests, more);
-    }
-    return err;
-}
-
-static int
-read_histogram(struct lc_pack_reader *reader, struct lc_histogram *histogram)
+read_histogram(struct lc_pack_reader *reader, struct row *row)
 {
     uint32_t count;
     int err = read_head(reader, LCORE_PACK_ARRAY, &count);
@@ -189,20 +226,16 @@ read_histogram(struct lc_pack_reader *reader, struct lc_histogram *histogram)
     }
     for (uint32_t i = 0; err == 0 && i < count; i += 2) {
         uint64_t slot = 0, more = 0;
-        err = read_count(reader, &slot);
-        err = err < 0 ? err : read_count(reader, &more);
+        err = lc_pack_read_count(reader, &slot);
+        err = err < 0 ? err : lc_pack_read_count(reader, &more);
         if (err == 0 && slot >= LCORE_HISTOGRAM_SLOTS) {
             err = LCE_INVALID;
         }
-        if (err < 0) {
-            return err;
+        if (err == 0 && row->target != NULL) {
+            err = add_to_slot(row, (uint32_t)slot, more);
         }
-        uint32_t *counter = lc__histogram_at(histogram, (uint32_t)slot);
-        if (counter == NULL) {
-            return LCE_NOMEM;
-        }
-        lc__histogram_raise(counter, more);
     }
+    row->has_histogram = true;
     return err;
 }
 
@@ -218,75 +251,121 @@ read_phases(struct lc_pack_reader *reader, struct lc_phase_sum sums[LCORE_PHASE_
     for (uint32_t i = 0; err == 0 && i < count / 3; i++) {
         struct lc_phase_sum ignored;
         struct lc_phase_sum *sum = i < LCORE_PHASE_COUNT ? &sums[i] : &ignored;
-        err = read_count(reader, &sum->count);
-        err = err < 0 ? err : read_count(reader, &sum->total_ns);
-        err = err < 0 ? err : read_count(reader, &sum->max_ns);
+        err = lc_pack_read_count(reader, &sum->count);
+        err = err < 0 ? err : lc_pack_read_count(reader, &sum->total_ns);
+        err = err < 0 ? err : lc_pack_read_count(reader, &sum->max_ns);
     }
     return err;
 }
 
-struct entry_target {
-    struct lc_stats_entry *entry;
-    bool has_histogram;
+/* In the order in which they are sent. */
+#define FIELDS(X)                                                                                                      \
+    X(NAME, "name")                                                                                                    \
+    X(METHOD, "method")                                                                                                \
+    X(LAST, "last_request_timestamp")                                                                                  \
+    X(START, "start_time")                                                                                             \
+    X(REQUESTS, "num_requests")                                                                                        \
+    X(NONES, "num_none_requests")                                                                                      \
+    X(FAILURES, "num_failures")                                                                                        \
+    X(TOTAL, "total_response_time")                                                                                    \
+    X(MAX, "max_response_time")                                                                                        \
+    X(MIN, "min_response_time")                                                                                        \
+    X(BYTES, "total_content_length")                                                                                   \
+    X(BUCKETS, "response_times")                                                                                       \
+    X(REQUEST_SECONDS, "num_reqs_per_sec")                                                                             \
+    X(FAILURE_SECONDS, "num_fail_per_sec")                                                                             \
+    X(PHASES, LCORE_REPORT_PHASES_KEY)                                                                                 \
+    X(HISTOGRAM, LCORE_REPORT_HISTOGRAM_KEY)
+
+enum field {
+#define FIELD_NUMBER(name, text) FIELD_##name,
+    FIELDS(FIELD_NUMBER)
+#undef FIELD_NUMBER
+        FIELD_COUNT
 };
 
-static int
-read_entry_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
+static const struct lc_str FIELD_KEYS[] = {
+#define FIELD_KEY(name, text) {text, sizeof(text) - 1},
+    FIELDS(FIELD_KEY)
+#undef FIELD_KEY
+};
+
+/* FIELD_COUNT: none of these. */
+static unsigned
+find_field(struct lc_str key, unsigned expected)
 {
-    struct entry_target *target = arg;
-    struct lc_stats_entry *entry = target->entry;
-    if (is_key(key, "num_requests")) {
-        return read_count(reader, &entry->request_count);
+    if (expected < FIELD_COUNT && lc_str_equal(key, FIELD_KEYS[expected])) {
+        return expected;
     }
-    if (is_key(key, "num_none_requests")) {
-        return read_count(reader, &entry->none_count);
+    unsigned field = 0;
+    while (field < FIELD_COUNT && !lc_str_equal(key, FIELD_KEYS[field])) {
+        field++;
     }
-    if (is_key(key, "num_failures")) {
-        return read_count(reader, &entry->failure_count);
-    }
-    if (is_key(key, "total_response_time")) {
-        return read_number(reader, 0, &entry->total_ms, &entry->is_total_whole);
-    }
-    if (is_key(key, "min_response_time")) {
-        return read_number(reader, INFINITY, &entry->min_ms, &entry->is_min_whole);
-    }
-    if (is_key(key, "max_response_time")) {
-        return read_number(reader, 0, &entry->max_ms, &entry->is_max_whole);
-    }
-    if (is_key(key, "total_content_length")) {
-        return read_bytes(reader, &entry->content_bytes);
-    }
-    if (is_key(key, "start_time")) {
-        return read_unix_s(reader, &entry->start_unix_s);
-    }
-    if (is_key(key, "last_request_timestamp")) {
-        return read_unix_s(reader, &entry->last_request_unix_s);
-    }
-    if (is_key(key, "response_times")) {
-        return read_buckets(reader, &entry->buckets);
-    }
-    if (is_key(key, "num_reqs_per_sec")) {
-        return read_seconds(reader, &entry->window, false);
-    }
-    if (is_key(key, "num_fail_per_sec")) {
-        return read_seconds(reader, &entry->window, true);
-    }
-    if (is_key(key, LCORE_REPORT_HISTOGRAM_KEY)) {
-        target->has_histogram = true;
-        return read_histogram(reader, &entry->histogram);
-    }
-    if (is_key(key, LCORE_REPORT_PHASES_KEY)) {
-        return read_phases(reader, entry->phases);
-    }
-    return lc_pack_skip(reader);
+    return field;
 }
 
 static int
-read_entry(struct lc_pack_reader *reader, struct lc_stats_entry *entry)
+read_row_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
 {
-    struct entry_target target = {.entry = entry};
-    int err = read_fields(reader, read_entry_field, &target);
-    return err < 0 || target.has_histogram ? err : lc__stats_entry_fill_histogram(entry);
+    struct row *row = arg;
+    struct lc_stats_sums *sums = &row->sums;
+    unsigned field = find_field(key, row->next);
+    row->next = field + 1;
+    switch (field) {
+    case FIELD_LAST:
+        return read_unix_s(reader, &sums->last_request_unix_s);
+    case FIELD_START:
+        return read_unix_s(reader, &sums->start_unix_s);
+    case FIELD_REQUESTS:
+        return lc_pack_read_count(reader, &sums->request_count);
+    case FIELD_NONES:
+        return lc_pack_read_count(reader, &sums->none_count);
+    case FIELD_FAILURES:
+        return lc_pack_read_count(reader, &sums->failure_count);
+    case FIELD_TOTAL:
+        return read_number(reader, 0, &sums->total_ms, &sums->is_total_whole);
+    case FIELD_MAX:
+        return read_number(reader, 0, &sums->max_ms, &sums->is_max_whole);
+    case FIELD_MIN:
+        return read_number(reader, INFINITY, &sums->min_ms, &sums->is_min_whole);
+    case FIELD_BYTES:
+        return read_bytes(reader, &sums->content_bytes);
+    case FIELD_BUCKETS:
+        row->buckets = *reader;
+        return read_counts(reader, row, add_to_bucket);
+    case FIELD_REQUEST_SECONDS:
+        return read_counts(reader, row, add_requests);
+    case FIELD_FAILURE_SECONDS:
+        return read_counts(reader, row, add_failures);
+    case FIELD_PHASES:
+        return read_phases(reader, row->phases);
+    case FIELD_HISTOGRAM:
+        return read_histogram(reader, row);
+    default:
+        return lc_pack_skip(reader);
+    }
+}
+
+/* target NULL: the row is only checked. */
+static int
+read_row(struct lc_pack_reader *reader, struct lc_stats_entry *target, const struct lc_stats_config *config)
+{
+    struct row row = {.target = target};
+    row.sums = (struct lc_stats_sums){.min_ms = INFINITY,
+                                      .start_unix_s = INFINITY,
+                                      .is_total_whole = true,
+                                      .is_min_whole = true,
+                                      .is_max_whole = true,
+                                      .phases = row.phases};
+    int err = target == NULL ? 0 : lc__stats_entry_pin(target);
+    err = err < 0 ? err : read_fields(reader, read_row_field, &row);
+    if (err < 0 || target == NULL) {
+        return err;
+    }
+    if (!row.has_histogram && row.buckets.at != NULL) {
+        err = read_counts(&row.buckets, &row, add_bucket_as_slot);
+    }
+    return err < 0 ? err : lc__stats_entry_add_sums(target, &row.sums, config);
 }
 
 /* What an entry or a failure is told apart by. */
@@ -332,21 +411,48 @@ find_first_texts(struct lc_pack_reader reader, struct texts *texts)
     return is_key(keys[0], "name") && is_key(keys[1], "method");
 }
 
-/* An entry that the table has no row for is added to the row that stands for such. */
-static int
-read_further(struct lc_pack_reader *reader, const struct lc_stats *report, struct lc_stats_entry *further)
+/* Rows come in the order in which their worker first used the names, mostly that of the table, and some are left out:
+ * so the one behind the last one found is looked at first. */
+static struct lc_stats_entry *
+find_row(struct lc_stats *stats, const struct texts *texts, size_t *next)
 {
-    struct lc_stats_entry *entry = lc__stats_entry_new(LCORE_STR(""), LCORE_STR(""), false, further->start_unix_s);
-    int err = entry == NULL ? LCE_NOMEM : read_entry(reader, entry);
-    err = err < 0 ? err : lc__stats_entry_extend(further, entry, report->config);
-    lc__stats_entry_unref(entry);
-    return err;
+    size_t place = *next;
+    if (place < stats->count && lc_str_equal(stats->entries[place]->name, texts->name) &&
+        lc_str_equal(stats->entries[place]->method, texts->method)) {
+        ++*next;
+        return stats->entries[place];
+    }
+    struct lc_stats_entry *entry = lc_stats_entry(stats, texts->name, texts->method);
+    while (place < stats->count && place < *next + ROWS_AHEAD && stats->entries[place] != entry) {
+        place++;
+    }
+    *next = place < stats->count && stats->entries[place] == entry ? place + 1 : *next;
+    return entry;
 }
 
 static int
-read_entries(struct lc_pack_reader *reader, struct lc_stats *report)
+read_failure_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
+{
+    struct lc_failure *failure = arg;
+    return is_key(key, "occurrences")  ? lc_pack_read_count(reader, &failure->occurrences)
+           : is_key(key, "first_seen") ? read_unix_s(reader, &failure->first_seen_unix_s)
+           : is_key(key, "last_seen")  ? read_unix_s(reader, &failure->last_seen_unix_s)
+                                       : lc_pack_skip(reader);
+}
+
+struct reading {
+    struct lc_stats *target; /* NULL: the report is only checked */
+    double now_unix_s;
+    bool has_stats, has_total, has_errors;
+    struct lc_pack_reader errors; /* read last, for they make rows where the report has none */
+    struct lc_pack_reader users;  /* at NULL: none */
+};
+
+static int
+read_rows(struct lc_pack_reader *reader, struct lc_stats *target)
 {
     uint32_t count;
+    size_t next = 0;
     int err = read_head(reader, LCORE_PACK_ARRAY, &count);
     for (uint32_t i = 0; err == 0 && i < count; i++) {
         struct texts texts;
@@ -354,33 +460,18 @@ read_entries(struct lc_pack_reader *reader, struct lc_stats *report)
         if (err < 0) {
             return err;
         }
-        if (lc__stats_find(report, texts.name, texts.method) != NULL) {
-            return LCE_INVALID;
+        if (target == NULL) {
+            err = read_row(reader, NULL, NULL);
+            continue;
         }
-        struct lc_stats_entry *entry = lc_stats_entry(report, texts.name, texts.method);
-        bool is_own = entry != NULL && lc_str_equal(entry->name, texts.name);
-        err = entry == NULL ? LCE_NOMEM : is_own ? read_entry(reader, entry) : read_further(reader, report, entry);
+        struct lc_stats_entry *entry = find_row(target, &texts, &next);
+        err = entry == NULL ? LCE_NOMEM : read_row(reader, entry, target->config);
+        if (err == 0) {
+            lc__window_trim(&entry->window, target->seconds_kept);
+        }
     }
     return err;
 }
-
-static int
-read_failure_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
-{
-    struct lc_failure *failure = arg;
-    return is_key(key, "occurrences")  ? read_count(reader, &failure->occurrences)
-           : is_key(key, "first_seen") ? read_unix_s(reader, &failure->first_seen_unix_s)
-           : is_key(key, "last_seen")  ? read_unix_s(reader, &failure->last_seen_unix_s)
-                                       : lc_pack_skip(reader);
-}
-
-struct reading {
-    struct lc_stats *report;
-    double now_unix_s;
-    bool has_stats, has_total, has_errors;
-    struct lc_pack_reader errors; /* read last, for they make rows where the report has none */
-    struct lc_pack_reader users;  /* at NULL: none */
-};
 
 /* Failures by a key, which is of no interest. */
 static int
@@ -394,7 +485,7 @@ read_failure(struct lc_pack_reader *reader, struct lc_str key, void *arg)
     }
     struct lc_failure failure = {.is_remote = true};
     err = err < 0 ? err : read_fields(reader, read_failure_field, &failure);
-    if (err < 0) {
+    if (err < 0 || reading->target == NULL) {
         return err;
     }
     if (failure.first_seen_unix_s == 0) {
@@ -403,21 +494,22 @@ read_failure(struct lc_pack_reader *reader, struct lc_str key, void *arg)
     if (failure.last_seen_unix_s == 0) {
         failure.last_seen_unix_s = reading->now_unix_s;
     }
-    struct lc_stats_entry *entry = lc_stats_entry(reading->report, texts.name, texts.method);
-    return entry == NULL ? LCE_NOMEM : lc__failures_add(&reading->report->failures, entry, texts.error, &failure);
+    struct lc_stats_entry *entry = lc_stats_entry(reading->target, texts.name, texts.method);
+    return entry == NULL ? LCE_NOMEM : lc__failures_add(&reading->target->failures, entry, texts.error, &failure);
 }
 
 static int
 read_report_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
 {
     struct reading *reading = arg;
+    struct lc_stats *target = reading->target;
     if (is_key(key, "stats") && !reading->has_stats) {
         reading->has_stats = true;
-        return read_entries(reader, reading->report);
+        return read_rows(reader, target);
     }
     if (is_key(key, "stats_total") && !reading->has_total) {
         reading->has_total = true;
-        return read_entry(reader, lc_stats_total(reading->report));
+        return target == NULL ? read_row(reader, NULL, NULL) : read_row(reader, target->total, target->config);
     }
     if (is_key(key, "errors") && !reading->has_errors) {
         reading->has_errors = true;
@@ -429,25 +521,28 @@ read_report_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
     return lc_pack_skip(reader);
 }
 
+/* Goes through the report once. */
+static int
+read_report(struct reading *reading, struct lc_str data)
+{
+    struct lc_pack_reader reader = lc_pack_reader_from(data);
+    int err = read_fields(&reader, read_report_field, reading);
+    if (err == 0 && !(reading->has_stats && reading->has_total && reading->has_errors)) {
+        return LCE_FORMAT;
+    }
+    return err < 0 ? err : read_fields(&reading->errors, read_failure, reading);
+}
+
 static int
 merge(struct lc_stats *target, struct lc_str data, double now_unix_s, struct lc_pack_reader *users)
 {
-    struct reading reading = {.report = lc__stats_new(NULL, false), .now_unix_s = now_unix_s};
-    if (reading.report == NULL) {
-        return LCE_NOMEM;
+    struct reading check = {0};
+    int err = read_report(&check, data);
+    if (err < 0) {
+        return err;
     }
-    struct lc_pack_reader reader = lc_pack_reader_from(data);
-    int err = read_fields(&reader, read_report_field, &reading);
-    if (err == 0 && !(reading.has_stats && reading.has_total && reading.has_errors)) {
-        err = LCE_FORMAT;
-    }
-    if (err == 0) {
-        err = read_fields(&reading.errors, read_failure, &reading);
-    }
-    if (err == 0) {
-        err = lc_stats_merge(target, reading.report);
-    }
-    lc_stats_free(reading.report);
+    struct reading reading = {.target = target, .now_unix_s = now_unix_s};
+    err = read_report(&reading, data);
     if (err == 0 && users != NULL) {
         *users = reading.users;
     }

@@ -138,20 +138,9 @@ lc__stats_entry_count_failure(struct lc_stats_entry *entry, uint32_t second)
 }
 
 int
-lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entry *source,
-                       const struct lc_stats_config *config)
+lc__stats_entry_add_sums(struct lc_stats_entry *target, const struct lc_stats_sums *source,
+                         const struct lc_stats_config *config)
 {
-    int err = lc__stats_entry_pin(target);
-    err = err < 0 ? err : lc__window_merge(&target->window, &source->window);
-    if (err == 0) {
-        err = lc__histogram_merge(&target->histogram, &source->histogram);
-    }
-    if (err == 0) {
-        err = lc__buckets_merge(&target->buckets, &source->buckets);
-    }
-    if (err < 0) {
-        return err;
-    }
     target->request_count += source->request_count;
     target->failure_count += source->failure_count;
     target->none_count += source->none_count;
@@ -169,7 +158,7 @@ lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entr
     lc__phases_merge(target->phases, source->phases);
     target->start_unix_s = fmin(target->start_unix_s, source->start_unix_s);
     if (source->last_request_unix_s > target->last_request_unix_s) {
-        uint32_t last_s = lc__stats_entry_last_second(source);
+        uint32_t last_s = (uint32_t)(int64_t)source->last_request_unix_s;
         bool is_new_second = last_s > lc__stats_entry_last_second(target);
         target->last_request_unix_s = source->last_request_unix_s;
         if (target->is_keeping_recent && is_new_second) {
@@ -177,6 +166,35 @@ lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entr
         }
     }
     return 0;
+}
+
+int
+lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entry *source,
+                       const struct lc_stats_config *config)
+{
+    int err = lc__stats_entry_pin(target);
+    err = err < 0 ? err : lc__window_merge(&target->window, &source->window);
+    err = err < 0 ? err : lc__histogram_merge(&target->histogram, &source->histogram);
+    err = err < 0 ? err : lc__buckets_merge(&target->buckets, &source->buckets);
+    if (err < 0) {
+        return err;
+    }
+    const struct lc_stats_sums sums = {
+        .request_count = source->request_count,
+        .failure_count = source->failure_count,
+        .none_count = source->none_count,
+        .content_bytes = source->content_bytes,
+        .total_ms = source->total_ms,
+        .min_ms = source->min_ms,
+        .max_ms = source->max_ms,
+        .start_unix_s = source->start_unix_s,
+        .last_request_unix_s = source->last_request_unix_s,
+        .is_total_whole = source->is_total_whole,
+        .is_min_whole = source->is_min_whole,
+        .is_max_whole = source->is_max_whole,
+        .phases = source->phases,
+    };
+    return lc__stats_entry_add_sums(target, &sums, config);
 }
 
 int

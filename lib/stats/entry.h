@@ -163,6 +163,19 @@ lc__stats_entry_count(struct lc_stats_entry *entry, const struct lc_sample *samp
 /* The failure of a second (checked). */
 int lc__stats_entry_count_failure(struct lc_stats_entry *entry, uint32_t second);
 
+/* What an entry counts, without its tables: buckets, histogram and seconds. */
+struct lc_stats_sums {
+    uint64_t request_count, failure_count, none_count, content_bytes;
+    double total_ms, min_ms, max_ms;
+    double start_unix_s, last_request_unix_s;
+    bool is_total_whole, is_min_whole, is_max_whole;
+    const struct lc_phase_sum *phases; /* LCORE_PHASE_COUNT of them */
+};
+
+/* Adds these, once what they stand for is in the tables; that begins with lc__stats_entry_pin(). LCE_NOMEM: only the
+ * current percentiles are the worse for it. */
+int lc__stats_entry_add_sums(struct lc_stats_entry *target, const struct lc_stats_sums *source,
+                             const struct lc_stats_config *config);
 /* Adds all of `source` (Locust's rules, compat DST-35). On LCE_NOMEM part of it may be there. */
 int lc__stats_entry_extend(struct lc_stats_entry *target, const struct lc_stats_entry *source,
                            const struct lc_stats_config *config);

@@ -81,8 +81,77 @@ halves_add_up(void **state)
         assert_true(lc_stats_entry_percentile_ms(lc_stats_total(all), fraction) ==
                     lc_stats_entry_percentile_ms(lc_stats_total(sum), fraction));
     }
+    struct lc_buffer one = {0}, other = {0};
+    write(all, &one);
+    write(sum, &other);
+    assert_int_equal(one.len, other.len);
+    assert_memory_equal(one.data, other.data, one.len);
+    lc_buffer_fini(&one);
+    lc_buffer_fini(&other);
     lc_stats_free(all);
     lc_stats_free(sum);
+}
+
+/* Whatever is wrong in a report, and wherever. */
+static void
+a_damaged_report_changes_nothing(void **state)
+{
+    uint64_t seed = 5;
+    struct lc_stats *stats = fill(&seed), *table = lc_stats_new();
+    struct lc_buffer report = {0}, before = {0}, after = {0};
+    write(stats, &report);
+    assert_int_equal(lc_report_merge(table, (struct lc_str){report.data, report.len}, 5), 0);
+    write(table, &before);
+    int refused_count = 0;
+    for (int i = 0; i < 400; i++) {
+        char *byte = &report.data[test_random(&seed) % report.len], old = *byte;
+        *byte = (char)0xc1; /* is nothing in MessagePack, but a letter like others in a text */
+        bool is_refused = lc_report_merge(table, (struct lc_str){report.data, report.len}, 5) < 0;
+        *byte = old;
+        refused_count += is_refused;
+        after.len = 0;
+        write(table, &after);
+        bool is_same = after.len == before.len && memcmp(after.data, before.data, before.len) == 0;
+        assert_int_equal(is_same, is_refused);
+        before.len = 0;
+        write(table, &before);
+    }
+    assert_true(refused_count > 100);
+    assert_int_equal(lc_report_merge(table, (struct lc_str){report.data, report.len - 1}, 5), LCE_FORMAT);
+    lc_buffer_fini(&report);
+    lc_buffer_fini(&before);
+    lc_buffer_fini(&after);
+    lc_stats_free(stats);
+    lc_stats_free(table);
+}
+
+/* Locust's workers leave out names without requests, and each has met them in an order of its own (DST-34). */
+static void
+rows_are_found_in_any_order(void **state)
+{
+    static const int ORDERS[][5] = {{0, 1, 2, 3, 4}, {4, 2, 0, -1}, {1, 3, -1}, {0, 4, 3, 1, 2}};
+    struct lc_stats *table = lc_stats_new();
+    for (int i = 0; i < 4; i++) {
+        struct lc_stats *part = lc_stats_new();
+        struct lc_buffer report = {0};
+        for (int j = 0; j < 5 && ORDERS[i][j] >= 0; j++) {
+            char name = (char)('a' + ORDERS[i][j]);
+            struct lc_stats_entry *entry = lc_stats_entry(part, (struct lc_str){&name, 1}, LCORE_STR("GET"));
+            assert_int_equal(lc_stats_log_request(part, entry, 1000000, 1, 1000), 0);
+        }
+        write(part, &report);
+        assert_int_equal(lc_report_merge(table, (struct lc_str){report.data, report.len}, 5), 0);
+        lc_buffer_fini(&report);
+        lc_stats_free(part);
+    }
+    assert_int_equal(lc_stats_count(table), 5);
+    for (size_t i = 0; i < 5; i++) {
+        struct lc_stats_numbers numbers;
+        lc_stats_entry_numbers(lc_stats_at(table, i), &numbers);
+        assert_int_equal(numbers.name.data[0], 'a' + (int)i);
+        assert_int_equal(numbers.request_count, 3);
+    }
+    lc_stats_free(table);
 }
 
 int
@@ -91,6 +160,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_written_report_is_the_table),
         cmocka_unit_test(halves_add_up),
+        cmocka_unit_test(a_damaged_report_changes_nothing),
+        cmocka_unit_test(rows_are_found_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

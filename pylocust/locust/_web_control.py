@@ -25,6 +25,11 @@ logger = logging.getLogger("locust.web")
 class Refusal(Exception):
     """A test that cannot be started as asked for; the text says why."""
 
+    def __init__(self, message: str, status: int = 200) -> None:
+        """``status`` is 500 where Locust fails instead of answering."""
+        super().__init__(message)
+        self.status = status
+
 
 class Control:
     """Endpoints that change something."""
@@ -35,7 +40,7 @@ class Control:
         self._swarm_greenlet: gevent.Greenlet[..., Any] | None = None
         self._run_time_greenlet: gevent.Greenlet[..., Any] | None = None
 
-    def swarm(self) -> Response:
+    def swarm(self) -> Response | tuple[Response, int]:
         environment = self._ui.environment
         try:
             if self._ui.userclass_picker_is_active:
@@ -59,7 +64,7 @@ class Control:
             self._forget_greenlets()
         except Refusal as refusal:
             logger.error("The test was not started: %s", refusal)
-            return jsonify(success=False, message=str(refusal), host=environment.host)
+            return jsonify(success=False, message=str(refusal), host=environment.host), refusal.status
         self._swarm_greenlet = gevent.spawn(runner.start, users, rate)
         self._swarm_greenlet.link_exception(web.greenlet_exception_handler)
         answer = {"success": True, "message": "Swarming started", "host": environment.host}
@@ -92,6 +97,8 @@ class Control:
             is_running = environment.runner is not None and environment.runner.state == STATE_RUNNING
             wanted = environment.user_classes_by_name if is_running else available
         chosen = {name: user_class for name, user_class in available.items() if name in wanted}
+        if not chosen:
+            raise Refusal(f"Unknown User(s): {', '.join(wanted)}. There is: {', '.join(available)}")
         environment.user_classes = list(chosen.values())
         if environment.locustfile is None:
             environment.locustfile = ",".join(chosen)
@@ -105,7 +112,10 @@ class Control:
         if name == "Default":
             environment.shape_class = None
             return
-        shape = (environment.available_shape_classes or {})[name]
+        available = environment.available_shape_classes or {}
+        if name not in available:
+            raise Refusal(f"There is no shape class {name!r}, but: {', '.join(['Default', *available])}", 500)
+        shape = available[name]
         shape.runner = environment.runner
         environment.shape_class = shape
         environment._validate_shape_class_instance()
@@ -133,7 +143,10 @@ class Control:
                     except ValueError as error:
                         raise Refusal("Valid run_time formats are : 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc.") from error
             elif name in options:
-                options[name] = _like(options[name], text, request.form.getlist(name))
+                try:
+                    options[name] = _like(options[name], text, request.form.getlist(name))
+                except (TypeError, ValueError) as error:
+                    raise Refusal(f"{name}: {text!r} is not of the option's type: {error}", 500) from error
         return users, rate, run_time
 
     def _forget_greenlets(self) -> None:
@@ -164,11 +177,23 @@ class Control:
         return "ok"
 
     def update_user(self) -> tuple[dict[str, Any], int]:
-        settings = json.loads(request.data)
+        available = self._ui.environment.available_user_classes or {}
+        try:
+            settings = json.loads(request.data)
+        except ValueError as error:
+            return _refused(f"The settings of a user class are no JSON: {error}")
         if not isinstance(settings, dict):
-            raise TypeError("The settings of a user class are a JSON object with its user_class_name")
+            return _refused("The settings of a user class are a JSON object with its user_class_name")
+        name = settings.get("user_class_name")
+        if name not in available:
+            return _refused(f"There is no user class {name!r}, but: {', '.join(available) or 'none'}")
         self._ui.environment.update_user_class(settings)
         return {}, 201
+
+
+def _refused(message: str) -> tuple[dict[str, Any], int]:
+    logger.error("No user class was changed: %s", message)
+    return {"success": False, "message": message}, 500
 
 
 def _number(name: str, text: str, kind: type[Any]) -> Any:

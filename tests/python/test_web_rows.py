@@ -201,7 +201,7 @@ environment, ui, client = serve(parsed_options=options)
 environment.runner.start = lambda *arguments, **_: None
 def swarm(**fields):
     answer = client.post("/swarm", data={"user_count": "2", "spawn_rate": "1.5", **fields})
-    return [answer.status_code, answer.get_json().get("success") if answer.is_json else None]
+    return [answer.status_code, answer.get_json()["success"] if answer.status_code == 200 else None]
 answers = [swarm(host="http://<b>x</b>", run_time="1m", profile="p", stop_timeout="2.5", flag="true", whole="7",
                  ints=["3", "4"], texts="x,y", nothing="some", hidden="shown", unknown="u")]
 seen = {key: repr(value) for key, value in sorted(vars(options).items())}

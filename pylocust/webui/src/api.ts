@@ -21,6 +21,12 @@ export async function get<T>(path: string): Promise<T> {
   return response.json();
 }
 
+/** Why something was not done: the message of an answer in JSON, or the text of any other. */
+async function reasonIn(response: Response): Promise<string> {
+  const text = await response.text();
+  return response.headers.get("Content-Type")?.startsWith("application/json") ? JSON.parse(text).message : text;
+}
+
 export async function post(path: string, body?: URLSearchParams | string): Promise<Response> {
   const headers: Record<string, string> = typeof body === "string" ? { "Content-Type": "application/json" } : {};
   let response: Response;
@@ -31,7 +37,7 @@ export async function post(path: string, body?: URLSearchParams | string): Promi
   }
   checkLogin(response);
   if (!response.ok) {
-    throw new Error((await response.text()) || `${path}: ${response.status}`);
+    throw new Error((await reasonIn(response)) || `${path}: ${response.status}`);
   }
   return response;
 }

@@ -1,9 +1,9 @@
 #include "base/buffer.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/format.h"
 
 void
 lc_buffer_fini(struct lc_buffer *buffer)
@@ -50,11 +50,11 @@ lc_buffer_append_format(struct lc_buffer *buffer, const char *format, ...)
     va_start(args, format);
     va_list again;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = lc__format_args(NULL, 0, format, args);
     va_end(args);
     int err = len < 0 ? LCE_FORMAT : lc_buffer_reserve(buffer, (size_t)len + 1);
     if (err == 0) {
-        vsnprintf(buffer->data + buffer->len, (size_t)len + 1, format, again);
+        lc__format_args(buffer->data + buffer->len, (size_t)len + 1, format, again);
         buffer->len += (size_t)len;
     }
     va_end(again);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/format.h"
 #include "http/redirect.h"
 #include "http/session.h"
 #include "loop/loop.h"
@@ -228,9 +229,9 @@ on_connect_timeout(struct lc_timer *timer)
     struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
     const struct lc_origin *origin = exchange->origin;
     char text[320];
-    snprintf(text, sizeof(text), "connection to %.*s:%u timed out (%.3g s)",
-             origin->host.len > 200 ? 200 : (int)origin->host.len, origin->host.data, origin->port,
-             (double)exchange->connect_timeout_ns / 1e9);
+    lc__format(text, sizeof(text), "connection to %.*s:%u timed out (%.3g s)",
+               origin->host.len > 200 ? 200 : (int)origin->host.len, origin->host.data, origin->port,
+               (double)exchange->connect_timeout_ns / 1e9);
     exchange->transport->cancel(exchange);
     lc__exchange_finish(
         exchange, &(struct lc_hop){.fail = LCORE_FAIL_CONNECT_TIMEOUT, .errnum = ETIMEDOUT, .text = lc_str_from(text)});

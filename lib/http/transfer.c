@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/format.h"
 #include "http/exchange.h"
 #include "http/h2_head.h"
 #include "http/headers.h"
@@ -380,7 +381,7 @@ on_timeout(struct lc_timer *timer)
         return;
     }
     char text[64];
-    snprintf(text, sizeof(text), "read timed out (%.3g s without a byte)", (double)exchange->read_timeout_ns / 1e9);
+    lc__format(text, sizeof(text), "read timed out (%.3g s without a byte)", (double)exchange->read_timeout_ns / 1e9);
     take_timings(exchange->transfer);
     end(exchange, LCORE_FAIL_READ_TIMEOUT, ETIMEDOUT, text);
 }

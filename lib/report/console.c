@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/format.h"
 #include "report/order.h"
 #include "report/writer.h"
 #include "stats/entry.h"
@@ -33,8 +34,8 @@ request_row(struct lc_writer *writer, const struct lc_stats_entry *entry, const 
         lc_stats_entry_current_rates(entry, total, &requests_per_s, &failures_per_s);
     }
     char fails[64];
-    snprintf(fails, sizeof(fails), "%llu(%.2f%%)", (unsigned long long)entry->failure_count,
-             lc_stats_entry_fail_ratio(entry) * 100);
+    lc__format(fails, sizeof(fails), "%llu(%.2f%%)", (unsigned long long)entry->failure_count,
+               lc_stats_entry_fail_ratio(entry) * 100);
     lc__write(writer, entry->method);
     lc__write_padded(writer, entry->method.len == 0 ? LCORE_STR("") : LCORE_STR(" "),
                      options->type_width - lc__text_width(entry->method));

@@ -4,9 +4,9 @@
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <time.h>
 
+#include "base/format.h"
 #include "base/utf8.h"
 
 void
@@ -23,7 +23,7 @@ lc__write_format(struct lc_writer *writer, const char *format, ...)
     char text[256]; /* numbers and fixed words: what is long goes through lc__write() */
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(text, sizeof(text), format, args);
+    int len = lc__format_args(text, sizeof(text), format, args);
     va_end(args);
     if (len < 0 || len >= (int)sizeof(text)) {
         writer->err = writer->err < 0 ? writer->err : LCE_LIMIT;
@@ -85,16 +85,16 @@ lc__write_double(struct lc_writer *writer, double number)
     char text[40];
     /* 15 digits are always told apart, but for numbers too small to be normal. */
     for (int digits = fabs(number) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, number);
-        if (strtod(text, NULL) == number) {
+        lc__format(text, sizeof(text), "%.*g", digits, number);
+        if (lc__read_double(text) == number) {
             break;
         }
     }
     /* Python goes over to exponents at 1e16, whatever the number of digits. */
     if (fabs(number) < 1e16 && strstr(text, "e+") != NULL) {
-        snprintf(text, sizeof(text), "%.1f", number);
+        lc__format(text, sizeof(text), "%.1f", number);
     } else if (strpbrk(text, ".en") == NULL && fabs(number) >= 1e16) {
-        snprintf(text, sizeof(text), "%.16e", number);
+        lc__format(text, sizeof(text), "%.16e", number);
     } else if (strpbrk(text, ".en") == NULL) {
         strcat(text, ".0");
     }
@@ -121,8 +121,8 @@ lc__write_percent(struct lc_writer *writer, double fraction)
         lc__write_format(writer, "%.0f", percent);
     } else {
         char rounded[340];
-        snprintf(rounded, sizeof(rounded), "%.6f", percent);
-        lc__write_double(writer, strtod(rounded, NULL));
+        lc__format(rounded, sizeof(rounded), "%.6f", percent);
+        lc__write_double(writer, lc__read_double(rounded));
     }
     lc__write(writer, LCORE_STR("%"));
 }
@@ -214,7 +214,7 @@ read_escape(struct lc_str text, uint32_t *point)
     uint32_t value = 0;
     for (size_t i = 1; i <= digits; i++) {
         char c = lc_ascii_lower(text.data[i]);
-        bool is_digit = c >= '0' && c <= '9';
+        bool is_digit = lc_ascii_is_digit(c);
         if (!is_digit && (c < 'a' || c > 'f')) {
             return 0;
         }

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import copy
+import csv
+import io
+import locale
+import os
 import pickle
 import re
+import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from kit import Kit, kind_of
@@ -15,6 +23,7 @@ from locust.env import Environment
 from locust.exception import CatchResponseError
 from locust.stats import (
     RequestStats,
+    StatsCSV,
     StatsEntry,
     StatsError,
     bucket_response_time,
@@ -267,3 +276,41 @@ def functions_of_statistics(kit: Kit) -> Any:
     ]
     told.append(diff_response_time_dicts({1: 5, 2: 3}, {1: 2}))
     return told
+
+
+# What glibc keeps of a locale: what localedef writes to LC_NUMERIC.
+_COMMAS = bytes.fromhex(
+    "1411032006000000200000002200000024000000280000002c00000030000000"  # magic, places of six values
+    "2c002e00030300002c0000002e0000005554462d3800"
+)
+
+
+@contextmanager
+def _numbers_with_commas() -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as folder:
+        numeric = Path(folder, "commas", "LC_NUMERIC")
+        numeric.parent.mkdir()
+        numeric.write_bytes(_COMMAS)
+        os.environ["LOCPATH"] = folder
+        locale.setlocale(locale.LC_NUMERIC, "commas")
+        try:
+            assert locale.str(1.5) == "1,5"
+            yield
+        finally:
+            locale.setlocale(locale.LC_NUMERIC, "C")
+            del os.environ["LOCPATH"]
+
+
+def locale_of_the_script(kit: Kit) -> Any:
+    """REP-27, REP-31, REP-35: a script that sets its locale changes no table and no file."""
+    environment = Environment()
+    for milliseconds in (1, 2.5, 1234.5):
+        environment.stats.log_request("GET", "/a", milliseconds, 10)
+    environment.stats.log_error("GET", "/a", "why")
+    text = io.StringIO()
+    with _numbers_with_commas():
+        tables = [*get_stats_summary(environment.stats, False), *get_percentile_stats_summary(environment.stats)]
+        StatsCSV(environment, [0.5, 0.999]).requests_csv(csv.writer(text))
+    # Rates depend on the time that passed.
+    entry, total = ([*row[:9], *row[11:]] for row in list(csv.reader(io.StringIO(text.getvalue())))[1:])
+    return [[re.sub(r" +\d+\.\d\d +\d+\.\d\d$", " N", line) for line in tables], entry, total]

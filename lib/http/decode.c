@@ -412,9 +412,9 @@ lc_decoder_why(struct lc_decoder *decoder)
     for (int i = 0; i < decoder->count; i++) {
         const struct stage *stage = &decoder->stages[i];
         if (stage->errnum != Z_OK) {
-            int len = snprintf(decoder->why, sizeof(decoder->why), "Error %d while decompressing data%s%s",
-                               stage->errnum, stage->why == NULL ? "" : ": ", stage->why == NULL ? "" : stage->why);
-            return (struct lc_str){decoder->why, (size_t)len};
+            snprintf(decoder->why, sizeof(decoder->why), "Error %d while decompressing data%s%s", stage->errnum,
+                     stage->why == NULL ? "" : ": ", stage->why == NULL ? "" : stage->why);
+            return lc_str_from(decoder->why);
         }
     }
     return (struct lc_str){0};

@@ -180,7 +180,7 @@ take_stream(struct cload_session *self, const struct cload_call *call, struct cl
     }
     struct lc_str announced = lc_response_header(core, LCORE_STR("content-length"));
     response->response_length = 0;
-    for (size_t i = 0; i < announced.len && announced.data[i] >= '0' && announced.data[i] <= '9'; i++) {
+    for (size_t i = 0; i < announced.len && lc_ascii_is_digit(announced.data[i]); i++) {
         response->response_length = response->response_length * 10 + (uint64_t)(announced.data[i] - '0');
     }
     if (core->stream != NULL) {

@@ -258,7 +258,7 @@ are_headers_odd(const struct lc_header *headers, size_t count, bool is_fast)
 {
     for (size_t i = 0; i < count; i++) {
         struct lc_str value = headers[i].value;
-        if (is_fast && (value.data == NULL || (value.len > 0 && (value.data[0] == ' ' || value.data[0] == '\t')))) {
+        if (is_fast && (value.data == NULL || (value.len > 0 && lc_ascii_is_blank(value.data[0])))) {
             return true;
         }
         if (!is_fast && is_for_urllib3(&headers[i])) {

@@ -214,7 +214,7 @@ lc_cookie_jar_append_header(struct lc_cookie_jar *jar, const struct lc_url *url,
 static bool
 is_path_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || lc_ascii_is_digit(c) ||
            (c != '\0' && strchr("_.-~%/;:@&=+$,!*'()", c) != NULL);
 }
 
@@ -222,12 +222,6 @@ static bool
 is_lower_hex(char c)
 {
     return c >= 'a' && c <= 'f';
-}
-
-static bool
-is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || is_lower_hex(c);
 }
 
 /* A Path attribute with unsafe characters quoted and escapes in capitals; borrowed from `path` or from `scratch`. */
@@ -252,7 +246,8 @@ escape_path(struct lc_str *path, struct lc_buffer *scratch)
         unsigned char c = (unsigned char)path->data[i];
         if (is_path_char((char)c)) {
             *place++ = (char)c;
-            if (c == '%' && i + 2 < path->len && is_hex(path->data[i + 1]) && is_hex(path->data[i + 2])) {
+            if (c == '%' && i + 2 < path->len && lc_ascii_hex_value(path->data[i + 1]) >= 0 &&
+                lc_ascii_hex_value(path->data[i + 2]) >= 0) {
                 for (int k = 0; k < 2; k++) {
                     char digit = path->data[++i];
                     *place++ = is_lower_hex(digit) ? (char)(digit - 32) : digit;

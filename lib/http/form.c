@@ -73,7 +73,7 @@ lc__form_quote(struct lc_buffer *out, struct lc_str text)
     char *place = out->data + out->len;
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || lc_ascii_is_digit(c) || c == '_' || c == '.' ||
             c == '-' || c == '~') {
             *place++ = (char)c;
         } else if (c == ' ') {

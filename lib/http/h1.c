@@ -303,7 +303,7 @@ lc_h1_parse_head(const char *data, size_t len, struct lc_h1_head *head)
         if (is_blank_line(data, line, newline)) {
             break;
         }
-        if (newline + 1 < len && (data[newline + 1] == ' ' || data[newline + 1] == '\t')) {
+        if (newline + 1 < len && lc_ascii_is_blank(data[newline + 1])) {
             continue;
         }
         if (newline - line > LCORE_H1_MAX_LINE || ++head->header_count > LCORE_H1_MAX_HEADERS) {
@@ -382,7 +382,7 @@ next_state(struct lc_h1_body *body, char c)
             return CHUNK_SIZE;
         }
         if (body->state == CHUNK_SIZE_BEGIN) {
-            return c == ' ' || c == '\t' ? CHUNK_SIZE_BEGIN : BODY_FAILED;
+            return lc_ascii_is_blank(c) ? CHUNK_SIZE_BEGIN : BODY_FAILED;
         }
         if (c != ';' && c != ' ' && c != '\t' && c != '\r' && c != '\n') {
             return BODY_FAILED;

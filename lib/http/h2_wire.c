@@ -452,10 +452,7 @@ lc__h2_wire_header(struct lc_h2_stream *stream, struct lc_str name, struct lc_st
         give_up(self, EMSGSIZE);
         return;
     } else {
-        err = lc_buffer_append_str(&self->in, name);
-        err = err < 0 ? err : lc_buffer_append_str(&self->in, LCORE_STR(": "));
-        err = err < 0 ? err : lc_buffer_append_str(&self->in, value);
-        err = err < 0 ? err : lc_buffer_append_str(&self->in, LCORE_STR("\r\n"));
+        err = lc_header_append(&self->in, name, value);
     }
     if (err < 0) {
         give_up(self, ENOMEM);

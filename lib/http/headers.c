@@ -54,7 +54,7 @@ lc_header_next(struct lc_str lines, size_t *position, struct lc_str *name, struc
         do {
             const char *newline = memchr(stop, '\n', (size_t)(end - stop));
             stop = newline == NULL ? end : newline + 1;
-        } while (stop < end && (*stop == ' ' || *stop == '\t'));
+        } while (stop < end && lc_ascii_is_blank(*stop));
         *position = (size_t)(stop - lines.data);
         const char *colon = memchr(line, ':', (size_t)(stop - line));
         if (colon == NULL || colon == line || is_space(*line)) {

@@ -31,15 +31,6 @@ lc_session_options_init(struct lc_session_options *options)
     *options = (struct lc_session_options){.size = sizeof(*options), .max_redirects = DEFAULT_MAX_REDIRECTS};
 }
 
-static int
-append_header(struct lc_buffer *out, struct lc_str name, struct lc_str value)
-{
-    int err = lc_buffer_append_str(out, name);
-    err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR(": "));
-    err = err < 0 ? err : lc_buffer_append_str(out, value);
-    return err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("\r\n"));
-}
-
 /* Renders the header lines of every request into the scratch buffer that all sessions share. */
 static int
 render_headers(const struct lc_session_options *options, struct lc_buffer *out, struct lc_error *error)
@@ -52,7 +43,7 @@ render_headers(const struct lc_session_options *options, struct lc_buffer *out, 
             if (!lc_header_is_name(header->name) || !lc_header_is_value(header->value)) {
                 return lc_error_set(error, LCE_FORMAT, "a header has a line break, NUL or leading blank");
             }
-            err = append_header(out, header->name, header->value);
+            err = lc_header_append(out, header->name, header->value);
         }
         return err;
     }
@@ -218,14 +209,14 @@ lc_session_set_header(struct lc_session *session, struct lc_str name, struct lc_
     int err = 0;
     while (err == 0 && lc_header_next(session->headers->lines, &position, &old_name, &old_value)) {
         if (!lc_str_equal_nocase(old_name, name)) {
-            err = append_header(&lines, old_name, old_value);
+            err = lc_header_append(&lines, old_name, old_value);
         } else if (!is_placed) {
-            err = append_header(&lines, name, value);
+            err = lc_header_append(&lines, name, value);
             is_placed = true;
         }
     }
     if (err == 0 && !is_placed) {
-        err = append_header(&lines, name, value);
+        err = lc_header_append(&lines, name, value);
     }
     err = err < 0 ? err : set_block(session, (struct lc_str){lines.data, lines.len});
     lc_buffer_fini(&lines);

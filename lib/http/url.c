@@ -19,7 +19,7 @@ lc_url_scheme_len(struct lc_str text)
         if (c == ':') {
             return i;
         }
-        bool is_other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+        bool is_other = lc_ascii_is_digit(c) || c == '+' || c == '-' || c == '.';
         if (!(c >= 'a' && c <= 'z') && (i == 0 || !is_other)) {
             return 0;
         }

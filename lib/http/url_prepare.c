@@ -72,7 +72,7 @@ parse_clean(struct lc_str text, struct lc_url *out)
     if (is_port_given) {
         const char *digits = ++place;
         port = 0;
-        while (place < end && *place >= '0' && *place <= '9' && place - digits < 6) {
+        while (place < end && lc_ascii_is_digit(*place) && place - digits < 6) {
             port = port * 10 + (unsigned)(*place++ - '0');
         }
         if (port == 0 || port > 65535 || *digits == '0') {
@@ -408,7 +408,7 @@ lc_url_requote(struct lc_str text, struct lc_buffer *out)
             bool is_alnum = true;
             for (size_t k = 1; k <= 2; k++) {
                 char c = lc_ascii_lower(text.data[i + k]);
-                is_alnum = is_alnum && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'));
+                is_alnum = is_alnum && ((c >= 'a' && c <= 'z') || lc_ascii_is_digit(c));
             }
             is_valid = !is_alnum || lc__url_escape_value(text.data + i, text.data + text.len) >= 0;
         }

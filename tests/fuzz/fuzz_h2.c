@@ -1,23 +1,9 @@
 /* What a server sends over HTTP/2. First byte: bit 0, begin with SETTINGS; bits 1 to 3, into how many pieces to cut;
  * the rest is sent as it is, to three calls that share the connection. Then everything is closed: each call ends,
  * whatever came. */
-#include <arpa/inet.h>
-#include <poll.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/clock.h"
-#include "fuzz.h"
-#include "locustcore/http.h"
+#include "served.h"
 
 #define CALLS 3
-
-static struct lc_loop *loop;
-static struct lc_http *http;
-static int listener;
-static char base[64];
 
 static void
 on_response(struct lc_exchange *exchange, struct lc_response *response, void *arg)
@@ -32,31 +18,6 @@ on_response(struct lc_exchange *exchange, struct lc_response *response, void *ar
     FUZZ_CHECK(response->fail == LCORE_FAIL_NONE || response->fail_text.len > 0);
     ++*(int *)arg;
     lc_response_free(response);
-}
-
-static void
-set_up(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof(address);
-    loop = lc_loop_new();
-    FUZZ_CHECK(loop != NULL);
-    http = lc_http_new(loop, NULL);
-    FUZZ_CHECK(http != NULL);
-    listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    FUZZ_CHECK(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 64) == 0);
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    snprintf(base, sizeof(base), "http://127.0.0.1:%u", ntohs(address.sin_port));
-}
-
-static void
-go_round(int wait_ms)
-{
-    struct pollfd watched[2] = {{lc_loop_fd(loop), POLLIN, 0}, {listener, POLLIN, 0}};
-    if (lc_loop_next_deadline_ns(loop) > lc_clock_monotonic_ns()) {
-        poll(watched, 2, wait_ms);
-    }
-    lc_loop_poll(loop);
 }
 
 int

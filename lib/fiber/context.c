@@ -7,6 +7,9 @@
 #ifdef LCORE_CONTEXT_ASAN
 #include <sanitizer/common_interface_defs.h>
 #endif
+#ifdef LCORE_CONTEXT_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
 
 #ifndef LCORE_CONTEXT_UCONTEXT
 
@@ -126,6 +129,19 @@ lc__context_make(struct lc_context *context, void *bottom, size_t size, void (*e
     context->stack_bottom = bottom;
     context->stack_size = size;
 #endif
+#ifdef LCORE_CONTEXT_TSAN
+    context->shadow = __tsan_create_fiber(0);
+#endif
+}
+
+void
+lc__context_fini(struct lc_context *context)
+{
+#ifdef LCORE_CONTEXT_TSAN
+    __tsan_destroy_fiber(context->shadow);
+#else
+    (void)context;
+#endif
 }
 
 void
@@ -144,6 +160,10 @@ lc__context_switch(struct lc_context *from, struct lc_context *to)
 {
 #ifdef LCORE_CONTEXT_ASAN
     __sanitizer_start_switch_fiber(&from->fake_stack, to->stack_bottom, to->stack_size);
+#endif
+#ifdef LCORE_CONTEXT_TSAN
+    from->shadow = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(to->shadow, 0);
 #endif
 #ifdef LCORE_CONTEXT_UCONTEXT
     int err = swapcontext(&from->saved, &to->saved);

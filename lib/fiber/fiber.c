@@ -130,7 +130,9 @@ lc_fibers_free(struct lc_fibers *fibers)
     }
     assert(fibers->live_count == 0);
     for (struct lc_list *node; (node = lc_list_pop(&fibers->pool)) != NULL;) {
-        struct lc_stack stack = LCORE_CONTAINER(node, struct lc_fiber, pool_node)->stack;
+        struct lc_fiber *fiber = LCORE_CONTAINER(node, struct lc_fiber, pool_node);
+        struct lc_stack stack = fiber->stack;
+        lc__context_fini(&fiber->context);
         lc__stack_fini(&stack);
     }
     lc__free(fibers);

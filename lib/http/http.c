@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <pthread.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -20,10 +21,30 @@
 #define LOOKS_MAX 10
 #define CLOSE_NS (2 * LCORE_NS_PER_US)
 
+/* Before 7.84.0 libcurl counts without a lock who uses it. */
+static pthread_mutex_t curl_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static CURLcode
+curl_take(void)
+{
+    pthread_mutex_lock(&curl_lock);
+    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    pthread_mutex_unlock(&curl_lock);
+    return code;
+}
+
+static void
+curl_leave(void)
+{
+    pthread_mutex_lock(&curl_lock);
+    curl_global_cleanup();
+    pthread_mutex_unlock(&curl_lock);
+}
+
 struct lc_http *
 lc_http_new(struct lc_loop *loop, struct lc_error *error)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (curl_take() != CURLE_OK) {
         lc_error_set(error, LCE_NOMEM, "libcurl could not be initialised");
         return NULL;
     }
@@ -48,7 +69,7 @@ fail:
         lc__free(http->seen_heads);
         lc__free(http);
     }
-    curl_global_cleanup();
+    curl_leave();
     return NULL;
 }
 
@@ -77,7 +98,7 @@ lc_http_free(struct lc_http *http)
     lc__free(http->seen_heads);
     lc__slab_fini(&http->conns);
     lc__free(http);
-    curl_global_cleanup();
+    curl_leave();
 }
 
 int

@@ -48,6 +48,7 @@ test_switching(void **state)
         }
         assert_true(kept == 0.25 * i);
     }
+    lc__context_fini(&inside);
     lc__stack_fini(&stack);
     lc__stack_fini(&stack);
 }

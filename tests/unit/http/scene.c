@@ -96,8 +96,10 @@ void
 peer_reset(struct peer *peer)
 {
     setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+    pthread_mutex_lock(&peer->server->lock);
     close(peer->fd);
     peer->fd = -1;
+    pthread_mutex_unlock(&peer->server->lock);
 }
 
 void
@@ -154,7 +156,7 @@ serve(void *arg)
 void
 server_start(struct server *server, SSL_CTX *tls, server_fn *fn, void *arg)
 {
-    *server = (struct server){.fn = fn, .arg = arg, .tls = tls};
+    *server = (struct server){.fn = fn, .arg = arg, .tls = tls, .lock = PTHREAD_MUTEX_INITIALIZER};
     if (tls != NULL) {
         signal(SIGPIPE, SIG_IGN); /* OpenSSL's own socket writes with write() */
     }
@@ -177,9 +179,11 @@ server_stop(struct server *server)
     while (server->peers != NULL) {
         struct peer *peer = server->peers;
         server->peers = peer->next;
+        pthread_mutex_lock(&server->lock);
         if (peer->fd >= 0) {
             shutdown(peer->fd, SHUT_RDWR);
         }
+        pthread_mutex_unlock(&server->lock);
         pthread_join(peer->thread, NULL);
         SSL_free(peer->ssl);
         if (peer->fd >= 0) {

@@ -4,6 +4,7 @@
 #define TESTS_UNIT_HTTP_SCENE_H
 
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@ struct server {
     int fd;
     pthread_t thread;
     struct peer *peers;
+    pthread_mutex_t lock; /* of closing a connection before its thread ends */
     atomic_int accepted;
     atomic_int requests; /* read by peer_read() */
 };

@@ -5,7 +5,6 @@
 #include <linux/errqueue.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "http/http.h"

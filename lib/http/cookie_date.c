@@ -1,5 +1,4 @@
 /* The dates of Expires, in the many ways servers write them. */
-#include <string.h>
 
 #include "http/cookies.h"
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/net_tstamp.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

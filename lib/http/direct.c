@@ -1,5 +1,4 @@
 /* The transport that speaks HTTP/1.1 itself: an idle connection of the session, or a new one. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

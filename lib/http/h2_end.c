@@ -1,7 +1,6 @@
 /* How streams and connections of HTTP/2 end: who is told what, who goes round once more, and on which connection. */
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "http/connector.h"

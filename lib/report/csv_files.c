@@ -2,7 +2,6 @@
  * behind is known and the next round repairs it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/alloc.h"

@@ -1,7 +1,6 @@
 /* What a worker tells its master. */
 #include "rpc/worker_state.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>

@@ -1,5 +1,4 @@
 /* How many users a runner has, and when: what the dispatcher and the shape of the load say. */
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"

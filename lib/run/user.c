@@ -1,8 +1,5 @@
 #include "run/user.h"
 
-#include <assert.h>
-
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "fiber/fiber.h"
 #include "run/runner.h"

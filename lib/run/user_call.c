@@ -1,5 +1,4 @@
 /* The calls a user makes, and how they are counted. */
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,6 +1,5 @@
 /* What a request costs in the codec alone: ns for a head, a chunked body, a URL, a Cookie header. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "http/cookies.h"

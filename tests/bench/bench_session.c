@@ -2,7 +2,6 @@
  * [streams]`. Each session has that many calls in flight, one unless said otherwise, and sends the next GET when the
  * response came. Pin it and the server to different cores and compare with
  * `wrk -t1 -c<sessions>` pinned to the same core. Prints one line. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

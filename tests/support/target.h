@@ -4,7 +4,6 @@
 #ifndef CLOAD_TARGET_H
 #define CLOAD_TARGET_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,5 @@
 /* Messages and fleets whose allocations fail: what cannot be done is refused, nothing is counted twice or leaked. */
 #include <stdio.h>
-#include <string.h>
 
 #include "chaos.h"
 #include "base/clock.h"

@@ -2,7 +2,6 @@
 #include "http/stream.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "http/session.h"

@@ -1,7 +1,6 @@
 #include "stats/entry.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "../support.h"
 

@@ -28,10 +28,10 @@ from .event import Events
 from .log import setup_logging
 from .shape import LoadTestShape
 from .user.inspectuser import print_task_ratio, print_task_ratio_json
-from .user.users import HttpUser, User
+from .user.users import RestMixin, User
 from .util.late import late_names
 from .util.load_locustfile import load_locustfile, load_locustfile_pytest
-from .util.url import is_url
+from .util.url import what_is_wrong
 
 try:
     import locust_plugins  # noqa: F401  # registers options and listeners
@@ -154,15 +154,12 @@ def _raise_file_limit() -> None:
         )
 
 
-def _check_scheme(environment: Environment) -> None:
+def _check_hosts(environment: Environment) -> None:
     for user_class in environment.user_classes:
         host = environment.host or user_class.host
-        if issubclass(user_class, HttpUser) and host and not is_url(host):
-            logger.warning(
-                "The host of %s is %r: without http:// or https:// in front, only absolute URLs can be requested",
-                user_class.__name__,
-                host,
-            )
+        wrong = what_is_wrong(host) if host and issubclass(user_class, RestMixin) else None
+        if wrong:
+            logger.warning("The host of %s is %r: %s", user_class.__name__, host, wrong)
 
 
 def _check_web_options(options: argparse.Namespace) -> None:
@@ -280,7 +277,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if options.autostart and options.headless and not options.worker:
         logger.info("The --autostart argument is implied by --headless")
     if not options.worker:
-        _check_scheme(environment)
+        _check_hosts(environment)
     TestRun(environment, options, children).execute()
 
 

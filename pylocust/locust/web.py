@@ -223,6 +223,9 @@ class WebUI:
             else:
                 reason = f"{getattr(error, 'strerror', None) or error}: see --web-host and --web-port"
             self._give_up(f"cannot listen on {self.host or '*'}:{self.port}: {reason}")
+        except RuntimeError as error:
+            # The address is looked up in a thread.
+            self._give_up(f"cannot listen on {self.host or '*'}:{self.port}: {error}: see ulimit -u")
         finally:
             timeline.kill(block=False)
 

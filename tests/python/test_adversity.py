@@ -77,6 +77,7 @@ CASES = {
     "closed": Case(BASE + DESCRIPTORS, 0, REPORTS, "{} <&- >&- 2>&-", -1),
     "closed_usage": Case(BASE, 2, ["--no-such-option"], "{} 2>&-", -1),
     "no_threads": Case(BASE + NO_THREADS, 0, locust=-1),
+    "no_thread_for_names": Case(BASE + NO_THREADS, 2, ["--headful", "--web-host", "127.0.0.1"]),
     "no_fork": Case(BASE + NO_FORK, 1, ["--processes", "2"], locust=-1),
     "own_stdout": Case(BASE + TO_THE_LOG, 0, ["--json"]),
     "no_room": Case(BASE, 1, ["--html", "r.html", "--json-file", "j"], "ulimit -f 1; {}"),
@@ -168,9 +169,12 @@ def test_closed_descriptors(runs: Runs) -> None:
 
 
 def test_no_more_threads_and_processes(runs: Runs) -> None:
-    """CLI-7, CLI-32: a run ends without the threads that watch its end; workers that cannot be started are told of."""
+    """CLI-7, CLI-12, CLI-32: a run ends without the threads that watch its end; a web application and workers that
+    cannot be started are told of."""
     _, done = ours(runs, "no_threads")
     assert "Aggregated" in done.stderr and "Traceback" not in done.stderr
+    _, done = ours(runs, "no_thread_for_names")
+    assert "can't start new thread: see ulimit -u" in done.stderr and "Traceback" not in done.stderr
     _, done = ours(runs, "no_fork")
     assert "Worker process 1 of 2 could not be started: Resource temporarily unavailable. See ulimit -u" in done.stderr
     assert "Traceback" not in done.stderr

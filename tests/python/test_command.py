@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from locust.util.url import what_is_wrong
 from oracle import ENGINES, LOCUSTFILE, Engine, Finished, side_by_side
 
 
@@ -326,6 +327,25 @@ def test_host_without_scheme_is_explained(tmp_path: Path) -> None:
     )
     done = ENGINES[0].command(*RUN, "-H", "localhost:1", cwd=tmp_path)
     assert "'localhost:1': without http:// or https://" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("http://[::1", "IPv6 URL. A host is like https://"),
+        ("http://a:99999", "Port out of range"),
+        ("http://a:b", "A host is like"),
+        ("https:///x", "no name of a host"),
+        ("http://a b", "a blank"),
+        ("ftp://a", "without http://"),
+        ("HTTPS://a_b:443/c?d", None),
+        ("http://[fe80::1%25eth0]:80", None),
+    ],
+)
+def test_what_is_wrong_with_a_host(host: str, words: str | None) -> None:
+    """CLI-4"""
+    wrong = what_is_wrong(host)
+    assert wrong is None if words is None else words in str(wrong)
 
 
 def test_run_time_begins_with_the_test(tmp_path: Path) -> None:

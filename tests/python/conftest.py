@@ -27,9 +27,13 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture
 def quick_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nodes that beat often."""
+    """Nodes that beat often, and are given up as late as usual."""
     monkeypatch.setattr("locust.runners.HEARTBEAT_INTERVAL", 0.02)
-    monkeypatch.setattr("locust.runners.CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr("locust.runners.HEARTBEAT_LIVENESS", 3000)
+    monkeypatch.setattr("locust.runners.HEARTBEAT_DEAD_INTERNAL", -3000)
+    monkeypatch.setattr(
+        "locust.runners.MasterRunner._wait_for_workers_report_after_ramp_up", staticmethod(lambda: 60.0)
+    )
 
 
 @pytest.fixture
@@ -44,8 +48,8 @@ def make_master(stack: contextlib.ExitStack) -> Callable[..., MasterRunner]:
     """Makes masters."""
     from hands import environment
 
-    def make(*user_classes: type[User], **options: Any) -> MasterRunner:
-        runner = environment(*user_classes, **options).create_master_runner("127.0.0.1", 0)
+    def make(*user_classes: type[User], port: int = 0, **options: Any) -> MasterRunner:
+        runner = environment(*user_classes, **options).create_master_runner("127.0.0.1", port)
 
         def end() -> None:
             runner.clients._worker_nodes.clear()

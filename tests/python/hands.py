@@ -24,7 +24,7 @@ class B(A):
     pass
 
 
-def until(condition: Callable[[], Any], seconds: float = 5) -> None:
+def until(condition: Callable[[], Any], seconds: float = 60) -> None:
     with gevent.Timeout(seconds):
         while not condition():
             gevent.sleep(0.005)
@@ -71,6 +71,12 @@ class Hand:
         self.send("client_ready", VERSION)
         until(lambda: len(self.of("ack")) > count)
         return self
+
+    def settle(self) -> None:
+        """Until the master has looked at all that was sent: this is answered to everybody, by the same connection."""
+        count = len(self.of("locustfile"))
+        self.send("locustfile", {"version": VERSION})
+        until(lambda: len(self.of("locustfile")) > count)
 
     def obey(self) -> None:
         """Does as the last spawn message says."""

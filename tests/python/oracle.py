@@ -42,9 +42,16 @@ def run(*classes, seconds=0.3, users=None, **options):
     gevent.sleep(seconds)
     runner.quit()
     return environment
+def until(condition, seconds=60):
+    with gevent.Timeout(seconds):
+        while not condition():
+            gevent.sleep(0.01)
 def out(value):
     print("RESULT " + json.dumps(value), flush=True)
 """
+
+# Seconds in which whatever is waited for has come on the busiest machine: no test is about them.
+PATIENCE = 120
 
 LOCUSTFILE = """
 import logging, os, sys
@@ -78,7 +85,7 @@ class Engine:
     def is_ours(self) -> bool:
         return self.name == "cload"
 
-    def snippet(self, code: str, *args: str, timeout: float = 30) -> Any:
+    def snippet(self, code: str, *args: str, timeout: float = PATIENCE) -> Any:
         """What `code` gives to out()."""
         first = "import cload\n" if self.is_ours else ""
         done = self._run(["-c", first + _PREAMBLE + code, *args], None, {}, timeout)
@@ -87,7 +94,7 @@ class Engine:
         return json.loads(results[-1].removeprefix("RESULT "))
 
     def command(
-        self, *args: str, cwd: Path | None = None, env: dict[str, str] | None = None, timeout: float = 30
+        self, *args: str, cwd: Path | None = None, env: dict[str, str] | None = None, timeout: float = PATIENCE
     ) -> Finished:
         """The command line program with these arguments."""
         return self._run(["-m", self.name, *args], cwd, env or {}, timeout)

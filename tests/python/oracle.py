@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -111,6 +112,19 @@ class Engine:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def interrupt(self, process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[str, str]:
+        """Ctrl-C, or another signal; what it said up to its end."""
+        process.send_signal(number)
+        try:
+            return process.communicate(timeout=PATIENCE if self.is_ours else PATIENCE / 4)
+        except subprocess.TimeoutExpired:
+            if self.is_ours:
+                process.kill()
+                raise
+            # Real Locust loses one that comes while a finalizer runs.
+            process.send_signal(number)
+            return process.communicate(timeout=PATIENCE)
 
     def _run(self, args: list[str], cwd: Path | None, env: dict[str, str], timeout: float) -> Finished:
         assert self.python is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from locust.argument_parser import get_parser
 from locust.util.cores import usable_cores
+from oracle import PATIENCE
 
 QUITTER = """
 from locust import User, task
@@ -87,7 +88,7 @@ def test_json_to_a_closed_output_is_an_error(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 1 and "could not be written to standard output" in done.stderr, done

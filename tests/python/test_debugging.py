@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from oracle import Engine
+from oracle import PATIENCE, Engine
 from servers import Target
 
 _SCRIPT = """
@@ -61,14 +61,14 @@ def test_what_debuggers_see(engine: Engine, target: Target, tmp_path: Path, mode
     if mode == "trace":
         body = body.replace("if self.rounds == 3:", "if self.rounds == 3: self.inner()\n        if self.rounds == 4:")
     (tmp_path / "locustfile.py").write_text(body + _END)
-    command = [str(engine.python), "-m", engine.name, "--headless", "-u", "1", "-t", "25s", "--host", target.url]
+    command = [str(engine.python), "-m", engine.name, "--headless", "-u", "1", "-t", "100s", "--host", target.url]
     done = subprocess.run(
         command,
         cwd=tmp_path,
         input="p answer.status_code\np self.client.get('/hello').status_code\nc\n",
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     said = done.stdout

@@ -27,6 +27,10 @@ call_settings(struct cload_session *self, struct cload_call *call)
         }
         call->tls_owner = Py_NewRef(self->tls_owner);
     }
+    if (call->tls_owner == Py_None) {
+        call->is_general = true; /* nothing usable in a file: requests' code tells of it as it does */
+        return 0;
+    }
     PyObject *proxies = cload__is_filled(call->proxies) ? call->proxies : self->slots[CLOAD_SESSION_proxies];
     if (cload__is_filled(proxies)) {
         PyObject *chosen = cload__call_helper(self->state, "choose_proxy", (PyObject *)self, call->url, proxies);

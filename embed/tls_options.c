@@ -5,7 +5,7 @@
 PyObject *
 cload__tls_find(struct cload_state *state, PyObject *verify, PyObject *cert)
 {
-    return cload__call_helper(state, "tls_capsule", verify == NULL ? Py_True : verify, cert == NULL ? Py_None : cert,
+    return cload__call_helper(state, "find_tls", verify == NULL ? Py_True : verify, cert == NULL ? Py_None : cert,
                               NULL);
 }
 

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/format.h"
+#include "http/conn.h"
 #include "http/redirect.h"
 #include "http/session.h"
 #include "loop/loop.h"
@@ -229,7 +230,9 @@ on_connect_timeout(struct lc_timer *timer)
     struct lc_exchange *exchange = LCORE_CONTAINER(timer, struct lc_exchange, timer);
     const struct lc_origin *origin = exchange->origin;
     char text[320];
-    lc__format(text, sizeof(text), "connection to %.*s:%u timed out (%.3g s)",
+    bool is_handshaking = exchange->conn != NULL && exchange->conn->is_handshaking;
+    lc__format(text, sizeof(text), "%s %.*s:%u timed out (%.3g s)",
+               is_handshaking ? "TLS handshake with" : "connection to",
                origin->host.len > 200 ? 200 : (int)origin->host.len, origin->host.data, origin->port,
                (double)exchange->connect_timeout_ns / 1e9);
     exchange->transport->cancel(exchange);

@@ -147,6 +147,8 @@ configure(SSL_CTX *context, const struct lc_tls_options *options, struct lc_erro
     SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
 #endif
     SSL_CTX_set_read_ahead(context, 1);
+    /* OpenSSL 3 has no signatures for what is older, unless its security level is 0. */
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_default_passwd_cb(context, refuse_password);
     SSL_CTX_set_verify(context, options->is_insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(context, verify_and_forget, NULL);
@@ -287,7 +289,8 @@ set_peer(SSL *ssl, const char *host)
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1) {
         return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
     }
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    /* A name counts where it belongs, as for urllib3 and browsers: not in the subject. */
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     return SSL_set_tlsext_host_name(ssl, host) == 1 && X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
 }
 

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import ssl
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -132,20 +133,34 @@ _tls_capsules: dict[tuple[Any, Any], Any] = {}
 
 
 def tls_capsule(verify: Any, cert: Any) -> Any:
-    """The TLS options of requests' `verify` and `cert`, made once for each distinct pair."""
+    """The TLS options of requests' `verify` and `cert`, made once for each distinct pair.
+
+    OSError: there is no such file; ssl.SSLError: what is in it cannot be used.
+    """
     key = (verify, tuple(cert) if isinstance(cert, list) else cert)
     capsule = _tls_capsules.get(key)
     if capsule is None:
         ca_file = ca_dir = None
-        if verify is not False:
+        if verify:
             location = requests.utils.DEFAULT_CA_BUNDLE_PATH if verify is True else os.fspath(verify)
             if not os.path.exists(location):
                 raise OSError(f"Could not find a suitable TLS CA certificate bundle, invalid path: {location}")
             ca_file, ca_dir = (None, location) if os.path.isdir(location) else (location, None)
-        cert_file, key_file = (cert, None) if isinstance(cert, str) or cert is None else cert
+        cert_file, key_file = (cert or None, None) if isinstance(cert, str) or cert is None else cert
         for what, path in (("certificate", cert_file), ("key", key_file)):
             if path is not None and not os.path.exists(path):
                 raise OSError(f"Could not find the TLS {what} file, invalid path: {path}")
-        capsule = _cload.make_tls(verify is False, ca_file, ca_dir, cert_file, key_file)
+        try:
+            capsule = _cload.make_tls(not verify, ca_file, ca_dir, cert_file, key_file)
+        except OSError as error:
+            raise ssl.SSLError(1, str(error)) from error
         _tls_capsules[key] = capsule
     return capsule
+
+
+def find_tls(verify: Any, cert: Any) -> Any:
+    """The same; None if there is nothing usable in a file, for which a request fails rather than its caller."""
+    try:
+        return tls_capsule(verify, cert)
+    except ssl.SSLError:
+        return None

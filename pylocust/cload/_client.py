@@ -17,8 +17,8 @@ from ._call import dump_fast_json as dump_fast_json
 from ._call import dump_json as dump_json
 from ._call import encode_fast_form as encode_fast_form
 from ._call import encode_form as encode_form
+from ._call import find_tls as find_tls
 from ._call import parse_json as parse_json
-from ._call import tls_capsule as tls_capsule
 from ._call import url_text as url_text
 from ._failure import failure_text as failure_text
 from ._failure import is_response_error as is_response_error

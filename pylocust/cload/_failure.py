@@ -56,7 +56,8 @@ class Peer:
 
     def __init__(self, url: str, kind: str) -> None:
         parts = urllib.parse.urlsplit(url)
-        self.host = parts.hostname or ""
+        host = parts.hostname or ""
+        self.host = host if host.isascii() else requests.models.PreparedRequest._get_idna_encoded_host(host)
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         self.scheme = "HTTPS" if parts.scheme == "https" else "HTTP"
         self.target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
@@ -68,6 +69,10 @@ class Peer:
     def __repr__(self) -> str:
         # Without an address, which would make each failure one of its own.
         return f"<{self}>"
+
+
+# How texts of TLS begin that are of the time before the connection could be used; all but the first are libcurl's.
+_HANDSHAKE = ("TLS handshake", "OpenSSL ", "error:")
 
 
 def _max_retries(url: str, reason: Exception) -> urllib3.exceptions.MaxRetryError:
@@ -105,15 +110,22 @@ def _seconds(text: str) -> Any:
     return float(match[1]) if match else None
 
 
-def plain_cause(kind: str, number: int, text: str, status: int) -> Exception | None:
+def plain_cause(kind: str, number: int, text: str, status: int, url: str) -> Exception | None:
     """The innermost cause of a failed exchange, which is what is counted; None if these arguments do not tell it."""
     if kind == "DNS":
         return resolve_error(number, text)
     if kind == "PROXY":
         return proxy_error(number, text)
     if kind in ("TLS", "TLS_UNTRUSTED"):
-        return urllib3.exceptions.SSLError(tls_error(kind, text))
-    if kind == "CLOSED":
+        if number and kind == "TLS":
+            return OSError(number, os.strerror(number))
+        error = tls_error(kind, text)
+        # urllib3 wraps what it meets itself: not between the handshake and the body.
+        is_late = kind == "TLS" and not text.startswith(_HANDSHAKE)
+        return error if is_late and not status else urllib3.exceptions.SSLError(error)
+    # Python's ssl reads a reset as an end.
+    is_end = kind == "RESET" and not status and url.startswith("https:") and not text.startswith("cannot connect")
+    if kind == "CLOSED" or is_end:
         return http.client.RemoteDisconnected("Remote end closed connection without response")
     if kind == "RESET" and not status:
         number = number or errno.ECONNRESET
@@ -129,7 +141,7 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
     pool: Any = Peer(url, "Pool")
     request = response.request
     exceptions = requests.exceptions
-    cause = plain_cause(kind, number, text, status)
+    cause = plain_cause(kind, number, text, status, url)
     if kind in ("REFUSED", "CONNECT") and cause is not None:
         new = urllib3.exceptions.NewConnectionError(
             peer, f"Failed to establish a new connection: [Errno {number}] {os.strerror(number)}"
@@ -138,20 +150,21 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
     if kind == "DNS" and cause is not None:
         failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)  # type: ignore[arg-type]
         return exceptions.ConnectionError(_max_retries(url, failed), request=request), cause
-    if kind == "CONNECT_TIMEOUT":
+    if kind == "CONNECT_TIMEOUT" and not text.startswith(_HANDSHAKE):
         message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(text)})"
         late = urllib3.exceptions.ConnectTimeoutError(peer, message)
         return exceptions.ConnectTimeout(_max_retries(url, late), request=request), late
     if kind == "READ_TIMEOUT" and status:
         silent = urllib3.exceptions.ReadTimeoutError(pool, "", "Read timed out.")
         return exceptions.ConnectionError(silent, request=request), silent
-    if kind == "READ_TIMEOUT":
+    if kind in ("CONNECT_TIMEOUT", "READ_TIMEOUT"):
         message = f"Read timed out. (read timeout={_seconds(text)})"
         return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
     if isinstance(cause, OSError) and kind == "PROXY":
         return exceptions.ProxyError(_proxy_retries(url, text, cause), request=request), cause
-    if isinstance(cause, urllib3.exceptions.SSLError):
-        return exceptions.SSLError(_max_retries(url, cause), request=request), cause
+    if isinstance(cause, (urllib3.exceptions.SSLError, ssl.SSLError)):
+        met = cause if isinstance(cause, urllib3.exceptions.SSLError) else urllib3.exceptions.SSLError(cause)
+        return exceptions.SSLError(met if status else _max_retries(url, met), request=request), cause
     if kind in ("INCOMPLETE", "BAD_CHUNK") or (kind == "RESET" and status):
         if kind == "INCOMPLETE" and "announced" not in text:
             cut = urllib3.exceptions.ProtocolError("Response ended prematurely")
@@ -190,11 +203,18 @@ def tls_error(kind: str, text: str) -> ssl.SSLError:
         if untrusted:
             host, text = untrusted.groups()
             if text.endswith(" mismatch"):
-                text += f", certificate is not valid for '{host}'."
+                text = f"{text[0].upper()}{text[1:]}, certificate is not valid for '{host.removesuffix('.')}'."
         # libcurl's words around OpenSSL's
         text = re.sub(r"^SSL certificate (?:problem|OpenSSL verify result): (.*?)(?: \(\d+\))?$", r"\1", text)
         return ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {text}")
-    return ssl.SSLError(1, text)
+    # "TLS handshake failed: REASON (hint)", libcurl's "...error:CODE:LIBRARY:FUNCTION:REASON", or the reason alone.
+    around = r"^TLS handshake failed: | \(does the server .*$|^.*error:[0-9A-F]+:[^:]*:[^:]*:|, errno .*$"
+    reason = re.sub(around, "", text)
+    if reason == "connection closed by the server":
+        return ssl.SSLZeroReturnError(int(ssl.SSL_ERROR_ZERO_RETURN), "TLS/SSL connection has been closed (EOF)")
+    if reason == "unknown reason":
+        return ssl.SSLError(1, "[SSL] unknown error")
+    return ssl.SSLError(1, f"[SSL: {reason.upper().replace(' ', '_')}] {reason}")
 
 
 def _twice(error: Exception) -> tuple[Exception, Exception]:
@@ -229,8 +249,7 @@ def outcome_exception(response: Any, name: str) -> Exception | None:
     """The exception that counts for a response: its transport failure, or its status; None when all is well."""
     failure = response._core_failure()
     if failure is not None:
-        kind, number, text, _, status = failure
-        return plain_cause(kind, number, text, status) or transport_error(response)[1]
+        return plain_cause(failure[0], failure[1], failure[2], failure[4], failure[3]) or transport_error(response)[1]
     failed: Exception | None = response.error
     if failed is None:
         try:

@@ -140,8 +140,12 @@ class _Connecting(urllib3.connection.HTTPConnection):
             raise NameResolutionError(self.host, self, unknown) from unknown
         if kind == "CONNECT_TIMEOUT":
             late = TimeoutError("timed out")
+            if text.startswith("TLS handshake"):
+                raise late
             message = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
             raise ConnectTimeoutError(self, message) from late
+        if kind == "TLS" and number:
+            raise OSError(number, os.strerror(number))
         if kind in ("TLS", "TLS_UNTRUSTED"):
             raise _failure.tls_error(kind, text)
         if kind == "PROXY":

@@ -5,9 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 import threading
+import time
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
+import pytest
+from certs import Certs
 from oracle import ENGINES, Engine
 from scripted import CLOSE, ScriptedServer, Step
 
@@ -183,3 +189,173 @@ def test_silence_in_a_body_through_code_of_requests(engine: Engine) -> None:
             server.url,
         )
     assert found == ["ReadTimeoutError"]
+
+
+# Calls of both users, [name, URL, keywords of HttpUser], the words of what was recorded, and what was raised.
+TLS_CALLS = """
+import re
+def heard(name, exception, **_):
+    shown = f"{type(exception).__name__} {exception}"
+    note(name, re.sub(r" \\(_ssl.c:\\d+\\)|, port=\\d+", "", shown))
+for kind in (HttpUser, locust.FastHttpUser):
+    class U(kind):
+        host = ""
+        network_timeout = connection_timeout = 0.4
+    user = U(Environment(user_classes=[U]))
+    user.environment.events.request.add_listener(heard)
+    for name, url, keywords in json.loads(sys.argv[1]):
+        if kind is HttpUser:
+            try:
+                response = user.client.get(url, name=name, **{"timeout": 0.4, "verify": False, **keywords})
+                note(name, type(response.error).__name__, response.text)
+            except Exception as error:
+                note(name, "raised", type(error).__name__)
+        elif not keywords:
+            user.client.get(url, name=name)
+out(log)
+"""
+
+
+@contextmanager
+def peers(serve: dict[str, Callable[[socket.socket], object]]) -> Iterator[dict[str, str]]:
+    """URLs of servers that do with each connection what is told; those whose function takes long end with the test."""
+
+    def accept(listener: socket.socket, function: Callable[[socket.socket], object]) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=one, args=(connection, function), daemon=True).start()
+
+    def one(connection: socket.socket, function: Callable[[socket.socket], object]) -> None:
+        with connection:
+            connection.settimeout(5)
+            with suppress(OSError):
+                function(connection)
+
+    with ExitStack() as stack:
+        urls = {}
+        for name, function in serve.items():
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            threading.Thread(target=accept, args=(listener, function), daemon=True).start()
+            urls[name] = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        yield urls
+
+
+def said(engine: Engine, calls: list[tuple[str, str, dict[str, object]]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in engine.snippet(TLS_CALLS, json.dumps(calls)):
+        name, _, what = line.partition(" ")
+        found.setdefault(name, []).append(what.rstrip())
+    return found
+
+
+def hello(connection: socket.socket, answer: bytes = b"") -> None:
+    connection.recv(65536)
+    connection.sendall(answer)
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+
+
+def test_words_of_failures_under_tls(engine: Engine, certs: Certs) -> None:
+    """API-164, API-165, API-203: those of Python's ssl, in the class that each phase makes of them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs.server.cert, certs.server.key)
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    old.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with pytest.deprecated_call():
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    old.load_cert_chain(certs.server.cert, certs.server.key)
+
+    def behind(answer: bytes, raw: bytes) -> Callable[[socket.socket], object]:
+        def serve(connection: socket.socket) -> None:
+            with context.wrap_socket(connection, server_side=True) as tls:
+                tls.recv(65536)
+                if answer:
+                    tls.sendall(answer)
+                if raw:
+                    with socket.socket(fileno=tls.detach()) as under:
+                        under.sendall(raw)
+                        time.sleep(0.2)
+                elif not answer:
+                    reset(tls)
+                else:
+                    time.sleep(1)
+
+        return serve
+
+    serve: dict[str, Callable[[socket.socket], object]] = {
+        "alert": lambda connection: hello(connection, b"\x15\x03\x03\0\2\2\x28"),
+        "old": lambda connection: old.wrap_socket(connection, server_side=True),
+        "plain": lambda connection: hello(connection, b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        "gone": hello,
+        "reset": lambda connection: (hello(connection), reset(connection)),
+        "silent": lambda connection: (hello(connection), time.sleep(1)),
+        "garbage": behind(b"", b"\x17\3\3\0\x20" + bytes(32)),
+        "broken-body": behind(LENGTH + b"abc", b"\x15\3\3\0\2\2\x28"),
+        "reset-behind": behind(b"", b""),
+        "late-body": behind(LENGTH + b"abc", b""),
+    }
+    with peers(serve) as urls:
+        found = said(engine, [(name, url, {}) for name, url in urls.items()])
+    refused = "[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] sslv3 alert handshake failure"
+    pool = "HTTPSConnectionPool(host='127.0.0.1'): Read timed out."
+    ended = "Remote end closed connection without response"
+    closed = "TLS/SSL connection has been closed (EOF)"
+    # What is counted, and the class that the response holds, of HttpUser; then what is counted of FastHttpUser.
+    assert found["alert"] == [f"SSLError {refused}", "SSLError", f"SSLError {refused}"]
+    assert found["old"][0] == "SSLError [SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version"
+    assert found["plain"][::2] == ["SSLError [SSL: WRONG_VERSION_NUMBER] wrong version number"] * 2
+    assert found["gone"] == [f"SSLError {closed}", "SSLError", f"SSLZeroReturnError {closed}"]
+    assert found["reset"][0] == found["reset"][2] == "ConnectionResetError [Errno 104] Connection reset by peer"
+    assert found["reset"][1] == "ConnectionError"
+    assert found["silent"][:2] == [f"ReadTimeout {pool} (read timeout=0.4)", "ReadTimeout"]
+    assert found["silent"][2].endswith("original=The handshake operation timed out")
+    assert (
+        found["garbage"][0] == "SSLError [SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC] decryption failed or bad record mac"
+    )
+    assert found["broken-body"][:2] == ["SSLError [SSL: BAD_RECORD_TYPE] bad record type", "SSLError"]
+    assert found["reset-behind"][:2] == [f"RemoteDisconnected {ended}", "ConnectionError"]
+    assert found["late-body"][2] == "TimeoutError The read operation timed out"
+
+
+def test_what_is_checked_of_certificates(engine: Engine, certs: Certs) -> None:
+    """API-164, API-171, API-172: names in the right place, unusable files, an empty `verify`."""
+    contexts = []
+    for pair in (certs.server, certs.other_name, certs.common_name):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pair.cert, pair.key)
+        contexts.append(context)
+
+    def answer(context: ssl.SSLContext) -> Callable[[socket.socket], object]:
+        def serve(connection: socket.socket) -> None:
+            with context.wrap_socket(connection, server_side=True) as tls:
+                tls.recv(65536)
+                tls.sendall(OK)
+
+        return serve
+
+    with peers({"own": answer(contexts[0]), "other": answer(contexts[1]), "common": answer(contexts[2])}) as urls:
+        named = {name: url.replace("127.0.0.1", "localhost") for name, url in urls.items()}
+        ca = {"verify": str(certs.ca)}
+        found = said(
+            engine,
+            [
+                ("other", named["other"], ca),
+                ("common", named["common"], ca),
+                ("empty", urls["own"], {"verify": ""}),
+                ("no-ca", urls["own"], {"verify": str(certs.ca.with_name("server.ext"))}),
+                ("no-cert", urls["own"], {"cert": str(certs.ca.with_name("server.ext"))}),
+                ("missing", urls["own"], {"verify": "missing.pem"}),
+            ],
+        )
+    mismatch = "Hostname mismatch, certificate is not valid for 'localhost'."
+    for name in ("other", "common"):
+        assert found[name][0] == f"SSLError [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {mismatch}"
+    assert found["empty"] == ["NoneType None", "NoneType ok"]
+    for name in ("no-ca", "no-cert"):
+        assert found[name][0].startswith("SSLError ") and found[name][1] == "SSLError"
+    assert found["missing"] == ["raised OSError"]

@@ -19,6 +19,8 @@ class Certs:
     """For localhost, 127.0.0.1 and ::1."""
     other_name: Pair
     """Signed as well, but for another host."""
+    common_name: Pair
+    """Signed as well, for localhost by the name of its subject only."""
     expired: Pair
     self_signed: Pair
     client: Pair
@@ -45,7 +47,7 @@ def _self_signed(pair: Pair, subject: str, names: str = "", is_authority: bool =
 def _signed(folder: Path, authority: Pair, name: str, names: str, days: int = 3650) -> Pair:
     pair = _pair(folder, name)
     request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
-    extensions.write_text(f"subjectAltName={names}\n")
+    extensions.write_text(f"subjectAltName={names}\n" if names else "")
     _openssl(
         *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
         *("-keyout", str(pair.key), "-out", str(request), "-subj", f"/CN={name}"),
@@ -67,6 +69,7 @@ def make_certs(folder: Path) -> Certs:
     return Certs(
         ca=authority.cert,
         server=_signed(folder, authority, "server", here),
+        common_name=_signed(folder, authority, "localhost", ""),
         other_name=_signed(folder, authority, "other-name", "DNS:elsewhere.test"),
         expired=_signed(folder, authority, "expired", here, days=-1),
         self_signed=self_signed,

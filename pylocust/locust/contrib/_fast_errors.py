@@ -81,12 +81,14 @@ FAILURE_EXCEPTIONS = (ConnectionError, OSError, HTTPParseError, zlib.error)
 def failure_of(response: Any, failure: tuple[str, int, str, str, int]) -> Exception:
     """The exception for a call that brought no usable answer."""
     kind, number, text, url, status = failure
-    if kind in ("REFUSED", "CONNECT", "SEND", "RESET") and number and (kind != "RESET" or status):
+    if kind in ("REFUSED", "CONNECT", "SEND", "RESET", "TLS") and number and (kind != "RESET" or status):
         return OSError(number, os.strerror(number))
     if kind == "DNS":
         return _failure.resolve_error(number, text)
+    if kind == "READ_TIMEOUT" and status:
+        return _late(kind, text, url)
     if kind in ("CONNECT_TIMEOUT", "READ_TIMEOUT"):
-        return RetriesExceeded(response.url, response._max_retries, original=TimeoutError("timed out"))
+        return RetriesExceeded(response.url, response._max_retries, original=_late(kind, text, url))
     if kind in ("CLOSED", "RESET"):
         return HTTPConnectionClosed("connection closed.")
     if kind == "INCOMPLETE":
@@ -105,6 +107,13 @@ def failure_of(response: Any, failure: tuple[str, int, str, str, int]) -> Except
     return HTTPParseError(f"malformed status line: {text.strip()}" if kind == "BAD_STATUS_LINE" else text)
 
 
+def _late(kind: str, text: str, url: str) -> TimeoutError:
+    """As the socket that waited says it, Python's own or its ssl's."""
+    if kind == "CONNECT_TIMEOUT":
+        return TimeoutError("The handshake operation timed out" if text.startswith("TLS handshake") else "timed out")
+    return TimeoutError("The read operation timed out" if url.startswith("https:") else "timed out")
+
+
 def body_failure(kind: str, number: int) -> Exception:
     """Why a body broke off."""
     if kind == "RESET":
@@ -118,14 +127,19 @@ def body_failure(kind: str, number: int) -> Exception:
 
 def failure_of_requests(error: Exception, url: str, redirects: int, retries: int) -> Exception:
     import requests
+    import urllib3.exceptions
 
     if isinstance(error, requests.exceptions.TooManyRedirects):
         return RetriesExceeded(url, f"Redirection limit reached ({redirects})")
     if isinstance(error, requests.exceptions.Timeout):
-        return RetriesExceeded(url, retries, original=TimeoutError("timed out"))
+        return RetriesExceeded(url, retries, original=_late("READ_TIMEOUT", "", url))
     inner = _failure.innermost(error)
     if isinstance(inner, http.client.RemoteDisconnected):
         return HTTPConnectionClosed("connection closed.")
+    if isinstance(inner, urllib3.exceptions.ReadTimeoutError):
+        return _late("READ_TIMEOUT", "", url)
+    if isinstance(inner, requests.exceptions.ChunkedEncodingError):
+        return HTTPParseError("Incomplete response.")
     if isinstance(inner, (socket.gaierror, ssl.SSLError, OSError)):
         return inner
     return HTTPParseError(str(inner))

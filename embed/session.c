@@ -92,25 +92,31 @@ judge(struct cload_session *self)
                        is_true(self->slots[CLOAD_SESSION_stream]) || is_true(self->slots[CLOAD_SESSION_trust_env]);
 }
 
+/* Whether a class is as it was when it had that version. One that was changed has none, which is 0, until something is
+ * looked up in it; from 3.13 on one that was changed a thousand times never gets one again. */
+static bool
+is_unchanged(const PyTypeObject *type, unsigned version)
+{
+    return version != 0 && type->tp_version_tag == version;
+}
+
 int
 cload__session_read_class(struct cload_session *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    PyTypeObject *connection = (PyTypeObject *)self->state->http_connection;
-    /* A class that was changed has none until something is looked up in it; from 3.13 on one that was changed a
-     * thousand times never gets one again. */
-    if (type->tp_version_tag != 0 && type->tp_version_tag == self->class_version &&
-        (self->is_fast || (connection != NULL && connection->tp_version_tag == self->connection_version))) {
+    PyTypeObject *senders = (PyTypeObject *)self->state->senders;
+    if (is_unchanged(type, self->class_version) &&
+        (self->is_fast || (senders != NULL && is_unchanged(senders, self->senders_version)))) {
         return 0;
     }
-    if (connection == NULL && !self->is_fast) {
+    if (senders == NULL && !self->is_fast) {
         PyObject *module = PyImport_ImportModule("cload._session");
-        self->state->http_connection = module == NULL ? NULL : PyObject_GetAttrString(module, "Watched");
+        senders = module == NULL ? NULL : (PyTypeObject *)PyObject_GetAttrString(module, "Watched");
         Py_XDECREF(module);
-        if (self->state->http_connection == NULL) {
+        if (senders == NULL) {
             return -1;
         }
-        connection = (PyTypeObject *)self->state->http_connection;
+        Py_XSETREF(self->state->senders, (PyObject *)senders);
     }
     PyObject *request = _PyType_Lookup(type, self->state->str_request);
     self->is_request_overridden = request == NULL || !Py_IS_TYPE(request, &PyMethodDescr_Type);
@@ -122,8 +128,8 @@ cload__session_read_class(struct cload_session *self)
         self->is_class_general = is_general == Py_True;
         Py_DECREF(is_general);
         judge(self);
-        _PyType_Lookup(connection, self->state->str_request); /* gives it a version, if it has none */
-        self->connection_version = connection->tp_version_tag;
+        _PyType_Lookup(senders, self->state->str_request); /* gives it a version, if it has none */
+        self->senders_version = senders->tp_version_tag;
     }
     self->class_version = type->tp_version_tag;
     return 0;
@@ -454,7 +460,7 @@ cload__session_like(const struct cload_session *model, PyObject *request_event, 
     self->slots[CLOAD_SESSION_trust_env] = Py_XNewRef(model->slots[CLOAD_SESSION_trust_env]);
     self->is_general = model->is_general;
     self->class_version = model->class_version;
-    self->connection_version = model->connection_version;
+    self->senders_version = model->senders_version;
     self->is_request_overridden = model->is_request_overridden;
     self->is_class_general = model->is_class_general;
     self->is_mounted = model->is_mounted;

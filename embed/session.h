@@ -54,18 +54,19 @@ struct cload_session {
     PyObject *valid_statuses;                   /* fast: bytes, one for each status: 1 where it is a success */
     PyObject *slots[CLOAD_SESSION_SLOT_COUNT];
     PyObject *dict, *weakrefs;
-    bool are_headers_changed;
-    bool is_general;        /* a setting that only requests' own code can follow */
-    unsigned class_version; /* of the class, when the next two were read; and of http.client.HTTPConnection */
-    unsigned connection_version;
+    unsigned class_version; /* of the class, when what it overrides was read; and of all that requests sends with */
+    unsigned senders_version;
+    int http_version;           /* 1, 2, 3: the highest that is spoken */
+    int max_redirects;          /* as struct lc_request has it */
+    int max_retries;            /* fast */
     bool is_request_overridden; /* the class has a request() of its own: the verbs go through it */
-    bool is_class_general;      /* it, or requests.Session, has other methods than those the core stands for */
+    bool is_class_general; /* it, requests.Session or what that sends with has methods that the core does not stand for
+                            */
+    bool are_headers_changed;
+    bool is_general; /* a setting that only requests' own code can follow */
     bool is_mounted, is_auth_general;
     bool is_fast;        /* a FastHttpSession */
-    int http_version;    /* 1, 2, 3: the highest that is spoken */
-    bool is_older_told;  /* that a server speaks an older one */
-    int max_redirects;   /* as struct lc_request has it */
-    int max_retries;     /* fast */
+    bool is_older_told;  /* that a server speaks an older version */
     bool has_slash_base; /* the base URL's path is a slash, so that a path behind it would begin with two */
     bool has_plain_base; /* the base URL has no path, so that a clean relative URL is its own name */
 };

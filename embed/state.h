@@ -102,8 +102,9 @@
     X(wait_time)
 
 /* The module's types, and what Python code registered: client_helpers builds what is rarely asked for, see
- * locust/clients.py; rpc_helpers makes messages of rare values, see locust/rpc/protocol.py; the rest is what the task
- * loop needs, see locust/user/task.py. Each is NULL until then. */
+ * cload/_client.py; rpc_helpers makes messages of rare values, see locust/rpc/protocol.py; the last ones are what the
+ * task loop needs, see locust/user/task.py. senders is a class that shows whether somebody changed what requests sends
+ * with, see cload/_session.py. Each is NULL until it is needed. */
 #define CLOAD_TYPE_LIST(X)                                                                                             \
     X(fast_session_type)                                                                                               \
     X(session_type)                                                                                                    \
@@ -120,7 +121,7 @@
 
 #define CLOAD_OBJECT_LIST(X)                                                                                           \
     X(client_helpers)                                                                                                  \
-    X(http_connection)                                                                                                 \
+    X(senders)                                                                                                         \
     X(default_tls)                                                                                                     \
     X(session_response_class)                                                                                          \
     X(rpc_helpers)                                                                                                     \

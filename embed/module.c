@@ -65,6 +65,7 @@ set_task_helpers(PyObject *module, PyObject *helpers)
         {"RescheduleTask", &state->exc_reschedule},
         {"RescheduleTaskImmediately", &state->exc_reschedule_now},
         {"DefaultTaskSet", &state->default_taskset_type},
+        {"wait_time", &state->own_wait_time},
         {"getrandbits", &state->getrandbits},
         {"constant_code", &state->constant_code},
     };

@@ -132,6 +132,7 @@
     X(exc_reschedule)                                                                                                  \
     X(exc_reschedule_now)                                                                                              \
     X(default_taskset_type)                                                                                            \
+    X(own_wait_time)                                                                                                   \
     X(getrandbits)                                                                                                     \
     X(constant_code)                                                                                                   \
     X(zero)
@@ -152,7 +153,7 @@ struct cload_place {
 
 /* What a class of task sets overrides, see taskset.c. */
 struct cload_class_overrides {
-    unsigned version, default_version; /* of the class, 0: none; of DefaultTaskSet */
+    unsigned version; /* of the class, 0: none */
     unsigned overrides;
 };
 

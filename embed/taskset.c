@@ -45,23 +45,21 @@ class_overrides(struct cload_state *state, PyTypeObject *type)
             overrides |= hooks[i].flag;
         }
     }
-    if (_PyType_Lookup(type, state->str_wait_time) !=
-        _PyType_Lookup((PyTypeObject *)state->default_taskset_type, state->str_wait_time)) {
+    if (_PyType_Lookup(type, state->str_wait_time) != state->own_wait_time) {
         overrides |= HAS_WAIT_TIME;
     }
     return overrides;
 }
 
-/* The same, remembered as long as the classes it depends on are not changed. */
+/* The same, remembered as long as the class is not changed. */
 static unsigned
 known_overrides(struct cload_state *state, PyTypeObject *type)
 {
     unsigned version = type->tp_version_tag;
-    unsigned default_version = ((PyTypeObject *)state->default_taskset_type)->tp_version_tag;
     struct cload_class_overrides *known = &state->class_overrides[version % CLOAD_CLASS_OVERRIDES];
-    if (version == 0 || known->version != version || known->default_version != default_version) {
+    if (version == 0 || known->version != version) {
         unsigned overrides = class_overrides(state, type);
-        *known = (struct cload_class_overrides){type->tp_version_tag, default_version, overrides};
+        *known = (struct cload_class_overrides){type->tp_version_tag, overrides};
     }
     return known->overrides;
 }

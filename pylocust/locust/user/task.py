@@ -225,7 +225,7 @@ def _run_user(user: User) -> None:
 
 
 class _TaskHelpers:
-    """What the task loop in C asks Python for; see embed/user.c."""
+    """What the task loop in C asks Python for; see embed/task_loop.c."""
 
     InterruptTaskSet = InterruptTaskSet
     StopUser = StopUser
@@ -233,6 +233,8 @@ class _TaskHelpers:
     RescheduleTask = RescheduleTask
     RescheduleTaskImmediately = RescheduleTaskImmediately
     DefaultTaskSet = DefaultTaskSet
+    # What this does is done in C, unless a class has another one.
+    wait_time = TaskSet.wait_time
     getrandbits = random.getrandbits
     # what constant() makes need not be called
     constant_code = constant(0).__code__  # type: ignore[attr-defined]

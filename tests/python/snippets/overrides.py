@@ -326,6 +326,38 @@ def patched_default_set(kit: Kit) -> Any:
     return kit.log
 
 
+def patched_wait_time(kit: Kit) -> Any:
+    """API-52, API-54, API-77: of TaskSet, which all sets have, and of the set that runs a user's own tasks."""
+
+    class Caller(User):
+        calls = 0
+
+        @task
+        def call(self) -> None:
+            self.calls += 1
+            if self.calls == 3:
+                raise StopUser
+
+    def waits(name: str) -> Any:
+        def wait_time(self: Any) -> float:
+            kit.note(name, type(self).__name__)
+            return 0
+
+        return wait_time
+
+    original = TaskSet.wait_time
+    try:
+        TaskSet.wait_time = waits("base")  # type: ignore[method-assign]
+        kit.run(Caller)
+        for name in ("one", "two"):
+            DefaultTaskSet.wait_time = waits(name)  # type: ignore[method-assign]
+            kit.run(Caller)
+    finally:
+        TaskSet.wait_time = original  # type: ignore[method-assign]
+        del DefaultTaskSet.wait_time
+    return kit.log
+
+
 def patched_instance(kit: Kit) -> Any:
     """API-52, API-77: assigned to the instance."""
 

@@ -81,7 +81,7 @@ pack_sequence(struct cload_state *state, struct lc_buffer *out, PyObject *value,
 static int
 pack_map(struct cload_state *state, struct lc_buffer *out, PyObject *value, int depth)
 {
-    Py_ssize_t count = PyDict_GET_SIZE(value);
+    Py_ssize_t count = PyDict_GET_SIZE(value), packed = 0;
     int err = check(lc_pack_map(out, (size_t)count));
     Py_ssize_t position = 0;
     PyObject *key, *item;
@@ -94,10 +94,15 @@ pack_map(struct cload_state *state, struct lc_buffer *out, PyObject *value, int 
         }
         Py_DECREF(key);
         Py_DECREF(item);
-        if (err == 0 && PyDict_GET_SIZE(value) != count) {
-            PyErr_SetString(PyExc_RuntimeError, "the dictionary changed while it was packed");
-            err = -1;
+        packed++;
+        if (packed > count || PyDict_GET_SIZE(value) != count) {
+            break;
         }
+    }
+    /* default() may have changed it, and other keys may have taken the place of some. */
+    if (err == 0 && (packed != count || PyDict_GET_SIZE(value) != count)) {
+        PyErr_SetString(PyExc_RuntimeError, "the dictionary changed while it was packed");
+        err = -1;
     }
     return err;
 }

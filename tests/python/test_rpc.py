@@ -79,6 +79,21 @@ def test_what_has_no_form_is_refused(value: Any) -> None:
         Message("t", [value], "n").serialize()
 
 
+@pytest.mark.parametrize("more", [{}, {"new": 1}, {"new": 1, "newer": 2, "newest": 3}])
+def test_a_dictionary_that_changes_meanwhile_is_refused(more: dict[str, int]) -> None:
+    """An item takes keys away, and puts fewer or more in their place: no frame says what it does not hold."""
+
+    class ObjectId:
+        def __str__(self) -> str:
+            del data["second"], data["third"]
+            data.update(more)
+            return "x"
+
+    data: dict[str, Any] = {"first": ObjectId(), "second": 2, "third": 3}
+    with pytest.raises(RuntimeError, match="changed"):
+        Message("t", data, "n").serialize()
+
+
 def test_endless_nesting_is_refused() -> None:
     value: list[Any] = []
     value.append(value)

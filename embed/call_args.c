@@ -46,29 +46,43 @@ read_limit(PyObject *value, int *out)
     return limit == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
-/* Of a FastHttpSession. What it does not know becomes a part of the query or the form, which is Python's work. */
+/* What a session does not know is Python's work; for a FastHttpSession it is a part of the query or the form. */
 static int
-fast_keyword(struct cload_session *self, struct cload_call *call, PyObject *key, PyObject *value)
+call_keyword(struct cload_session *self, struct cload_call *call, PyObject *key, PyObject *value)
 {
     struct cload_state *state = self->state;
     struct {
         PyObject *name;
         PyObject **place;
     } const places[] = {
-        {state->str_name, &call->name},       {state->str_json, &call->json},     {state->str_data, &call->data},
-        {state->str_headers, &call->headers}, {state->str_params, &call->params}, {state->str_context, &call->context},
+        {state->str_name, &call->name},       {state->str_json, &call->json},
+        {state->str_data, &call->data},       {state->str_headers, &call->headers},
+        {state->str_params, &call->params},   {state->str_context, &call->context},
         {state->str_auth, &call->auth},       {state->str_url, &call->url},
+#define BOTH_COUNT 8 /* the others are of HttpSession only */
+        {state->str_timeout, &call->timeout}, {state->str_verify, &call->verify},
+        {state->str_cookies, &call->cookies}, {state->str_cert, &call->cert},
+        {state->str_proxies, &call->proxies},
     };
+    if (key == state->str_method) {
+        /* The verbs call request(), which has it from them. */
+        PyErr_Format(PyExc_TypeError, "%s.request() got multiple values for argument 'method'", type_name(self));
+        return -1;
+    }
     if (key == state->str_catch_response) {
         return read_bool(value, &call->is_catching);
     }
     if (key == state->str_allow_redirects) {
         return read_bool(value, &call->is_redirecting);
     }
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+    size_t place_count = self->is_fast ? BOTH_COUNT : sizeof(places) / sizeof(places[0]);
+    for (size_t i = 0; i < place_count; i++) {
         if (key == places[i].name) {
             return set_once(self, call, places[i].place, key, value);
         }
+    }
+    if (key == state->str_stream) {
+        return read_bool(value, &call->is_stream);
     }
     if (call->is_plain && key == state->str_max_redirects) {
         return read_limit(value, &call->max_redirects);
@@ -76,53 +90,8 @@ fast_keyword(struct cload_session *self, struct cload_call *call, PyObject *key,
     if (call->is_plain && key == state->str_max_retries) {
         return read_limit(value, &call->max_retries);
     }
-    if (key == state->str_stream) {
-        return read_bool(value, &call->is_stream);
-    }
-    call->is_general = true;
-    return 0;
-}
-
-static int
-call_keyword(struct cload_session *self, struct cload_call *call, PyObject *key, PyObject *value)
-{
-    struct cload_state *state = self->state;
-    if (key == state->str_method) {
-        /* The verbs call request(), which has it from them. */
-        PyErr_Format(PyExc_TypeError, "%s.request() got multiple values for argument 'method'", type_name(self));
-        return -1;
-    }
-    if (self->is_fast) {
-        return fast_keyword(self, call, key, value);
-    }
-    struct {
-        PyObject *name;
-        PyObject **place;
-    } const places[] = {
-        {state->str_name, &call->name},       {state->str_json, &call->json},     {state->str_data, &call->data},
-        {state->str_headers, &call->headers}, {state->str_params, &call->params}, {state->str_timeout, &call->timeout},
-        {state->str_context, &call->context}, {state->str_verify, &call->verify}, {state->str_cookies, &call->cookies},
-        {state->str_auth, &call->auth},       {state->str_cert, &call->cert},     {state->str_proxies, &call->proxies},
-        {state->str_url, &call->url},
-    };
-    if (key == state->str_catch_response) {
-        return read_bool(value, &call->is_catching);
-    }
-    if (key == state->str_allow_redirects) {
-        return read_bool(value, &call->is_redirecting);
-    }
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        if (key == places[i].name) {
-            return set_once(self, call, places[i].place, key, value);
-        }
-    }
-    if (key == state->str_stream) {
-        return read_bool(value, &call->is_stream);
-    }
-    if ((key == state->str_files || key == state->str_hooks) && value == Py_None) {
-        return 0;
-    }
-    call->is_general = true;
+    bool is_nothing = !self->is_fast && value == Py_None && (key == state->str_files || key == state->str_hooks);
+    call->is_general |= !is_nothing;
     return 0;
 }
 

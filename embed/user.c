@@ -42,6 +42,17 @@ user_set_state(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
     return -1;
 }
 
+/* New reference. Since Python 3.12 the types that are Python's own have it somewhere else in each interpreter. */
+static PyObject *
+dict_of(PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyType_GetDict(type);
+#else
+    return Py_NewRef(type->tp_dict);
+#endif
+}
+
 /* Calls the __init__() that super() would find behind ours: a script's class may have other bases beside. */
 static int
 init_further_bases(struct cload_state *state, PyObject *object)
@@ -56,15 +67,15 @@ init_further_bases(struct cload_state *state, PyObject *object)
         i++;
     }
     while (function == NULL && ++i < count && PyTuple_GET_ITEM(mro, i) != (PyObject *)&PyBaseObject_Type) {
-        PyObject *dict = ((PyTypeObject *)PyTuple_GET_ITEM(mro, i))->tp_dict;
-        function = PyDict_GetItemWithError(dict, state->str___init__);
+        PyObject *dict = dict_of((PyTypeObject *)PyTuple_GET_ITEM(mro, i));
+        function = Py_XNewRef(PyDict_GetItemWithError(dict, state->str___init__));
+        Py_DECREF(dict);
         if (function == NULL && PyErr_Occurred()) {
             break;
         }
     }
     int err = PyErr_Occurred() ? -1 : 0;
     if (function != NULL) {
-        Py_INCREF(function);
         descrgetfunc bind = Py_TYPE(function)->tp_descr_get;
         PyObject *method = bind == NULL ? Py_NewRef(function) : bind(function, object, (PyObject *)type);
         PyObject *result = method == NULL ? NULL : PyObject_CallNoArgs(method);

@@ -83,13 +83,15 @@ hub_queue_callback(struct cload_hub *hub)
     }
     bool is_own_thread = hub->thread == PyThread_get_thread_ident();
     struct cload_state *state = hub->state;
+    /* Before it is asked for: gevent may run it before it returns here, where another thread or libuv is concerned. */
+    hub->is_callback_queued = true;
     PyObject *queued = PyObject_CallMethodOneArg(
         hub->gevent_loop, is_own_thread ? state->str_run_callback : state->str_run_callback_threadsafe, hub->callback);
     if (queued == NULL) {
+        hub->is_callback_queued = false;
         return -1;
     }
     Py_DECREF(queued);
-    hub->is_callback_queued = true;
     return 0;
 }
 
@@ -233,6 +235,8 @@ hub_watch_forks(struct cload_state *state)
     return state->is_watching_forks ? 0 : -1;
 }
 
+/* Of a hub that nobody has used. One that was used stays until the process ends: what the interpreter never collected
+ * may point to it. */
 static void
 hub_free(PyObject *capsule)
 {
@@ -240,9 +244,30 @@ hub_free(PyObject *capsule)
     Py_XDECREF(hub->greenlet);
     Py_XDECREF(hub->gevent_loop);
     Py_XDECREF(hub->io);
-    Py_XDECREF(hub->timer);
-    /* The loop itself stays, and so do waiters: what the interpreter never collected may still point to them. */
+    if (hub->http != NULL) {
+        lc_http_free(hub->http);
+    }
+    if (hub->loop != NULL) {
+        lc_loop_free(hub->loop);
+    }
     lc__free(hub);
+}
+
+/* The watcher refers to the callback, so that they would never be collected. A pending exception stays. */
+static void
+hub_discard(struct cload_hub *hub)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *closed = hub->io == NULL ? Py_NewRef(Py_None) : PyObject_CallMethodNoArgs(hub->io, hub->state->str_close);
+    if (closed == NULL) {
+        PyErr_WriteUnraisable(hub->io);
+    }
+    Py_XDECREF(closed);
+    PyObject *timer_callback = hub->timer_callback;
+    Py_DECREF(hub->callback); /* they own the hub, which goes with the last one */
+    Py_XDECREF(timer_callback);
+    PyErr_Restore(type, value, traceback);
 }
 
 static struct cload_hub *
@@ -253,7 +278,6 @@ hub_make(struct cload_state *state)
         return NULL;
     }
     struct cload_hub *hub = lc__calloc(1, sizeof(*hub));
-    PyObject *capsule = NULL;
     if (hub == NULL) {
         PyErr_NoMemory();
         return NULL;
@@ -264,12 +288,20 @@ hub_make(struct cload_state *state)
     lc_list_init(&hub->ready);
     lc_list_init(&hub->idle_workers);
     lc__slab_init(&hub->waiters, sizeof(struct cload_waiter));
-    PyObject *gevent = PyImport_ImportModule("gevent");
-    if (gevent == NULL) {
-        goto fail;
+    PyObject *capsule = PyCapsule_New(hub, "cload.hub", hub_free);
+    if (capsule == NULL) {
+        lc__free(hub);
+        return NULL;
     }
-    hub->greenlet = PyObject_CallMethod(gevent, "get_hub", NULL);
-    Py_DECREF(gevent);
+    hub->callback = PyCFunction_New(&hub_on_wake_def, capsule);
+    Py_DECREF(capsule); /* the callbacks own it, and with it the hub */
+    if (hub->callback == NULL) {
+        return NULL;
+    }
+    hub->timer_callback = PyCFunction_New(&hub_on_timer_def, capsule);
+    PyObject *gevent = hub->timer_callback == NULL ? NULL : PyImport_ImportModule("gevent");
+    hub->greenlet = gevent == NULL ? NULL : PyObject_CallMethod(gevent, "get_hub", NULL);
+    Py_XDECREF(gevent);
     if (hub->greenlet == NULL || (hub->gevent_loop = PyObject_GetAttrString(hub->greenlet, "loop")) == NULL) {
         goto fail;
     }
@@ -289,35 +321,15 @@ hub_make(struct cload_state *state)
         cload_raise(fd, NULL);
         goto fail;
     }
-    capsule = PyCapsule_New(hub, "cload.hub", hub_free);
-    if (capsule == NULL) {
-        goto fail;
-    }
-    hub->callback = PyCFunction_New(&hub_on_wake_def, capsule);
-    hub->timer_callback = hub->callback == NULL ? NULL : PyCFunction_New(&hub_on_timer_def, capsule);
-    Py_DECREF(capsule); /* the callbacks own it, and with it the hub */
-    if (hub->timer_callback == NULL) {
-        Py_XDECREF(hub->callback);
-        return NULL;
-    }
     hub->io = PyObject_CallMethod(hub->gevent_loop, "io", "iiO", fd, GEVENT_READ, Py_False);
     PyObject *started = hub->io == NULL ? NULL : PyObject_CallMethod(hub->io, "start", "O", hub->callback);
     if (started == NULL) {
-        Py_DECREF(hub->callback);
-        return NULL;
+        goto fail;
     }
     Py_DECREF(started);
     return hub;
 fail:
-    if (hub->http != NULL) {
-        lc_http_free(hub->http);
-    }
-    if (hub->loop != NULL) {
-        lc_loop_free(hub->loop);
-    }
-    Py_XDECREF(hub->greenlet);
-    Py_XDECREF(hub->gevent_loop);
-    lc__free(hub);
+    hub_discard(hub);
     return NULL;
 }
 
@@ -325,7 +337,14 @@ struct cload_hub *
 cload_hub_any(struct cload_state *state)
 {
     if (state->hub == NULL) {
-        state->hub = hub_make(state);
+        struct cload_hub *hub = hub_make(state);
+        if (state->hub == NULL) {
+            state->hub = hub;
+        } else if (hub != NULL) {
+            hub_discard(hub); /* making it ran Python code, and another thread was first meanwhile */
+        } else {
+            PyErr_Clear(); /* what another thread made will do */
+        }
     }
     return state->hub;
 }

@@ -59,6 +59,30 @@ def test_calls_from_native_threads(target: Target, base: str) -> None:
     assert (requests, failures) == (62, 2)
 
 
+def test_two_threads_make_the_first_hub(target: Target) -> None:
+    """Each is held up while it makes one; all sessions are on the one that was first, and the other one is gone."""
+    code = """
+    import _thread, threading, time, gevent.monkey
+    start_thread = gevent.monkey.get_original("_thread", "start_new_thread")
+    made, both, get_hub = [], [], gevent.get_hub
+    def slow():
+        both.append(1)
+        until = time.monotonic() + 5
+        while len(both) < 2 and time.monotonic() < until: pass
+        return get_hub()
+    gevent.get_hub = slow
+    def sockets(): return sum(os.path.realpath(entry.path).count("socket:") for entry in os.scandir("/proc/self/fd"))
+    before = sockets()
+    start_thread(lambda: made.append(session()), ())
+    made.append(session())
+    while len(made) < 2: gevent.sleep(0.01)
+    gevent.get_hub = get_hub
+    pairs = (sockets() - before) / 2  # a loop has one, for other threads
+    out([len(both), pairs, [one.get("/hello").status_code for one in made]])
+    """
+    assert play(target, code) == [2, 1, [200] * 2]
+
+
 @pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
 def test_a_thread_waits_and_drops_sessions(target: Target, base: str) -> None:
     """TaskSet.wait() sleeps in the thread; sessions with open connections may be freed there; a user cannot start."""

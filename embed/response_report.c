@@ -258,13 +258,18 @@ report_by_event(struct cload_response *self, PyObject *exception)
         return -1;
     }
     int err = -1;
-    PyObject *fire = NULL, *empty = NULL, *result = NULL;
-    if (PyDict_SetItem(meta, self->state->str_exception, exception) < 0) {
+    PyObject *fire = NULL, *empty = NULL, *keywords = NULL, *result = NULL;
+    /* A script may have set request_meta to anything. */
+    if (PyObject_SetItem(meta, self->state->str_exception, exception) < 0) {
+        goto out;
+    }
+    keywords = PyDict_CheckExact(meta) ? Py_NewRef(meta) : PyDict_New();
+    if (keywords == NULL || (keywords != meta && PyDict_Update(keywords, meta) < 0)) {
         goto out;
     }
     fire = PyObject_GetAttr(self->request_event, self->state->str_fire);
     empty = fire == NULL ? NULL : PyTuple_New(0);
-    result = empty == NULL ? NULL : PyObject_Call(fire, empty, meta);
+    result = empty == NULL ? NULL : PyObject_Call(fire, empty, keywords);
     err = result == NULL ? -1 : 0;
     if (self->is_fast && !self->is_catching) {
         /* It holds this response, and nobody can ask for it any more. */
@@ -274,6 +279,7 @@ out:
     Py_XDECREF(result);
     Py_XDECREF(empty);
     Py_XDECREF(fire);
+    Py_XDECREF(keywords);
     Py_DECREF(meta);
     return err;
 }

@@ -209,17 +209,12 @@ greenlet_start(PyObject *object, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-greenlet_join(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
+join(PyObject *object, PyObject *timeout)
 {
     struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
-    if (count + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames)) > 1) {
-        PyErr_SetString(PyExc_TypeError, "join() takes one argument: timeout");
-        return NULL;
-    }
     if (self->is_dead || !self->is_started) {
         Py_RETURN_NONE;
     }
-    PyObject *timeout = count > 0 || kwnames != NULL ? args[0] : Py_None;
     PyObject *gevent = PyImport_ImportModule("gevent");
     PyObject *result = gevent == NULL ? NULL : PyObject_CallMethod(gevent, "wait", "[O]O", object, timeout);
     Py_XDECREF(gevent);
@@ -228,6 +223,15 @@ greenlet_join(PyObject *object, PyObject *const *args, Py_ssize_t count, PyObjec
     }
     Py_DECREF(result);
     Py_RETURN_NONE;
+}
+
+/* join(timeout=None) */
+static PyObject *
+greenlet_join(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"timeout", NULL};
+    PyObject *timeout = Py_None;
+    return PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", names, &timeout) ? join(object, timeout) : NULL;
 }
 
 /* -1 with an exception. `exception`: a class or an instance. */
@@ -263,7 +267,7 @@ greenlet_kill(PyObject *object, PyObject *args, PyObject *kwargs)
     struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
     PyObject *exception = cload_greenlet_exit_type(), *timeout = Py_None;
     int is_blocking = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OpO", names, &exception, &is_blocking, &timeout)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OpO:kill", names, &exception, &is_blocking, &timeout)) {
         return NULL;
     }
     if (self->is_dead) {
@@ -286,7 +290,7 @@ greenlet_kill(PyObject *object, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     if (is_blocking) {
-        return greenlet_join(object, &timeout, 1, NULL);
+        return join(object, timeout);
     }
     Py_RETURN_NONE;
 }
@@ -313,10 +317,10 @@ greenlet_get(PyObject *object, PyObject *args, PyObject *kwargs)
     struct cload_user_greenlet *self = (struct cload_user_greenlet *)object;
     int is_blocking = 1;
     PyObject *timeout = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO", names, &is_blocking, &timeout)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", names, &is_blocking, &timeout)) {
         return NULL;
     }
-    PyObject *joined = is_blocking ? greenlet_join(object, &timeout, 1, NULL) : Py_NewRef(Py_None);
+    PyObject *joined = is_blocking ? join(object, timeout) : Py_NewRef(Py_None);
     if (joined == NULL) {
         return NULL;
     }
@@ -423,7 +427,7 @@ static PyMethodDef greenlet_methods[] = {
      PyDoc_STR("throw(exception=GreenletExit)\n\nRaises `exception` in the user, soon.")},
     {"get", (PyCFunction)(void (*)(void))greenlet_get, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("get($self, /, block=True, timeout=None)\n--\n\nWaits until the user is over; raises what ended it.")},
-    {"join", (PyCFunction)(void (*)(void))greenlet_join, METH_FASTCALL | METH_KEYWORDS,
+    {"join", (PyCFunction)(void (*)(void))greenlet_join, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("join($self, /, timeout=None)\n--\n\nWaits until the user is over, at most `timeout` seconds.")},
     {"rawlink", cload__user_rawlink, METH_O,
      PyDoc_STR("rawlink($self, callback, /)\n--\n\nCalls callback(self) when the user is over.")},

@@ -46,17 +46,24 @@ static int
 set_own_attribute(PyObject *object, const char *name, PyObject *value)
 {
     PyObject *dict = PyObject_GenericGetDict(object, NULL);
-    int err = dict == NULL    ? -1
-              : value == NULL ? PyDict_DelItemString(dict, name)
-                              : PyDict_SetItemString(dict, name, value);
+    int err = dict == NULL ? -1 : PyDict_SetItemString(dict, name, value);
     Py_XDECREF(dict);
     return err;
 }
 
+/* Without one of its own it has the one that is made from its number, which cannot be taken away. */
 static int
 greenlet_set_name(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
 {
-    return set_own_attribute(object, "name", value);
+    if (value != NULL) {
+        return set_own_attribute(object, "name", value);
+    }
+    PyObject *dict = ((struct cload_user_greenlet *)object)->dict;
+    if (dict == NULL || PyDict_DelItemString(dict, "name") < 0) {
+        PyErr_SetString(PyExc_AttributeError, "this greenlet was given no name");
+        return -1;
+    }
+    return 0;
 }
 
 static PyObject *
@@ -75,7 +82,11 @@ greenlet_get_locals(PyObject *object, void *Py_UNUSED(closure))
 static int
 greenlet_set_locals(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
 {
-    return set_own_attribute(object, "spawn_tree_locals", value);
+    if (value != NULL && value != Py_None && !PyDict_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "spawn_tree_locals is a dict, not %s", Py_TYPE(value)->tp_name);
+        return -1;
+    }
+    return set_own_attribute(object, "spawn_tree_locals", value == NULL ? Py_None : value);
 }
 
 static PyObject *

@@ -206,12 +206,15 @@ def success_and_error(entered): entered.success(); raise ValueError("raised")
 def exception(entered): entered.failure(KeyError("mine"))
 def none(entered): entered.failure(None)
 def edit(entered): entered.request_meta["name"] = "edited"; entered.request_meta["response_time"] = 5.0
+def replace(entered): entered.request_meta = {**entered.request_meta, "name": "replaced"}
+def spoil(entered): entered.request_meta = 5
+def spoil_and_fail(entered): entered.request_meta = None; entered.failure("no")
 steps = []
 @environment.events.request.add_listener
 def text(name, exception, **_): log.append([show(name), show(str(exception))[:120]])
 for path in ("/hello", "/status/404"):
     for function in (None, success, failure, both, both_back, response_error, value_error, failure_and_error,
-                     success_and_error, exception, none, edit):
+                     success_and_error, exception, none, edit, replace, spoil, spoil_and_fail):
         steps.append([path, raised_in(get(path, catch_response=True), function), [row[:4] for row in records()]])
 steps.append(raised_in(get("http://127.0.0.1:1/", catch_response=True, name="refused"), success))
 steps.append(raised_in(get("http://127.0.0.1:1/", catch_response=True, name="refused")))

@@ -440,6 +440,43 @@ out([sorted(set(log)), log.count("linked"), len(set(idents)), counts])
     assert engine.snippet(code) == [seen, 1, 5, [*[10] * 4, 1]]
 
 
+def test_what_the_greenlet_of_a_user_refuses(engine: Engine) -> None:
+    """API-33: as gevent.Greenlet does."""
+    code = """
+class U(User):
+    wait_time = constant(30)
+    @task
+    def t(self): pass
+runner = Environment(user_classes=[U]).create_local_runner()
+runner.start(1, 10)
+while not runner.user_count: gevent.sleep(0.01)
+greenlet = next(iter(runner.user_greenlets))
+def tell(function, *args, **kwargs):
+    try: note(function(*args, **kwargs))
+    except Exception as error: note(type(error).__name__)
+for name, value in (("name", "own"), ("spawn_tree_locals", {"a": 1})):
+    tell(delattr, greenlet, name)
+    setattr(greenlet, name, value)
+    note(getattr(greenlet, name))
+    tell(delattr, greenlet, name)
+note(greenlet.spawn_tree_locals)
+tell(setattr, greenlet, "spawn_tree_locals", 5)
+tell(greenlet.join, foo=1)
+tell(greenlet.join, 1, 2)
+tell(greenlet.join, 0.01, timeout=0.01)
+tell(greenlet.join, "x")
+tell(greenlet.join, timeout=0.01)
+tell(greenlet.get, foo=1)
+tell(greenlet.kill, foo=1)
+runner.quit()
+out(log)
+"""
+    wrong = ["TypeError"]
+    assert engine.snippet(code) == [
+        "AttributeError", "own", "None", "None", "{'a': 1}", "None", "None", *wrong * 5, "None", *wrong * 2
+    ]  # fmt: skip
+
+
 @needs_locust
 def test_clients_of_many_users() -> None:
     """API-17, API-33: each user has a client of its own by what its class, its instance and the module say at that

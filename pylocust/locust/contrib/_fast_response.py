@@ -308,6 +308,10 @@ class ResponseContextManager(FastResponse):
         meta: dict[str, Any] = self._meta
         return meta
 
+    @request_meta.setter
+    def request_meta(self, meta: dict[str, Any]) -> None:
+        self._meta = meta
+
     def raise_for_status(self) -> None:
         """Raise what went wrong, unless success() was called."""
         if isinstance(self._manual, Exception):

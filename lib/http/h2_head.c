@@ -121,14 +121,21 @@ lc_h2_request_fields(struct lc_str head, bool is_https, struct lc_buffer *out, s
     struct lc_str lines = {line_end + 2, head.len - (size_t)(line_end + 2 - head.data)};
     struct lc_str path = {target, (size_t)(line_end - target) - (sizeof(" HTTP/1.1") - 1)};
     out->len = 0;
-    int err = add(out, LCORE_STR(":method"), (struct lc_str){head.data, (size_t)(method_end - head.data)});
-    err = err < 0 ? err : add(out, LCORE_STR(":scheme"), is_https ? LCORE_STR("https") : LCORE_STR("http"));
+    struct lc_str method = {head.data, (size_t)(method_end - head.data)};
+    /* It is told whom to connect to, and nothing else (RFC 9113, 8.5). */
+    bool is_connect = lc_str_equal(method, LCORE_STR("CONNECT"));
+    int err = add(out, LCORE_STR(":method"), method);
+    if (!is_connect) {
+        err = err < 0 ? err : add(out, LCORE_STR(":scheme"), is_https ? LCORE_STR("https") : LCORE_STR("http"));
+    }
     /* Pseudo-headers come before the others, and the first line is nearly always Host. */
     struct lc_str authority = lc_header_find(lines, LCORE_STR("host"));
     if (authority.data != NULL) {
         err = err < 0 ? err : add(out, LCORE_STR(":authority"), authority);
     }
-    err = err < 0 ? err : add(out, LCORE_STR(":path"), path);
+    if (!is_connect) {
+        err = err < 0 ? err : add(out, LCORE_STR(":path"), path);
+    }
     size_t position = 0;
     struct lc_str name, value;
     while (err == 0 && lc_header_next(lines, &position, &name, &value)) {

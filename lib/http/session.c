@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/options.h"
 #include "http/conn.h"
 #include "http/decode.h"
 #include "http/env_proxy.h"
@@ -69,13 +70,9 @@ lc_session_new(struct lc_http *http, const struct lc_session_options *given, str
 {
     struct lc_session_options full;
     lc_session_options_init(&full);
-    given = given == NULL ? &full : given;
-    if (given->size == 0) {
-        lc_error_set(error, LCE_INVALID, "session options that lc_session_options_init() has not seen");
+    if (given != NULL && lc__options_take(&full, sizeof(full), given, error) < 0) {
         return NULL;
     }
-    /* A caller built against an older header knows fewer options. */
-    memmove(&full, given, given->size < sizeof(full) ? given->size : sizeof(full));
     const struct lc_session_options *options = &full;
     struct lc_session *session = NULL;
     struct lc_site *site = NULL;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/options.h"
 #include "http/conn.h"
 #include "http/http.h"
 
@@ -188,13 +189,10 @@ copy_path(const char *path, char **copy)
 struct lc_tls *
 lc_tls_new(const struct lc_tls_options *given, struct lc_error *error)
 {
-    if (given->size == 0) {
-        lc_error_set(error, LCE_INVALID, "TLS options without their size");
+    struct lc_tls_options full = {0};
+    if (lc__options_take(&full, sizeof(full), given, error) < 0) {
         return NULL;
     }
-    /* A caller built against an older header knows fewer options. */
-    struct lc_tls_options full = {0};
-    memcpy(&full, given, given->size < sizeof(full) ? given->size : sizeof(full));
     const struct lc_tls_options *options = &full;
     struct lc_tls *tls = lc__calloc(1, sizeof(*tls));
     if (tls == NULL) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/options.h"
 #include "report/csv.h"
 #include "report/own.h"
 
@@ -83,8 +84,14 @@ open_file(struct lc_csv *csv, int file, struct lc_error *error)
 }
 
 struct lc_csv *
-lc_csv_new(const char *prefix, const struct lc_report_options *options, struct lc_error *error)
+lc_csv_new(const char *prefix, const struct lc_report_options *given, struct lc_error *error)
 {
+    struct lc_report_options full;
+    lc_report_options_init(&full);
+    if (lc__options_take(&full, sizeof(full), given, error) < 0) {
+        return NULL;
+    }
+    const struct lc_report_options *options = &full;
     size_t len = strlen(prefix);
     struct lc_csv *csv = lc__calloc(1, sizeof(*csv) + len + 1);
     double *percentiles = lc__alloc((options->percentile_count + 1) * sizeof(double));
@@ -98,7 +105,7 @@ lc_csv_new(const char *prefix, const struct lc_report_options *options, struct l
     if (options->percentile_count > 0) {
         memcpy(percentiles, options->percentiles, options->percentile_count * sizeof(double));
     }
-    csv->options = *options;
+    csv->options = full;
     csv->options.percentiles = csv->percentiles = percentiles;
     for (int i = 0; i < FILES; i++) {
         csv->files[i].fd = -1;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "locustcore/report.h"
 #include "locustcore/run.h"
 #include "report/runner_metrics.h"
@@ -89,10 +90,16 @@ run_test(struct headless *headless, uint64_t users, double spawn_rate, struct lc
 }
 
 int
-lc_run(const struct lc_runner_options *options, uint64_t users, double spawn_rate, struct lc_error *error)
+lc_run(const struct lc_runner_options *given, uint64_t users, double spawn_rate, struct lc_error *error)
 {
     struct lc_error own;
     error = error == NULL ? &own : error;
+    struct lc_runner_options full = {0};
+    int taken = lc__options_take(&full, sizeof(full), given, error);
+    if (taken < 0) {
+        return taken;
+    }
+    const struct lc_runner_options *options = &full;
     if (options->on_state != NULL) {
         return lc_error_set(error, LCE_INVALID, "on_state is for those who run the loop themselves");
     }

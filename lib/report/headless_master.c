@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/str.h"
 #include "locustcore/prometheus.h"
 #include "locustcore/report.h"
@@ -221,16 +222,20 @@ run_test(struct headless *headless, struct lc_error *error)
 }
 
 int
-lc_master_run(const struct lc_master_options *options, size_t expected_workers, uint64_t users, double spawn_rate,
+lc_master_run(const struct lc_master_options *given, size_t expected_workers, uint64_t users, double spawn_rate,
               struct lc_error *error)
 {
     struct lc_error own;
     error = error == NULL ? &own : error;
-    if (options->size != sizeof(*options) || options->on_state != NULL) {
-        return lc_error_set(error, LCE_INVALID,
-                            "options of another version, or on_state, which is for those who run the loop themselves");
+    struct lc_master_options options = {0};
+    int taken = lc__options_take(&options, sizeof(options), given, error);
+    if (taken < 0) {
+        return taken;
     }
-    struct headless headless = {.options = options,
+    if (options.on_state != NULL) {
+        return lc_error_set(error, LCE_INVALID, "on_state is for those who run the loop themselves");
+    }
+    struct headless headless = {.options = &options,
                                 .expected_workers = expected_workers == 0 ? 1 : expected_workers,
                                 .users = users,
                                 .spawn_rate = spawn_rate,

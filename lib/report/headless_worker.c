@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "base/options.h"
 #include "report/runner_metrics.h"
 
 struct run {
@@ -67,20 +68,27 @@ run_worker(struct run *run, const struct lc_runner_options *runner, struct lc_er
 }
 
 int
-lc_worker_run(const struct lc_runner_options *runner, const struct lc_worker_options *options, struct lc_error *error)
+lc_worker_run(const struct lc_runner_options *given_runner, const struct lc_worker_options *given,
+              struct lc_error *error)
 {
     struct lc_error own;
     error = error == NULL ? &own : error;
-    if (options->size != sizeof(*options) || runner->on_state != NULL || options->on_end != NULL) {
-        return lc_error_set(error, LCE_INVALID,
-                            "options of another version, or on_state and on_end, which are for those who run the loop");
+    struct lc_runner_options runner = {0};
+    struct lc_worker_options options = {0};
+    int taken = lc__options_take(&runner, sizeof(runner), given_runner, error);
+    taken = taken < 0 ? taken : lc__options_take(&options, sizeof(options), given, error);
+    if (taken < 0) {
+        return taken;
     }
-    struct run run = {.options = options, .loop = lc_loop_new()};
+    if (runner.on_state != NULL || options.on_end != NULL) {
+        return lc_error_set(error, LCE_INVALID, "on_state and on_end are for those who run the loop themselves");
+    }
+    struct run run = {.options = &options, .loop = lc_loop_new()};
     if (run.loop == NULL) {
         return lc_error_set(error, LCE_NOMEM, "no loop: out of memory or descriptors");
     }
     run.signals = lc_signals_new(run.loop, on_signal, &run, error);
-    int result = run.signals == NULL ? error->code : run_worker(&run, runner, error);
+    int result = run.signals == NULL ? error->code : run_worker(&run, &runner, error);
     lc_signals_free(run.signals);
     lc__runner_metrics_stop(&run.metrics);
     lc_worker_free(run.worker);

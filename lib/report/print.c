@@ -1,3 +1,4 @@
+#include "base/options.h"
 #include "report/console.h"
 #include "report/json.h"
 #include "report/own.h"
@@ -18,8 +19,11 @@ typedef int write_fn(struct lc_buffer *out, struct lc_stats *stats, const struct
 static int
 print_table(FILE *out, write_fn *write, struct lc_stats *stats, const struct lc_report_options *options)
 {
+    struct lc_report_options full;
+    lc_report_options_init(&full);
     struct lc_buffer text = {0};
-    int err = write(&text, stats, options);
+    int err = lc__options_take(&full, sizeof(full), options, NULL);
+    err = err < 0 ? err : write(&text, stats, &full);
     return put(out, &text, err);
 }
 
@@ -94,10 +98,10 @@ lc_report_print_json(FILE *out, struct lc_stats *stats)
 int
 lc_report_print_prometheus(FILE *out, struct lc_stats *stats, const struct lc_prometheus_options *options)
 {
-    if (options->size != sizeof(*options)) {
-        return LCE_INVALID;
-    }
+    struct lc_prometheus_options full;
+    lc_prometheus_options_init(&full);
     struct lc_buffer text = {0};
-    int err = lc__prometheus(&text, stats, options);
+    int err = lc__options_take(&full, sizeof(full), options, NULL);
+    err = err < 0 ? err : lc__prometheus(&text, stats, &full);
     return put(out, &text, err);
 }

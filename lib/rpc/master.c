@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/options.h"
 
 /* Heartbeats after which a missing worker is forgotten. */
 #define FORGOTTEN (-60)
@@ -58,8 +59,8 @@ static int
 begin(struct lc_master *master, struct lc_error *error)
 {
     const struct lc_master_options *options = &master->options;
-    if (options->size != sizeof(*options) || options->class_count == 0) {
-        return lc_error_set(error, LCE_INVALID, "no user classes, or options of another version of the library");
+    if (options->class_count == 0) {
+        return lc_error_set(error, LCE_INVALID, "no user classes");
     }
     master->rpc = lc_rpc_new(master->loop);
     master->stats = lc_stats_new();
@@ -97,13 +98,17 @@ lc_master_new(struct lc_loop *loop, const struct lc_master_options *options, str
 {
     struct lc_error own;
     error = error == NULL ? &own : error;
+    struct lc_master_options full = {0};
+    if (lc__options_take(&full, sizeof(full), options, error) < 0) {
+        return NULL;
+    }
     struct lc_master *master = lc__calloc(1, sizeof(*master));
     if (master == NULL) {
         lc_error_set(error, LCE_NOMEM, "out of memory");
         return NULL;
     }
     master->loop = loop;
-    master->options = *options;
+    master->options = full;
     lc_list_init(&master->nodes);
     if (begin(master, error) < 0) {
         lc_master_free(master);

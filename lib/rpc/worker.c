@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/options.h"
 
 /* Seconds without an answer until a worker announces itself again, and how often it does until there is none at all. */
 #define ANNOUNCE_S 5
@@ -500,8 +501,10 @@ lc_worker_new(struct lc_loop *loop, struct lc_http *http, const struct lc_runner
 {
     struct lc_error own;
     error = error == NULL ? &own : error;
-    if (options->size != sizeof(*options)) {
-        lc_error_set(error, LCE_INVALID, "options of another version of the library");
+    struct lc_worker_options full = {0};
+    struct lc_runner_options full_runner = {0};
+    if (lc__options_take(&full, sizeof(full), options, error) < 0 ||
+        lc__options_take(&full_runner, sizeof(full_runner), runner, error) < 0) {
         return NULL;
     }
     struct lc_worker *worker = lc__calloc(1, sizeof(*worker));
@@ -510,8 +513,8 @@ lc_worker_new(struct lc_loop *loop, struct lc_http *http, const struct lc_runner
         return NULL;
     }
     worker->loop = loop;
-    worker->options = *options;
-    worker->runner_options = *runner;
+    worker->options = full;
+    worker->runner_options = full_runner;
     worker->index = -1;
     worker->next_number = 1;
     lc_list_init(&worker->reports);

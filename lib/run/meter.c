@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/options.h"
 
 #define TICK_NS (50 * LCORE_NS_PER_MS)
 #define MARKS_MAX 10000
@@ -181,13 +182,18 @@ on_tick(struct lc_timer *timer)
 struct lc_meter *
 lc_meter_new(struct lc_loop *loop, const struct lc_meter_options *options, struct lc_error *error)
 {
+    struct lc_meter_options full;
+    lc_meter_options_init(&full);
+    if (lc__options_take(&full, sizeof(full), options, error) < 0) {
+        return NULL;
+    }
     struct lc_meter *meter = lc__calloc(1, sizeof(*meter));
     if (meter == NULL) {
         lc_error_set(error, LCE_NOMEM, "%s", lc_error_text(LCE_NOMEM));
         return NULL;
     }
     meter->loop = loop;
-    meter->options = *options;
+    meter->options = full;
     meter->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
     meter->begin = read_now(meter);
     int err = lc_timer_start(loop, &meter->timer, meter->begin.wall_ns + TICK_NS, on_tick);

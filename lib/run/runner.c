@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/options.h"
 #include "run/picker.h"
 #include "run/runner_state.h"
 
@@ -224,8 +225,8 @@ sort_by_name(struct lc_runner *runner)
 static int
 check_options(const struct lc_runner_options *options, struct lc_error *error)
 {
-    if (options->size != sizeof(struct lc_runner_options) || options->class_count == 0) {
-        return lc_error_set(error, LCE_INVALID, "no user classes, or options of another version of the library");
+    if (options->class_count == 0) {
+        return lc_error_set(error, LCE_INVALID, "no user classes");
     }
     for (size_t i = 0; i < options->class_count; i++) {
         const struct lc_user_class *class = options->classes[i];
@@ -242,18 +243,19 @@ check_options(const struct lc_runner_options *options, struct lc_error *error)
 }
 
 struct lc_runner *
-lc_runner_new(struct lc_loop *loop, struct lc_http *http, const struct lc_runner_options *options,
-              struct lc_error *error)
+lc_runner_new(struct lc_loop *loop, struct lc_http *http, const struct lc_runner_options *given, struct lc_error *error)
 {
-    if (check_options(options, error) < 0) {
+    struct lc_runner_options full = {0};
+    if (lc__options_take(&full, sizeof(full), given, error) < 0 || check_options(&full, error) < 0) {
         return NULL;
     }
+    const struct lc_runner_options *options = &full;
     struct lc_runner *runner = lc__calloc(1, sizeof(struct lc_runner));
     if (runner == NULL) {
         lc_error_set(error, LCE_NOMEM, "%s", lc_error_text(LCE_NOMEM));
         return NULL;
     }
-    runner->options = *options;
+    runner->options = full;
     runner->shared.loop = loop;
     runner->shared.http = http;
     runner->shared.host = options->host;

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/options.h"
 #include "base/str.h"
 #include "run/runner.h"
 #include "run/user.h"
@@ -54,8 +55,8 @@ lc_user_session(struct lc_user *user, struct lc_error *error)
     struct lc_runner_shared *shared = lc__runner_shared(user->runner);
     struct lc_session_options options;
     lc_session_options_init(&options);
-    if (class->session != NULL) {
-        options = *class->session;
+    if (class->session != NULL && lc__options_take(&options, sizeof(options), class->session, error) < 0) {
+        return NULL;
     }
     options.base_url = lc_str_from(shared->host != NULL ? shared->host : class->host);
     user->session = lc_session_new(shared->http, &options, error);

@@ -71,7 +71,7 @@ struct lc_prometheus_options {
 /* 1,000 names and 100 failures, state "ready". */
 LCORE_API void lc_prometheus_options_init(struct lc_prometheus_options *options);
 
-/* LCE_NOMEM, LCE_INVALID for options of another version, LCE_SYSTEM where `out` could not be written. */
+/* LCE_NOMEM, LCE_INVALID for options of a newer version, LCE_SYSTEM where `out` could not be written. */
 LCORE_API int lc_report_print_prometheus(FILE *out, struct lc_stats *stats,
                                          const struct lc_prometheus_options *options);
 

@@ -95,7 +95,7 @@ struct lc_task_set {
 #define LCORE_TASKS(array) .tasks = (array), .task_count = sizeof(array) / sizeof((array)[0])
 
 struct lc_user_class {
-    size_t size;         /* sizeof(struct lc_user_class) */
+    size_t size;         /* sizeof(struct lc_user_class), that of this very version */
     const char *name;    /* unique */
     double weight;       /* 0 counts as 1 */
     int64_t fixed_count; /* above 0: that many, before all others, and the weight is ignored */

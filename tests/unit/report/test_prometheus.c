@@ -274,7 +274,7 @@ test_written_to_a_file(void **state)
     struct lc_buffer text = expose(stats, &options);
     assert_string_equal(written, text.data);
     free(written);
-    options.size--;
+    options.size++;
     assert_int_equal(lc_report_print_prometheus(stdout, stats, &options), LCE_INVALID);
     lc_buffer_fini(&text);
     lc_stats_free(stats);

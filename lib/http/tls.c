@@ -302,11 +302,9 @@ lc__tls_open(struct lc_conn *conn, bool is_offering_h2)
     SSL *ssl = SSL_new(tls->context);
     BIO *bio = BIO_new(tls->method);
     struct lc_str host = conn->origin->host;
-    for (size_t i = 0; i < host.len; i++) {
-        if (host.data[i] == '%') {
-            host.len = i;
-        }
-    }
+    /* Certificates know no zones, which only addresses of IPv6 have. */
+    const char *zone = memchr(host.data, ':', host.len) == NULL ? NULL : memchr(host.data, '%', host.len);
+    host.len = zone == NULL ? host.len : (size_t)(zone - host.data);
     if (host.len > 0 && host.data[host.len - 1] == '.') {
         host.len--;
     }

@@ -480,8 +480,9 @@ cload__call_fill(struct cload_session *self, struct cload_call *call, struct clo
         }
     }
     request->max_redirects = call->max_redirects;
-    request->flags =
-        self->is_fast ? LCORE_REQUEST_PLAIN_METHODS | LCORE_REQUEST_KEEP_DOTS | LCORE_REQUEST_WHOLE_CODING : 0;
+    request->flags = self->is_fast ? LCORE_REQUEST_PLAIN_METHODS | LCORE_REQUEST_KEEP_DOTS |
+                                         LCORE_REQUEST_WHOLE_CODING | LCORE_REQUEST_LARGE_HEAD
+                                   : 0;
     if (call->is_stream) {
         call->read_timeout_ns = request->read_timeout_ns;
         request->flags |= LCORE_REQUEST_STREAM;

@@ -143,6 +143,7 @@ take_in(struct lc_conn *conn, struct lc_str in, int64_t stamp_ns)
             in = (struct lc_str){exchange->in.data, exchange->in.len};
         }
         for (;;) {
+            exchange->in_head.may_be_large = (exchange->request.flags & LCORE_REQUEST_LARGE_HEAD) != 0;
             ptrdiff_t len = exchange->in.len > 0 ? lc_h1_parse_head(in.data, in.len, &exchange->in_head)
                                                  : lc__seen_head_parse(http->seen_heads, exchange->url.target, in.data,
                                                                        in.len, &exchange->in_head);
@@ -160,7 +161,10 @@ take_in(struct lc_conn *conn, struct lc_str in, int64_t stamp_ns)
                 head_len = (size_t)len;
                 break;
             }
-            exchange->in_head = (struct lc_h1_head){0};
+            if (!lc__exchange_skip_interim(exchange)) {
+                lc__conn_fail(conn, LCORE_FAIL_INTERIM, 0, NULL);
+                return false;
+            }
             if (exchange->in.len > 0) {
                 lc_buffer_consume(&exchange->in, (size_t)len);
                 in = (struct lc_str){exchange->in.data, exchange->in.len};

@@ -92,6 +92,14 @@ lc__exchange_free_idle(struct lc_http *http)
     }
 }
 
+bool
+lc__exchange_skip_interim(struct lc_exchange *exchange)
+{
+    exchange->in_head = (struct lc_h1_head){0};
+    exchange->timings.first_byte_ns = 0;
+    return ++exchange->interim_count <= LCORE_H1_MAX_INTERIM;
+}
+
 void
 lc__exchange_reset_response(struct lc_exchange *exchange)
 {
@@ -101,6 +109,7 @@ lc__exchange_reset_response(struct lc_exchange *exchange)
     exchange->has_received = false;
     exchange->has_head = false;
     exchange->is_decoding = false;
+    exchange->interim_count = 0;
     exchange->in_head = (struct lc_h1_head){0};
     exchange->in.len = 0;
     exchange->wire_body_bytes = 0;

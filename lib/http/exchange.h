@@ -66,6 +66,7 @@ struct lc_exchange {
     struct lc_deferred late; /* see lc__exchange_fail_later() */
     enum lc_fail late_fail;
     const char *late_text;
+    int interim_count; /* responses that came before the one that counts */
     struct lc_h1_head in_head;
     struct lc_h1_body in_body;
     struct lc_buffer collected; /* the body of a response that came in pieces */
@@ -103,6 +104,8 @@ lc__hop_take_head(struct lc_hop *hop, const struct lc_h1_head *head)
 
 /* NULL: out of memory. */
 struct lc_exchange *lc__exchange_new(struct lc_http *http);
+/* What was skipped was an interim response; another head follows. False: there were too many. */
+bool lc__exchange_skip_interim(struct lc_exchange *exchange);
 /* Back to the pool. It must be in no list, and its transport done or canceled. */
 void lc__exchange_free(struct lc_http *http, struct lc_exchange *exchange);
 /* The pool holds no more than so many, or a thousand, from now on. */

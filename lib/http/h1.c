@@ -225,6 +225,14 @@ take_line(struct lc_h1_head *head, struct connection *connection, const char *li
     return true;
 }
 
+static bool
+is_too_large(const struct lc_h1_head *head, size_t line_len, size_t head_len, int header_count)
+{
+    return head->may_be_large
+               ? head_len > LCORE_H1_MAX_LARGE_HEAD
+               : line_len > LCORE_H1_MAX_LINE || head_len > LCORE_H1_MAX_HEAD || header_count > LCORE_H1_MAX_HEADERS;
+}
+
 /* Remembers where to go on and says whether it makes sense to wait for more. */
 static ptrdiff_t
 stop_incomplete(struct lc_h1_head *head, const char *data, size_t len, size_t line)
@@ -233,7 +241,7 @@ stop_incomplete(struct lc_h1_head *head, const char *data, size_t len, size_t li
     if (memcmp(data, "HTTP/1.", known) != 0) {
         return -LCORE_FAIL_BAD_STATUS_LINE;
     }
-    if (len - line > LCORE_H1_MAX_LINE || len > LCORE_H1_MAX_HEAD) {
+    if (is_too_large(head, len - line, len, 0)) {
         return -LCORE_FAIL_HEADER_TOO_LARGE;
     }
     head->resume_line = line;
@@ -284,8 +292,8 @@ lc_h1_parse_head(const char *data, size_t len, struct lc_h1_head *head)
         return stop_incomplete(head, data, len, 0);
     }
     size_t end = newline > 0 && data[newline - 1] == '\r' ? newline - 1 : newline;
-    *head = (struct lc_h1_head){.content_length = -1};
-    if (newline > LCORE_H1_MAX_LINE) {
+    *head = (struct lc_h1_head){.content_length = -1, .may_be_large = head->may_be_large};
+    if (is_too_large(head, newline, newline, 0)) {
         return -LCORE_FAIL_HEADER_TOO_LARGE;
     }
     if (!parse_status_line(data, end, head)) {
@@ -306,7 +314,7 @@ lc_h1_parse_head(const char *data, size_t len, struct lc_h1_head *head)
         if (newline + 1 < len && lc_ascii_is_blank(data[newline + 1])) {
             continue;
         }
-        if (newline - line > LCORE_H1_MAX_LINE || ++head->header_count > LCORE_H1_MAX_HEADERS) {
+        if (is_too_large(head, newline - line, newline, ++head->header_count)) {
             return -LCORE_FAIL_HEADER_TOO_LARGE;
         }
         if (!take_line(head, &connection, data + line, data + newline)) {
@@ -314,7 +322,7 @@ lc_h1_parse_head(const char *data, size_t len, struct lc_h1_head *head)
         }
         line = newline + 1;
     }
-    if (newline >= LCORE_H1_MAX_HEAD) {
+    if (is_too_large(head, 0, newline + 1, 0)) {
         return -LCORE_FAIL_HEADER_TOO_LARGE;
     }
     head->lines = (struct lc_str){data + first, line - first};

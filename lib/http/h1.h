@@ -16,10 +16,15 @@
 #define LCORE_H1_MAX_LINE 65536
 #define LCORE_H1_MAX_HEADERS 256
 #define LCORE_H1_MAX_HEAD (256 * 1024)
+/* The only limit of a head that may be large. */
+#define LCORE_H1_MAX_LARGE_HEAD (8 * 1024 * 1024)
+/* Interim responses before the one that counts, for the callers that skip them: each begins a read timeout anew, so a
+ * server that sends nothing else would hold a request for good. */
+#define LCORE_H1_MAX_INTERIM 1000
 /* Of all trailers of a chunked body together, and of one chunk's extensions: beyond it LCORE_FAIL_BAD_CHUNK. */
 #define LCORE_H1_MAX_TRAILER 65536
 
-/* Zero-initialise before the first try at each head. Strings are borrowed from the data of the successful try. */
+/* Zero-initialise before the first try at each head, but for what the caller sets. Strings are borrowed from the data of the successful try. */
 struct lc_h1_head {
     size_t resume_line, resume_scan; /* private: where an incomplete try stopped */
     int status;                      /* 100..999 */
@@ -34,6 +39,7 @@ struct lc_h1_head {
     bool is_keep_alive;        /* what version and Connection say; see also lc_h1_is_reusable() */
     bool has_set_cookie;       /* at least one Set-Cookie */
     bool has_content_encoding; /* at least one Content-Encoding that is not empty */
+    bool may_be_large;         /* set by the caller: lines may have any length, and there may be any number of them */
 };
 
 /* Tries to read a head at the start of `data`, which holds all that was received of it so far (the same bytes again,

@@ -152,6 +152,9 @@ take_head(struct lc_h2_stream *stream)
     if (stream->status < 200) {
         forget_head(stream);
         exchange->timings.first_byte_ns = 0;
+        if (++exchange->interim_count > LCORE_H1_MAX_INTERIM) {
+            give_up(stream, LCORE_FAIL_INTERIM);
+        }
         return;
     }
     struct lc_h1_head *head = &exchange->in_head;

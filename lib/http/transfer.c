@@ -186,6 +186,7 @@ on_header(char *data, size_t size, size_t count, void *arg)
         transfer->fail = LCORE_FAIL_INTERNAL;
         return 0;
     }
+    exchange->in_head.may_be_large = (exchange->request.flags & LCORE_REQUEST_LARGE_HEAD) != 0;
     ptrdiff_t head_len = lc_h1_parse_head(exchange->in.data, exchange->in.len, &exchange->in_head);
     if (head_len < 0) {
         transfer->fail = (enum lc_fail) - head_len;
@@ -195,9 +196,11 @@ on_header(char *data, size_t size, size_t count, void *arg)
         return len;
     }
     if (lc_h1_is_interim(&exchange->in_head)) {
-        exchange->in_head = (struct lc_h1_head){0};
         exchange->in.len = 0;
-        exchange->timings.first_byte_ns = 0;
+        if (!lc__exchange_skip_interim(exchange)) {
+            transfer->fail = LCORE_FAIL_INTERIM;
+            return 0;
+        }
         return len;
     }
     transfer->fail = lc__exchange_begin_body(exchange);

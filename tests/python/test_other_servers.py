@@ -178,6 +178,23 @@ def test_long_bodies_wait_for_the_window_of_http2() -> None:
     assert bodies == [[0, 30000], [900, 900]]
 
 
+def test_large_heads(engine: Engine) -> None:
+    """API-164, API-165: http.client takes lines of 64 KB, and geventhttpclient any."""
+    rest = b"\r\nContent-Length: 2\r\n\r\nok"
+    answers: dict[str, list[Step]] = {
+        "/line": [b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 300_000 + rest],
+        "/lines": [b"HTTP/1.1 200 OK\r\n" + b"\r\n".join(b"X-%d: a" % i for i in range(1000)) + rest],
+        "/reason": [b"HTTP/1.1 200 " + b"a" * 70_000 + rest],
+        "/interim": [b"HTTP/1.1 100 Continue\r\n\r\n" * 300 + b"HTTP/1.1 200 OK" + rest],
+    }
+    calls: list[tuple[str, str, dict[str, object]]] = [("GET", path, {}) for path in answers]
+    with ScriptedServer(answers) as server:
+        fast = told(engine, server, calls, "FastHttpUser")
+        plain = told(engine, server, calls)
+    assert fast == {path: ["None", "200"] for path in answers}
+    assert [plain[path][1] for path in answers] == ["0", "0", "0", "200"]
+
+
 def test_silence_in_a_body_through_code_of_requests(engine: Engine) -> None:
     """API-165: calls that `requests` makes itself, here for its environment, fail in the same words."""
     with ScriptedServer({"/late": [LENGTH + b"abc", 2.0]}) as server:

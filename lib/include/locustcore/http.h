@@ -41,7 +41,8 @@ extern "C" {
     X(BAD_REDIRECT, "redirect to a URL that cannot be used")                                                           \
     X(TOO_LARGE, "body larger than the limit")                                                                         \
     X(CANCELED, "canceled")                                                                                            \
-    X(INTERNAL, "out of memory or descriptors")
+    X(INTERNAL, "out of memory or descriptors")                                                                        \
+    X(INTERIM, "too many interim responses")
 
 enum lc_fail {
 #define LCORE_FAIL_ENUM(name, text) LCORE_FAIL_##name,
@@ -148,6 +149,8 @@ enum {
      * lc_response. HTTP/1.1 only. */
     LCORE_REQUEST_KEEP_CHUNKS = 1 << 7,
     LCORE_REQUEST_WHOLE_CODING = 1 << 8, /* a gzip or deflate body that is cut short is LCORE_FAIL_DECODE */
+    /* The response's head may have up to 8 MB, in any lines. Without it: 256 KB, 256 lines, 64 KB each. HTTP/1 only. */
+    LCORE_REQUEST_LARGE_HEAD = 1 << 9,
 };
 
 struct lc_exchange;

@@ -224,6 +224,33 @@ test_limits(void **state)
     lc_buffer_fini(&text);
 }
 
+/* One that may be large has one limit, for all of it. */
+static void
+test_large_heads(void **state)
+{
+    struct lc_buffer text = {0};
+    lc_buffer_append_format(&text, "HTTP/1.1 200 OK\r\nX: ");
+    while (text.len < 300000) {
+        lc_buffer_append(&text, "yyyyyyyyyy", 10);
+    }
+    for (int i = 0; i < 1000; i++) {
+        lc_buffer_append_format(&text, "\r\nX-%d: y", i);
+    }
+    lc_buffer_append(&text, "\r\n\r\n", 4);
+    struct lc_h1_head head = {.may_be_large = true};
+    assert_int_equal(lc_h1_parse_head(text.data, text.len / 2, &head), 0);
+    assert_int_equal(lc_h1_parse_head(text.data, text.len, &head), text.len);
+    assert_int_equal(head.header_count, 1001);
+    size_t end = text.len - 2;
+    while (text.len <= LCORE_H1_MAX_LARGE_HEAD) {
+        lc_buffer_append(&text, "yyyyyyyyyy", 10);
+    }
+    memcpy(text.data + end, "yy", 2);
+    head = (struct lc_h1_head){.may_be_large = true};
+    assert_int_equal(lc_h1_parse_head(text.data, text.len, &head), -LCORE_FAIL_HEADER_TOO_LARGE);
+    lc_buffer_fini(&text);
+}
+
 /* Feeds `text` in two pieces cut at `cut`, collects the body; returns what is left behind it, or -1 for more, -2 for a
  * failure. */
 static ptrdiff_t
@@ -413,6 +440,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_typical_head),   cmocka_unit_test(test_what_heads_say),
         cmocka_unit_test(test_bad_heads),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_large_heads),
         cmocka_unit_test(test_framing),        cmocka_unit_test(test_chunked),
         cmocka_unit_test(test_keeping_chunks), cmocka_unit_test(test_endless_framing_is_given_up),
     };

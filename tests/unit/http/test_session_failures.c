@@ -112,6 +112,35 @@ test_endless_header(void **state)
 }
 
 static void
+serve_interim(struct peer *peer, void *arg)
+{
+    while (peer_read(peer)) {
+        bool is_endless = strncmp(peer->input, "GET /endless", 12) == 0;
+        for (int i = 0; i < (is_endless ? 2000 : 500); i++) {
+            peer_send(peer, i % 2 == 0 ? "HTTP/1.1 100 Continue\r\n\r\n" : "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n");
+        }
+        peer_answer(peer, "ok");
+    }
+}
+
+/* Each one begins the read timeout anew, so there is an end to them. */
+static void
+test_endless_interim_responses(void **state)
+{
+    struct server server;
+    struct client client;
+    server_start(&server, NULL, serve_interim, NULL);
+    client_init(&client, &server);
+    client_open(&client);
+    client_expect(&client, "GET", "/many", LCORE_FAIL_NONE);
+    client_expect(&client, "GET", "/many", LCORE_FAIL_NONE);
+    client_expect(&client, "GET", "/endless", LCORE_FAIL_INTERIM);
+    client_expect(&client, "GET", "/many", LCORE_FAIL_NONE);
+    client_close(&client);
+    server_stop(&server);
+}
+
+static void
 serve_slowly(struct peer *peer, void *arg)
 {
     peer_read(peer);
@@ -404,6 +433,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_named_failures),
         cmocka_unit_test(test_endless_header),
+        cmocka_unit_test(test_endless_interim_responses),
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_connecting),
         cmocka_unit_test(test_descriptors_run_out),

@@ -136,9 +136,7 @@ call_name(struct cload_session *self, const struct cload_call *call, const struc
     return name_from(response);
 }
 
-/* Warns that the server was talked to in an older version of HTTP: a test of HTTP/2 that is none must not pass
- * unnoticed.
- */
+/* Warns that the server was talked to in an older version: a test of HTTP/2 that is none must not pass unnoticed. */
 static int
 tell_of_older_http(struct cload_session *self, const struct lc_response *response)
 {

@@ -23,6 +23,8 @@
 /* Bytes of what greenlet keeps of a greenlet beside the object. */
 #define GREENLET_SIZE 256
 
+_Thread_local struct cload_stack *cload_stack_place;
+
 static int
 hub_arm_timer(struct cload_hub *hub, bool is_at_once)
 {
@@ -412,8 +414,6 @@ cload_waiter_free(struct cload_waiter *waiter)
     }
     lc__slab_free(&waiter->hub->waiters, waiter);
 }
-
-_Thread_local struct cload_stack *cload_stack_place;
 
 static void waiter_resume(struct cload_ready *ready);
 

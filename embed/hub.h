@@ -62,8 +62,7 @@ void cload_hub_put(struct cload_hub *hub, struct cload_ready *ready);
 /* Deadlines or descriptors were added: outside a batch the loop has to look at them before the hub sleeps. */
 int cload_hub_kick(struct cload_hub *hub);
 
-/* Where the copy of a parked greenlet's stack is; a guess, only good for asking for that memory ahead. NULL: unknown.
- */
+/* Where the copy of a parked greenlet's stack is: a guess, only good for asking for it early. NULL: unknown. */
 struct cload_stack {
     const void *memory;
     size_t size;

@@ -63,8 +63,7 @@ static PyObject *
 build_slot(struct cload_response *self, enum cload_response_slot slot, const char *name)
 {
     const struct lc_response *core = self->core;
-    /* What failed looks like a response that never came, as with requests; cload__response_core_failure() tells more.
-     */
+    /* What failed looks like a response that never came, as with requests. _core_failure() tells more. */
     bool has_head = core != NULL && core->fail == LCORE_FAIL_NONE;
     if (self->owner != NULL && slot != CLOAD_SLOT_request_meta) {
         return PyObject_GetAttrString(self->owner, name);

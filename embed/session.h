@@ -60,8 +60,7 @@ struct cload_session {
     int max_redirects;          /* as struct lc_request has it */
     int max_retries;            /* fast */
     bool is_request_overridden; /* the class has a request() of its own: the verbs go through it */
-    bool is_class_general; /* it, requests.Session or what that sends with has methods that the core does not stand for
-                            */
+    bool is_class_general;      /* it or what requests sends with has methods that the core does not stand for */
     bool are_headers_changed;
     bool is_general; /* a setting that only requests' own code can follow */
     bool is_mounted, is_auth_general;

@@ -362,8 +362,7 @@ taskset_set_queue(PyObject *object, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
-/* Gives the set the user's value, unless the set's own class has one. Usually neither has one, which is quick to see.
- */
+/* Gives the set the user's value, unless the set's own class has one. Mostly neither has one, which is quick to see. */
 static int
 inherit_wait(struct cload_state *state, struct cload_taskset *self, PyObject *user, PyObject *name)
 {

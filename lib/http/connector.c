@@ -168,8 +168,7 @@ on_release(struct lc_deferred *deferred)
     while (has_room(connector) && (link = lc_list_pop(&connector->queued)) != NULL) {
         dial(LCORE_CONTAINER(link, struct lc_connect, link), lc_clock_monotonic_ns());
     }
-    /* Only those that are in the list now: a call that one of them starts may fail at once, too, and come to its end.
-     */
+    /* Only those that are in the list now: a call that one of them starts may fail at once, and come to its end. */
     size_t count = 0;
     for (link = connector->failed.next; link != &connector->failed; link = link->next) {
         count++;

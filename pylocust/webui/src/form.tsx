@@ -249,7 +249,7 @@ export function TestForm({ args, sent, isEdit, runningShape, users, rate, host, 
                     name="runTime"
                     description={hasUsers ? "For example 20, 20s, 3m, 2h, 1h20m; empty: until it is stopped" : "The test ends when its load shape does"}
                     disabled={!hasUsers}
-                    value={runTime} 
+                    value={runTime}
                     onChange={(event) => setRunTime(event.target.value)}
                   />
                   <Autocomplete label="Profile" name="profile" description="A name for this kind of test" data={args.all_profiles ?? []} value={profile} onChange={setProfile} />

@@ -95,6 +95,8 @@ make_runner(const struct lc_runner_options *options)
     if (world.runner == NULL) {
         fail_msg("%s", error.text);
     }
+    assert_ptr_equal(lc_runner_loop(world.runner), world.loop);
+    assert_ptr_equal(lc_runner_http(world.runner), world.http);
 }
 
 static void

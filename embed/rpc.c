@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "rpc/node.h"
+#include "rpc/pace.h"
 
 /* Messages taken in a row before others get their turn. */
 #define RECEIVE_BURST 64
@@ -24,7 +25,7 @@ struct channel_object {
     struct cload_waiter *waiter; /* who is in recv(), or NULL */
     int burst;                   /* messages taken in a row, and since when */
     int64_t burst_ns;
-    bool was_empty; /* recv() found nothing since has_caught_up() was asked */
+    struct lc_pace pace; /* of a listening channel */
 };
 
 static void
@@ -238,8 +239,9 @@ channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
             return Py_BuildValue("(NN)", from, content);
         }
         self->burst = 0;
-        self->was_empty = true;
-        if (wait_for_message(self) < 0) {
+        int err = wait_for_message(self);
+        lc__pace_catch_up(&self->pace, lc_clock_monotonic_ns());
+        if (err < 0) {
             return NULL;
         }
     }
@@ -254,11 +256,36 @@ channel_close(struct channel_object *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-channel_has_caught_up(struct channel_object *self, PyObject *Py_UNUSED(ignored))
+channel_note_report(struct channel_object *self, PyObject *Py_UNUSED(ignored))
 {
-    bool has_caught_up = self->was_empty || self->waiter != NULL;
-    self->was_empty = false;
-    return PyBool_FromLong(has_caught_up);
+    lc__pace_take(&self->pace);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+channel_pause(struct channel_object *self, PyObject *args)
+{
+    Py_ssize_t own_count, other_count;
+    if (!PyArg_ParseTuple(args, "nn:pause", &own_count, &other_count)) {
+        return NULL;
+    }
+    if (own_count < 0 || other_count < 0) {
+        PyErr_SetString(PyExc_ValueError, "there cannot be fewer than no workers");
+        return NULL;
+    }
+    int64_t now_ns = lc_clock_monotonic_ns();
+    if (self->waiter != NULL) {
+        lc__pace_catch_up(&self->pace, now_ns);
+    }
+    lc__pace_look(&self->pace, (size_t)own_count, (size_t)other_count, now_ns);
+    return PyFloat_FromDouble((double)self->pace.pause_ns / (double)LCORE_NS_PER_S);
+}
+
+static PyObject *
+get_behind(struct channel_object *self, void *Py_UNUSED(closure))
+{
+    int64_t behind_ns = self->waiter != NULL ? 0 : lc__pace_behind_ns(&self->pace, lc_clock_monotonic_ns());
+    return PyFloat_FromDouble((double)behind_ns / (double)LCORE_NS_PER_S);
 }
 
 static PyObject *
@@ -283,14 +310,20 @@ static PyMethodDef channel_methods[] = {
     {"recv", (PyCFunction)channel_recv, METH_NOARGS,
      PyDoc_STR("recv()\n\nWaits for a message: identity of the sender, and the frame (empty if it had several). "
                "ConnectionRefusedError: somebody was refused; the channel goes on.")},
-    {"has_caught_up", (PyCFunction)channel_has_caught_up, METH_NOARGS,
-     PyDoc_STR("has_caught_up()\n\nWhether recv() had taken all that was there, at some moment since the last call.")},
+    {"note_report", (PyCFunction)channel_note_report, METH_NOARGS,
+     PyDoc_STR("note_report()\n\nA report that recv() gave was taken.")},
+    {"pause", (PyCFunction)channel_pause, METH_VARARGS,
+     PyDoc_STR(
+         "pause(own, others)\n\nTo be called about once a second: the seconds that so many workers of ours should "
+         "let pass between two reports; 0: as always.")},
     {"close", (PyCFunction)channel_close, METH_NOARGS, PyDoc_STR("close()\n\nWhat was sent still leaves.")},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef channel_getset[] = {
     {"port", (getter)get_port, NULL, PyDoc_STR("The port of a listening channel, else 0."), NULL},
+    {"behind", (getter)get_behind, NULL,
+     PyDoc_STR("For how many seconds there has always been something for recv() to take; 0: there is nothing."), NULL},
     {"unconnected", (getter)get_unconnected, NULL,
      PyDoc_STR("For how many seconds a channel that connects has had no connection; 0: it has one."), NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -19,9 +19,9 @@
 
 /* Seconds of silence after which the kernel begins to ask whether the other side is still there (DST-2). */
 #define KEEPALIVE_IDLE_S 30
-/* Messages of one worker that may wait in a master. More wait at the worker, so a master that is behind needs no memory
- * for thousands of reports. */
-#define WAITING_PER_WORKER 8
+/* Messages of one worker that may wait in a master, about one of which is a report. More wait at the worker, so a
+ * master that is behind needs no memory for thousands of reports. */
+#define WAITING_PER_WORKER 4
 
 struct lc_rpc {
     struct lc_loop *loop;
@@ -189,9 +189,8 @@ lc_channel_take_refusal(struct lc_channel *channel)
     return text;
 }
 
-/* Has fn called in the loop's next round. */
-static void
-call_soon(struct lc_channel *channel)
+void
+lc_channel_call_soon(struct lc_channel *channel)
 {
     channel->is_dirty = lc_timer_start(channel->rpc->loop, &channel->timer, 0, on_timer) == 0;
 }
@@ -201,7 +200,7 @@ lc_channel_unconnected_ns(struct lc_channel *channel)
 {
     /* The loop may not have come to it yet. */
     if (read_monitor(channel) && !channel->is_dirty) {
-        call_soon(channel);
+        lc_channel_call_soon(channel);
     }
     return channel->lost_ns == 0 ? 0 : lc_clock_monotonic_ns() - channel->lost_ns;
 }
@@ -334,7 +333,7 @@ channel_watch(struct lc_channel *channel, struct lc_channel **out, struct lc_err
     lc_io_start(channel->rpc->loop, &channel->monitor_io);
     /* The descriptor only tells of what comes after a look that found nothing. */
     if (read_monitor(channel)) {
-        call_soon(channel);
+        lc_channel_call_soon(channel);
     }
     *out = channel;
     return 0;
@@ -430,7 +429,7 @@ out:;
               : zmq_errno() == EHOSTUNREACH ? lc_error_set(error, LCE_NOTFOUND, "nobody of that name is connected")
                                             : fail(error, "send");
     if (!channel->is_dirty && has_message(channel)) {
-        call_soon(channel);
+        lc_channel_call_soon(channel);
     }
     return err;
 }

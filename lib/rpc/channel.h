@@ -48,6 +48,8 @@ int lc_channel_connect(struct lc_rpc *rpc, const struct lc_channel_options *opti
 void lc_channel_free(struct lc_channel *channel);
 /* The port a listening channel has. */
 int lc_channel_port(const struct lc_channel *channel);
+/* Has fn called in the loop's next round: who stops receiving before nothing is left lets others have their turn. */
+void lc_channel_call_soon(struct lc_channel *channel);
 /* For how long a channel that connects has had no connection; 0: it has one. It goes on trying by itself. */
 int64_t lc_channel_unconnected_ns(struct lc_channel *channel);
 

@@ -10,16 +10,58 @@
 /* Heartbeats after which a missing worker is forgotten. */
 #define FORGOTTEN (-60)
 
+/* Without a moment in which nothing waited: it is said, and workers whose heartbeats may be among what waits get a sign
+ * of life as often. Those of Locust end after a minute without one. */
+#define BEHIND_S 5
+/* While this process is behind, every so many seconds count of those in which workers were not heard of. */
+#define SLOWLY 4
+
 /* ---- By itself ---- */
+
+/* Whether heartbeats may be among what was not received yet, which is no worker's fault. */
+static bool
+keep_pace(struct lc_master *master, int64_t now_ns)
+{
+    size_t own_count = 0, other_count = 0;
+    LCORE_EACH_NODE(master, node)
+    {
+        own_count += node->state != LCORE_NODE_GONE && node->taken.last > 0;
+        other_count += node->state != LCORE_NODE_GONE && node->taken.last == 0;
+    }
+    lc__pace_look(&master->pace, own_count, other_count, now_ns);
+    int64_t behind_ns = lc__pace_behind_ns(&master->pace, now_ns);
+    int64_t pause_s = (master->pace.pause_ns + LCORE_NS_PER_S / 2) / LCORE_NS_PER_S;
+    bool is_slow = pause_s > LCORE_REPORT_S || behind_ns > BEHIND_S * LCORE_NS_PER_S;
+    if (is_slow && !master->is_slow) {
+        lc__master_say(master,
+                       "this master cannot take its workers' reports as fast as they come, so those of cload report "
+                       "every %lld s for now: numbers are that old, but nothing is lost",
+                       (long long)(pause_s > LCORE_REPORT_S ? pause_s : LCORE_REPORT_S));
+    } else if (!is_slow && master->is_slow) {
+        lc__master_say(master, "this master keeps up with its workers' reports again");
+    }
+    master->is_slow = is_slow;
+    if (behind_ns > BEHIND_S * LCORE_NS_PER_S && now_ns - master->signed_ns > BEHIND_S * LCORE_NS_PER_S) {
+        master->signed_ns = now_ns;
+        LCORE_EACH_NODE(master, node)
+        {
+            if (node->state != LCORE_NODE_GONE) {
+                lc__master_send_to(master, lc__master_id_of(node), "heartbeat", NULL);
+            }
+        }
+    }
+    return behind_ns > LCORE_HEARTBEAT_S * LCORE_NS_PER_S;
+}
 
 static void
 on_tick(struct lc_timer *timer)
 {
     struct lc_master *master = LCORE_CONTAINER(timer, struct lc_master, tick);
     int64_t now_ns = lc_clock_monotonic_ns();
+    master->seconds_behind = keep_pace(master, now_ns) ? master->seconds_behind + 1 : 0;
     LCORE_EACH_NODE(master, node)
     {
-        if (node->state == LCORE_NODE_GONE) {
+        if (node->state == LCORE_NODE_GONE || master->seconds_behind % SLOWLY > 0) {
             continue;
         }
         /* Who is overdue and not even connected will not come in time. */

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "rpc/node.h"
+#include "rpc/pace.h"
 #include "run/dispatcher.h"
 
 /* Heartbeats a worker may miss. */
@@ -59,8 +60,13 @@ struct lc_master {
     bool is_complete_due; /* the ramp is over, but not all workers have said so */
     int64_t step_ns;
     uint64_t strange_messages;
-    double job_unix_s; /* time stamps of spawn messages grow, also where the clock does not */
-    uint32_t *sent;    /* scratch for counts */
+    struct lc_pace pace;
+    bool is_slow; /* it has been said */
+    unsigned seconds_behind;
+    int64_t latest_end_ns; /* when a quit or stop ends at last */
+    int64_t signed_ns;     /* when workers got a sign of life whose heartbeats were not answered yet */
+    double job_unix_s;     /* time stamps of spawn messages grow, also where the clock does not */
+    uint32_t *sent;        /* scratch for counts */
     struct lc_timer tick, dispatch_timer, run_timer, counts_timer, end_timer;
     struct lc_master_row *exceptions;
     size_t exception_count, exception_capacity;

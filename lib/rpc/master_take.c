@@ -9,6 +9,8 @@
 
 /* Strangers may send as much as they like; what is said of it is not to fill disks. */
 #define STRANGERS_PER_LINE 10000
+/* For so long messages are taken before timers get their turn. */
+#define TURN_NS (5 * LCORE_NS_PER_MS)
 
 static bool
 is_good_id(struct lc_str id)
@@ -76,6 +78,26 @@ take_client_ready(struct lc_master *master, struct lc_str id, struct lc_str data
     lc__master_add_to_dispatch(master, node);
 }
 
+static int
+answer_own(const struct lc_master *master, const struct lc_master_node *node, struct lc_str heartbeat,
+           struct lc_buffer *out)
+{
+    uint64_t beat;
+    bool has_beat = lc__node_find_count(heartbeat, LCORE_BEAT_KEY, &beat);
+    int err = lc_pack_map(out, 1 + (has_beat ? 1 : 0) + (master->pace.pause_ns > 0 ? 1 : 0));
+    err = err < 0 ? err : lc_pack_str(out, LCORE_STR(LCORE_REPORT_NUMBER_KEY));
+    err = err < 0 ? err : lc_pack_uint(out, node->taken.last);
+    if (has_beat) {
+        err = err < 0 ? err : lc_pack_str(out, LCORE_STR(LCORE_BEAT_KEY));
+        err = err < 0 ? err : lc_pack_uint(out, beat);
+    }
+    if (master->pace.pause_ns > 0) {
+        err = err < 0 ? err : lc_pack_str(out, LCORE_STR(LCORE_PAUSE_KEY));
+        err = err < 0 ? err : lc_pack_uint(out, (uint64_t)(master->pace.pause_ns / LCORE_NS_PER_MS));
+    }
+    return err;
+}
+
 static void
 take_heartbeat(struct lc_master *master, struct lc_master_node *node, struct lc_str id, struct lc_str data)
 {
@@ -100,13 +122,8 @@ take_heartbeat(struct lc_master *master, struct lc_master_node *node, struct lc_
     lc__node_find_count(data, LCORE_PENDING_KEY, &node->pending_count);
     lc__node_find_count(data, LCORE_NAMES_KEY, &node->name_count);
     struct lc_buffer answer = {0};
-    if (is_own && node->taken.last > 0) {
-        int err = lc_pack_map(&answer, 1);
-        err = err < 0 ? err : lc_pack_str(&answer, LCORE_STR(LCORE_REPORT_NUMBER_KEY));
-        err = err < 0 ? err : lc_pack_uint(&answer, node->taken.last);
-        if (err < 0) {
-            answer.len = 0;
-        }
+    if (is_own && answer_own(master, node, data, &answer) < 0) {
+        answer.len = 0;
     }
     lc__master_send_to(master, id, "heartbeat", &answer);
     lc_buffer_fini(&answer);
@@ -147,9 +164,12 @@ take_stats(struct lc_master *master, struct lc_master_node *node, struct lc_str 
         lc__master_say(master, "the report of %.*s is not understood: %s", (int)id.len, id.data, lc_error_text(err));
         return;
     }
+    lc__pace_take(&master->pace);
     if (node != NULL) {
         node->reported_ns = lc_clock_monotonic_ns();
         node->pending_count = 0;
+        /* While this master is behind, a heartbeat may be far behind the report. */
+        node->liveness = node->state == LCORE_NODE_MISSING ? node->liveness : LCORE_NODE_LIVENESS;
     }
     take_counts(master, node, data);
 }
@@ -285,7 +305,12 @@ lc__master_on_channel(struct lc_channel *channel, void *arg)
         lc__master_say(master, "%s", refusal);
     }
     struct lc_frame frame;
-    while (lc_channel_receive(channel, &frame, NULL) == 1) {
+    int64_t begin_ns = lc_clock_monotonic_ns();
+    for (;;) {
+        if (lc_channel_receive(channel, &frame, NULL) != 1) {
+            lc__pace_catch_up(&master->pace, lc_clock_monotonic_ns());
+            return;
+        }
         struct lc_message message;
         struct lc_str id = read_message(&frame, &message);
         if (id.len > 0) {
@@ -299,5 +324,9 @@ lc__master_on_channel(struct lc_channel *channel, void *arg)
                            (unsigned long long)master->strange_messages);
         }
         lc__master_check_ended(master);
+        if (lc_clock_monotonic_ns() - begin_ns > TURN_NS) {
+            lc_channel_call_soon(channel);
+            return;
+        }
     }
 }

@@ -2,7 +2,9 @@
  * master says that it has them, so none is lost with a connection or a master, and none is counted twice.
  *
  * On the wire: a master of ours puts "cload" into its acks; from then on reports carry their number as their first key,
- * LCORE_REPORT_NUMBER_KEY, and the master's heartbeats say under the same key up to where it has them all. */
+ * LCORE_REPORT_NUMBER_KEY, and the master's heartbeats say under the same key up to where it has them all. Until then a
+ * worker sends no other report, except when users end: it adds up what it measures. So it needs no more memory while
+ * its master does not read, and of each worker one report can be waiting. */
 #ifndef LCORE_RPC_TAKEN_H
 #define LCORE_RPC_TAKEN_H
 
@@ -21,6 +23,9 @@
 #define LCORE_NAME_BYTES 300
 #define LCORE_SLOWEST_LINK 50000 /* bytes per second that a link is thought to carry at least */
 #define LCORE_MOST_TRANSIT_S 60
+/* In a worker's heartbeat: its clock, in microseconds. The answer says the same: what was sent before that and is not
+ * confirmed by it was lost. */
+#define LCORE_BEAT_KEY "cload_beat"
 /* A master asks a worker of ours that it does not know to announce itself. */
 #define LCORE_REGISTER_TYPE "cload_register"
 

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/options.h"
+#include "rpc/pace.h"
 
 /* Seconds without an answer until a worker announces itself again, and how often it does until there is none at all. */
 #define ANNOUNCE_S 5
@@ -20,8 +21,11 @@
 /* And after which it connects anew, to a master of ours: what lies between may have forgotten the connection, or
  * another one have taken its name. One of others would refuse that while it holds the old connection. */
 #define DEAFNESS_S 25
-/* Seconds that a report may be on its way before it is sent again. */
-#define RESEND_S 3
+/* A master of others that has not answered for so long does not read: what is sent then would only wait. */
+#define HELD_S 7
+/* A report that takes long until it is confirmed goes through a slow network, or waits in a line. The next one comes
+ * after so many times as long, so that a third of all such workers at most are in the line, and heartbeats are not. */
+#define PAUSE_PER_TRANSIT 2
 /* Seconds that a worker which ends waits until its master has what it sent: one of ours stays for that, others may be
  * gone by then. Both and the time that the reports take on a slow link, unless the connection is lost for so long. */
 #define FAREWELL_S 5
@@ -113,7 +117,8 @@ begin_leave(struct lc_worker *worker)
     double transit_s = (double)bytes / LCORE_SLOWEST_LINK;
     transit_s = transit_s > LCORE_MOST_TRANSIT_S ? LCORE_MOST_TRANSIT_S : transit_s;
     transit_s += worker->is_own_master ? FAREWELL_S : FAREWELL_OF_OTHERS_S;
-    int64_t until_ns = lc_clock_monotonic_ns() + (int64_t)(transit_s * (double)LCORE_NS_PER_S);
+    worker->patience_ns = (int64_t)(transit_s * (double)LCORE_NS_PER_S);
+    int64_t until_ns = lc_clock_monotonic_ns() + worker->patience_ns;
     if (may_leave(worker) || lc_timer_start(worker->loop, &worker->end, until_ns, leave) < 0) {
         leave(&worker->end);
     }
@@ -214,6 +219,7 @@ take_ack(struct lc_worker *worker, struct lc_str data)
     worker->is_acknowledged = true;
     worker->tries = 0;
     worker->unanswered_heartbeats = 0;
+    worker->pause_ns = 0;
     worker->heard_ns = lc_clock_monotonic_ns();
     /* The clock of a new master may be behind the one before. */
     worker->job_unix_s = 0;
@@ -280,20 +286,43 @@ take_spawn(struct lc_worker *worker, struct lc_str data)
     }
 }
 
+/* The heartbeat that asked came up to a second after the report. */
+static void
+note_transit(struct lc_worker *worker, uint64_t number, int64_t now_ns)
+{
+    struct lc_worker_report *report = LCORE_CONTAINER(worker->reports.next, struct lc_worker_report, node);
+    if (!lc_list_is_empty(&worker->reports) && report->number <= number) {
+        int64_t pause_ns = PAUSE_PER_TRANSIT * (now_ns - report->sent_ns - LCORE_HEARTBEAT_S * LCORE_NS_PER_S);
+        const int64_t most_ns = LCORE_MOST_PAUSE_S * LCORE_NS_PER_S;
+        worker->transit_pause_ns = pause_ns < most_ns ? pause_ns : most_ns;
+    }
+}
+
 static void
 take_heartbeat(struct lc_worker *worker, struct lc_str data)
 {
     int64_t now_ns = lc_clock_monotonic_ns();
     worker->heard_ns = now_ns;
     worker->unanswered_heartbeats -= worker->unanswered_heartbeats > 0 ? 1 : 0;
-    uint64_t number;
+    uint64_t number, beat, pause_ms;
     if (lc__node_find_count(data, LCORE_REPORT_NUMBER_KEY, &number)) {
+        bool has_beat = lc__node_find_count(data, LCORE_BEAT_KEY, &beat);
+        bool has_pause = lc__node_find_count(data, LCORE_PAUSE_KEY, &pause_ms) && pause_ms <= INT32_MAX;
+        worker->pause_ns = has_pause ? (int64_t)pause_ms * LCORE_NS_PER_MS : 0;
+        note_transit(worker, number, now_ns);
         lc__worker_forget_reports(worker, number);
+        /* What was sent before the heartbeat that this answers was lost. However long the master needs for what it has,
+         * it gets nothing twice because of that. */
         for (struct lc_list *node = worker->reports.next; node != &worker->reports; node = node->next) {
             struct lc_worker_report *report = LCORE_CONTAINER(node, struct lc_worker_report, node);
-            if (now_ns - report->sent_ns > RESEND_S * LCORE_NS_PER_S && lc__worker_send_report(worker, report) < 0) {
+            bool is_lost = has_beat && (uint64_t)(report->sent_ns / LCORE_NS_PER_US) < beat;
+            if (is_lost && lc__worker_send_report(worker, report) < 0) {
                 return;
             }
+        }
+        if (worker->phase == LCORE_WORKER_LEAVING && !may_leave(worker)) {
+            /* It is there, and comes to the reports once it has taken what others sent before. */
+            lc_timer_start(worker->loop, &worker->end, now_ns + worker->patience_ns, leave);
         }
     }
     check_leave(worker);
@@ -405,6 +434,20 @@ watch_master(struct lc_worker *worker, int64_t now_ns)
     }
 }
 
+/* Not before the master has taken the last one, or wants another one. The statistics add up what it will tell. */
+static bool
+is_report_due(const struct lc_worker *worker, int64_t now_ns)
+{
+    int64_t pause_ns = LCORE_REPORT_S * LCORE_NS_PER_S;
+    if (worker->is_own_master) {
+        pause_ns = worker->pause_ns > pause_ns ? worker->pause_ns : pause_ns;
+        pause_ns = worker->transit_pause_ns > pause_ns ? worker->transit_pause_ns : pause_ns;
+    }
+    bool is_held = worker->is_own_master ? !lc_list_is_empty(&worker->reports)
+                                         : now_ns - worker->heard_ns > HELD_S * LCORE_NS_PER_S;
+    return !is_held && now_ns - worker->reported_ns >= pause_ns - LCORE_NS_PER_S / 2;
+}
+
 static void
 on_tick(struct lc_timer *timer)
 {
@@ -416,8 +459,7 @@ on_tick(struct lc_timer *timer)
     } else {
         lc__worker_send_heartbeat(worker);
         lc__worker_report_exceptions(worker);
-        if (worker->phase < LCORE_WORKER_LEAVING &&
-            now_ns - worker->reported_ns >= LCORE_REPORT_S * LCORE_NS_PER_S - LCORE_NS_PER_S / 2) {
+        if (worker->phase < LCORE_WORKER_LEAVING && is_report_due(worker, now_ns)) {
             lc__worker_report_stats(worker);
         }
         if (worker->line_count != worker->lines_sent && now_ns - worker->logged_ns >= LCORE_LOGS_S * LCORE_NS_PER_S) {

@@ -49,6 +49,9 @@ struct lc_worker {
     double job_unix_s;
     int tries;
     unsigned unanswered_heartbeats;
+    int64_t patience_ns; /* while it leaves: for how long the master may be silent */
+    /* Between two reports: what the master wants, and what the last report's way there asks for. */
+    int64_t pause_ns, transit_pause_ns;
     int64_t start_ns, announced_ns, heard_ns, reported_ns, logged_ns, reconnected_ns;
     int64_t cpu_ns, cpu_at_ns;
     double cpu_percent;

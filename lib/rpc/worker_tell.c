@@ -94,7 +94,7 @@ lc__worker_send_heartbeat(struct lc_worker *worker)
     struct lc_buffer data = {0};
     struct lc_stats_numbers total;
     lc_stats_entry_numbers(lc_stats_total(lc_runner_stats(worker->runner)), &total);
-    int err = lc_pack_map(&data, 6);
+    int err = lc_pack_map(&data, 7);
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("state"));
     err = err < 0 ? err : lc_pack_str(&data, lc_str_from(state_text(worker)));
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("current_cpu_usage"));
@@ -103,6 +103,8 @@ lc__worker_send_heartbeat(struct lc_worker *worker)
     err = err < 0 ? err : lc_pack_uint(&data, resident_bytes());
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_OWN_KEY));
     err = err < 0 ? err : lc_pack_int(&data, 1);
+    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_BEAT_KEY));
+    err = err < 0 ? err : lc_pack_uint(&data, (uint64_t)(lc_clock_monotonic_ns() / LCORE_NS_PER_US));
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_PENDING_KEY));
     err = err < 0 ? err : lc_pack_uint(&data, total.request_count);
     err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_NAMES_KEY));

@@ -19,6 +19,8 @@ logger = logging.getLogger("locust.runners")
 
 # While this process is behind with its messages, every so many seconds count.
 _SLOWLY = 4
+# More silent workers than these, and than this part of all, are thought to be alive.
+_FEW, _MANY = 10, 0.25
 
 
 class WatchedFleet(RampingFleet):
@@ -35,6 +37,7 @@ class WatchedFleet(RampingFleet):
             if self.connection_broken:
                 self.reset_connection()
                 continue
+            self.backlog.look()
             if self._kept is not None:
                 self._kept.tick()
             if self._is_quitting or self._is_behind():
@@ -50,12 +53,15 @@ class WatchedFleet(RampingFleet):
     def _is_behind(self) -> bool:
         """Whether heartbeats may be among the messages that have not been looked at: that is no worker's fault. A
         master that is behind for long counts on, but slowly."""
-        has_caught_up = getattr(self.server, "has_caught_up", None)
-        if has_caught_up is None or has_caught_up():
-            self._seconds_behind = 0
-        else:
-            self._seconds_behind += 1
+        is_behind = self.backlog.behind >= runners.HEARTBEAT_INTERVAL or self._are_many_overdue()
+        self._seconds_behind = self._seconds_behind + 1 if is_behind else 0
         return self._seconds_behind % _SLOWLY > 0
+
+    def _are_many_overdue(self) -> bool:
+        """Whether so many workers are silent at once that this process or the network to it is the reason."""
+        nodes = [node for node in self.clients.all if node.state != STATE_MISSING]
+        overdue = sum(node.heartbeat < runners.HEARTBEAT_LIVENESS - 1 for node in nodes)
+        return overdue > max(_FEW, len(nodes) * _MANY)
 
     def _is_lost(self, node: WorkerNode) -> bool:
         """Whether a worker that is overdue is not even connected: its users can be moved before more time is lost."""

@@ -26,11 +26,17 @@ OWN_KEY = "cload"
 # In an ack: this master goes on with the test that the worker is in, so its users stay.
 KEEP_KEY = "cload_keep"
 # The number of a report between nodes of our own, and in a master's heartbeat up to where it has them all. A worker
-# sends its reports again until they are confirmed, so none is lost with a connection or a master.
+# sends its reports again until they are confirmed, so none is lost with a connection or a master. Until then it sends
+# no other one, except when users end: it adds up what it measures. So neither needs more memory, whatever the other
+# does.
 NUMBER_KEY = "cload_report"
 # In a worker's heartbeats: requests since its last report, so that a master knows what goes with a worker that dies.
 PENDING_KEY = "cload_pending"
-# And the names of its statistics, so that it knows how large the last report may be.
+# And its clock in microseconds, which the answer repeats: what was sent before and is not confirmed by it was lost.
+BEAT_KEY = "cload_beat"
+# In a master's heartbeats: the milliseconds that are to pass between two reports, while it cannot take more.
+PAUSE_KEY = "cload_pause"
+# In a worker's heartbeats again: the names of its statistics, so that it knows how large the last report may be.
 NAMES_KEY = "cload_names"
 NAME_BYTES = 300
 # Reports that may be missing among later ones before they are given up.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 # What user code may replace is looked up there.
 from . import runners
+from ._backlog import Backlog
 from ._distributed import DistributedRunner, Taken, secret_of
 from ._losses import Losses
 from .exception import RPCError, RPCSendError
@@ -36,6 +37,7 @@ class Fleet(DistributedRunner):
         self._taken: dict[str, Taken] = {}
         self._names: dict[str, int] = {}
         self.losses = Losses()
+        self.backlog = Backlog(self)
         self._is_quitting = False
         try:
             self.server = self._listen()

@@ -25,6 +25,8 @@ logger = logging.getLogger("locust.runners")
 _LAST_REPORT_WAIT = 5.0
 # Seconds that workers which have stopped may take to be ready again.
 _RETURN_WAIT = 1.0
+# And as long as this process takes to go through what waits already, but not longer than this.
+_LONGEST_CATCHING_UP = 600.0
 # Seconds in which a connection that a worker closed is still read from.
 _FAREWELL = 0.5
 # Names in one line of the log.
@@ -138,10 +140,14 @@ class MasterRunner(ListeningFleet):
         transit = transit_of(2 * names * NAME_BYTES)
         deadline = now + (self.environment.stop_timeout or 0.0) + _LAST_REPORT_WAIT + transit
         look = now + _FAREWELL
+        latest = now + _LONGEST_CATCHING_UP
         silent: list[WorkerNode] = []
         while waiting and now < deadline:
             gevent.sleep(0.02)
-            now = time.monotonic()
+            before, now = now, time.monotonic()
+            if self.backlog.behind > _FAREWELL and deadline < latest:
+                # What they sent is here and has only to be taken.
+                deadline += now - before
             waiting = [node for node in waiting if node.id in self.clients]
             if now >= look:
                 look = now + _FAREWELL

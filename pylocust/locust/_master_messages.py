@@ -13,7 +13,7 @@ import gevent
 # What user code may replace is looked up there.
 from . import __version__, runners
 from ._attendance import WatchedFleet
-from ._distributed import KEEP_KEY, NAMES_KEY, NUMBER_KEY, OWN_KEY, PENDING_KEY, REGISTER, Taken
+from ._distributed import BEAT_KEY, KEEP_KEY, NAMES_KEY, NUMBER_KEY, OWN_KEY, PAUSE_KEY, PENDING_KEY, REGISTER, Taken
 from ._generator import WIRE_KEY
 from ._messages import check_logs, read_exception, read_heartbeat, read_user_counts
 from .exception import RPCError, RPCReceiveError
@@ -157,12 +157,23 @@ class ListeningFleet(WatchedFleet):
                 runners.CPU_WARNING_THRESHOLD,
             )
         self.environment.events.heartbeat_sent.fire(client_id=node.id, timestamp=time.time())
-        taken = self._taken.get(node.id) if OWN_KEY in data else None
-        self._send("heartbeat", {NUMBER_KEY: taken.last} if taken else None, node.id)
+        self._send("heartbeat", self._answer_of(node, data), node.id)
         if was_missing:
             self.losses.is_back(node.id)
             logger.info("Worker %s self-healed with heartbeat, setting state to %s.", node.id, state)
             self._add_to_dispatch(node)
+
+    def _answer_of(self, node: WorkerNode, heartbeat: dict[str, Any]) -> dict[str, Any] | None:
+        """What a heartbeat is answered with; DST-30: workers that are not ours get nothing."""
+        if OWN_KEY not in heartbeat:
+            return None
+        taken = self._taken.get(node.id)
+        answer: dict[str, Any] = {NUMBER_KEY: taken.last if taken else 0}
+        if isinstance(heartbeat.get(BEAT_KEY), int):
+            answer[BEAT_KEY] = heartbeat[BEAT_KEY]
+        if self.backlog.pause:
+            answer[PAUSE_KEY] = int(1000 * self.backlog.pause)
+        return answer
 
     def _hear_generator(self, message: Message) -> None:
         if isinstance(message.data, dict):
@@ -208,6 +219,10 @@ class ListeningFleet(WatchedFleet):
     # What they measured
 
     def _on_stats_message(self, message: Message) -> None:
+        node = self.clients.get(message.node_id)
+        if node is not None and node.state != STATE_MISSING:
+            # While this process is behind, a heartbeat may be far behind the report.
+            node.heartbeat = runners.HEARTBEAT_LIVENESS
         frame = message.unread_frame
         number = _cload.report_number(frame) if frame is not None else message.data.get(NUMBER_KEY)
         if number and not self._taken.setdefault(message.node_id, Taken()).note(number):
@@ -228,6 +243,7 @@ class ListeningFleet(WatchedFleet):
                 read_user_counts(message.data["user_classes_count"])
             hook.fire(client_id=message.node_id, data=message.data)
         self.losses.report(message.node_id, self.stats.total.num_requests - before)
+        self.backlog.note_report(message.node_id)
         if self._kept is not None:
             self._kept.note_report(message.node_id, number or 0, frame or message.serialize())
 

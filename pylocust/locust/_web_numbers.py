@@ -183,6 +183,7 @@ class Numbers:
                 | runner.generator.workers.get(node.id, {})
                 for node in clients.values()
             }
+            report["backlog"] = runner.backlog.report()
         return jsonify(report)
 
     def metrics(self) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import os
 import socket
 import time
@@ -16,10 +17,12 @@ from gevent.event import Event
 
 from . import __version__, log, runners
 from ._distributed import (
+    BEAT_KEY,
     KEEP_KEY,
     NAMES_KEY,
     NUMBER_KEY,
     OWN_KEY,
+    PAUSE_KEY,
     PENDING_KEY,
     DistributedRunner,
     secret_of,
@@ -52,6 +55,11 @@ _PATIENCE = 30.0
 # Seconds that a worker which ends waits until its master has what it sent: a cload master stays for that, others may be
 # gone by then. Both and the time that the reports take on a slow link.
 _FAREWELL, _FAREWELL_OF_OTHERS = 5.0, 2.0
+# A master of others that has not answered for so many report intervals does not read: what is sent would only wait.
+_HELD_INTERVALS = 2
+# A report that takes long until it is confirmed goes through a slow network, or waits in a line. The next one comes
+# after so many times as long, so that a third of all such workers at most are in the line, and heartbeats are not.
+_PAUSE_PER_TRANSIT = 2.0
 # It does not wait any more once the connection is lost for so long, which is looked at so often.
 _LOST, _FAREWELL_LOOK = 2.0, 0.5
 
@@ -63,6 +71,10 @@ def _built_in_options() -> dict[str, Any]:
     from .argument_parser import default_args_dict
 
     return default_args_dict()
+
+
+def _clock_us() -> int:
+    return int(1e6 * time.monotonic())
 
 
 class WorkerRunner(DistributedRunner):
@@ -89,10 +101,14 @@ class WorkerRunner(DistributedRunner):
         self._has_quit = False
         self._leaving: gevent.Greenlet[..., Any] | None = None
         self._is_refused = False
-        # Whether the master confirms reports, and those that it has not: by their number, when they were sent and what.
+        # Whether the master confirms reports, and those that it has not: by their number, when they were sent, what,
+        # and of how many requests.
         self._is_own_master = False
         self._last_number = 0
-        self._unconfirmed: dict[int, tuple[float, Message]] = {}
+        self._unconfirmed: dict[int, tuple[float, Message, int]] = {}
+        self._told = 0.0  # when the master last said which it has
+        # Seconds between two reports: what the master wants, and what the last report's way there asks for.
+        self._report_pause = self._transit_pause = 0.0
         self._unanswered_heartbeats = 0
         # Set by each heartbeat of the master.
         self._was_heard = Event()
@@ -202,6 +218,7 @@ class WorkerRunner(DistributedRunner):
         if "index" in data:
             self.worker_index = data["index"]
         self._is_own_master = OWN_KEY in data
+        self._report_pause = 0.0
         # The clock of a new master may be behind the one before.
         self.last_received_spawn_timestamp = 0.0
         self.last_heartbeat_timestamp = time.time()
@@ -366,13 +383,19 @@ class WorkerRunner(DistributedRunner):
             return
         # It is answered after the report was taken.
         self._send_heartbeat()
-        reports = [one for _, one in self._unconfirmed.values()] or [report]
+        reports = [one for _, one, _ in self._unconfirmed.values()] or [report]
         patience = _FAREWELL if self._is_own_master else _FAREWELL_OF_OTHERS
-        deadline = time.monotonic() + patience + transit_of(sum(len(one.serialize()) for one in reports))
+        patience += transit_of(sum(len(one.serialize()) for one in reports))
+        begin = time.monotonic()
         while self._unconfirmed if self._is_own_master else self._unanswered_heartbeats:
             # Clients that programs and tests bring know of no connection.
-            if time.monotonic() > deadline or getattr(self.client, "unconnected", 0) > _LOST:
-                logger.warning("The master has not said that it has the last report of this worker")
+            # A master of ours that says what it has comes to the rest, too, once it has taken what others sent before.
+            if time.monotonic() > max(begin, self._told) + patience or getattr(self.client, "unconnected", 0) > _LOST:
+                requests = sum(count for _, _, count in self._unconfirmed.values())
+                logger.warning(
+                    "The master has not said that it has the last report of this worker%s",
+                    f", so its totals may lack {requests} requests" * (requests > 0),
+                )
                 return
             self._was_heard.clear()
             self._was_heard.wait(_FAREWELL_LOOK)
@@ -423,6 +446,7 @@ class WorkerRunner(DistributedRunner):
         stats = self.stats
         return {
             OWN_KEY: 1,
+            BEAT_KEY: _clock_us(),
             PENDING_KEY: stats.total.num_requests,
             NAMES_KEY: stats._count(),
             WIRE_KEY: self.generator.wire_report(),
@@ -432,21 +456,25 @@ class WorkerRunner(DistributedRunner):
         self.last_heartbeat_timestamp = time.time()
         self._unanswered_heartbeats = max(0, self._unanswered_heartbeats - 1)
         if message.data:
-            self._confirm(message.data[NUMBER_KEY])
+            self._confirm(message.data[NUMBER_KEY], message.data.get(BEAT_KEY, 0))
+            self._report_pause = message.data.get(PAUSE_KEY, 0) / 1000
         self._was_heard.set()
         self.environment.events.heartbeat_received.fire(
             client_id=message.node_id, timestamp=self.last_heartbeat_timestamp
         )
 
-    def _confirm(self, last: int) -> None:
-        """The master has the reports up to this one. Others that should be there are sent again."""
-        now = time.monotonic()
-        for number, (sent, report) in list(self._unconfirmed.items()):
+    def _confirm(self, last: int, beat: int) -> None:
+        """The master has the reports up to this one. Others that were sent before the heartbeat it answers were lost,
+        and are sent again. However long it needs for what it has, it gets nothing twice because of that."""
+        self._told = time.monotonic()
+        for number, (sent, report, requests) in list(self._unconfirmed.items()):
             if number <= last:
                 del self._unconfirmed[number]
-            elif now - sent > runners.WORKER_REPORT_INTERVAL:
-                self._unconfirmed[number] = (now, report)
-                self._send_message(report)
+                # The heartbeat that asked came up to an interval later.
+                transit = self._told - sent / 1e6 - runners.HEARTBEAT_INTERVAL
+                self._transit_pause = min(_PAUSE_PER_TRANSIT * transit, runners.MASTER_HEARTBEAT_TIMEOUT)
+            elif sent < beat:
+                self._send_numbered(number, report, requests)
 
     def heartbeat_timeout_checker(self) -> None:
         """Ends this worker when its master is gone for good, and announces it to one that came in its place."""
@@ -476,18 +504,40 @@ class WorkerRunner(DistributedRunner):
         """Reports every WORKER_REPORT_INTERVAL seconds."""
         while self._leaving is None:
             self._send_stats()
+            sent = time.monotonic()
             gevent.sleep(runners.WORKER_REPORT_INTERVAL)
+            while self._leaving is None and self._is_holding(time.monotonic() - sent):
+                gevent.sleep(runners.HEARTBEAT_INTERVAL)
+
+    def _is_holding(self, age: float) -> bool:
+        """Whether the next report has to wait, ``age`` seconds after the last one, because the master has not taken
+        that or wants fewer of them. The statistics add up what it will tell."""
+        if self._is_own_master:
+            return bool(self._unconfirmed) or age < max(self._report_pause, self._transit_pause)
+        heard = self.last_heartbeat_timestamp or 0.0
+        return time.time() - heard > _HELD_INTERVALS * runners.WORKER_REPORT_INTERVAL + runners.HEARTBEAT_INTERVAL
 
     def _send_stats(self) -> Message:
         data: dict[str, Any] = {}
         report = Message("stats", data, self.client_id)
+        requests = self.stats.total.num_requests
+        number = 0
         if self._is_own_master:
             self._last_number += 1
-            data[NUMBER_KEY] = self._last_number
-            self._unconfirmed[self._last_number] = (time.monotonic(), report)
+            data[NUMBER_KEY] = number = self._last_number
         self.environment.events.report_to_master.fire(client_id=self.client_id, data=data)
-        self._send_message(report)
+        if number:
+            self._send_numbered(number, report, requests)
+        else:
+            self._send_message(report)
         return report
+
+    def _send_numbered(self, number: int, report: Message, requests: int) -> None:
+        # Not sent yet: that may have to wait, and heartbeats go on.
+        self._unconfirmed[number] = (math.inf, report, requests)
+        self._send_message(report)
+        if number in self._unconfirmed:
+            self._unconfirmed[number] = (_clock_us(), report, requests)
 
     def _on_report_to_master(self, client_id: str, data: dict[str, Any]) -> None:
         data["user_classes_count"] = self.user_classes_count

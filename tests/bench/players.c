@@ -3,7 +3,8 @@
  *
  *     players PORT WORKERS NAMES [plain]
  *
- * plain: without what only nodes of ours send. On SIGTERM it says what it sent, and on another one it ends; or once the
+ * plain: as Locust's workers do it. Others wait until a report is confirmed, and as long as the master wants them to;
+ * what they measure until then is not played. On SIGTERM it says what it sent, and on another one it ends; or once the
  * master has told the last one to quit. */
 #include <signal.h>
 #include <stdio.h>
@@ -14,16 +15,20 @@
 
 #include "base/clock.h"
 #include "played_report.h"
+#include "rpc/pace.h"
 
 struct player {
     void *socket;
     char id[64];
     const char *state;
     struct lc_buffer counts; /* the packed map of the last spawn message */
-    bool has_quit;
+    bool has_quit, is_own_master;
+    uint64_t number, confirmed; /* reports */
+    int64_t reported_ns, pause_ns, transit_pause_ns;
 };
 
 static volatile sig_atomic_t is_over;
+static bool is_plain;
 
 static void
 on_signal(int number)
@@ -53,13 +58,19 @@ static void
 send_heartbeat(struct player *player)
 {
     struct lc_buffer data = {0};
-    int err = lc_pack_map(&data, 3);
+    int err = lc_pack_map(&data, player->is_own_master ? 5 : 3);
     err |= lc_pack_str(&data, LCORE_STR("state"));
     err |= lc_pack_str(&data, lc_str_from(player->state));
     err |= lc_pack_str(&data, LCORE_STR("current_cpu_usage"));
     err |= lc_pack_float(&data, 12.5);
     err |= lc_pack_str(&data, LCORE_STR("current_memory_usage"));
     err |= lc_pack_int(&data, 50000000);
+    if (player->is_own_master) {
+        err |= lc_pack_str(&data, LCORE_STR(LCORE_OWN_KEY));
+        err |= lc_pack_int(&data, 1);
+        err |= lc_pack_str(&data, LCORE_STR(LCORE_BEAT_KEY));
+        err |= lc_pack_int(&data, lc_clock_monotonic_ns() / LCORE_NS_PER_US);
+    }
     check(err == 0, "memory");
     send_message(player, "heartbeat", (struct lc_str){data.data, data.len});
     lc_buffer_fini(&data);
@@ -89,6 +100,33 @@ take_spawn(struct player *player, struct lc_str data)
     player->state = "running";
 }
 
+/* The report of this round, with a number of its own if the master is one of ours. */
+static void
+send_report(struct player *player, const struct lc_buffer *report)
+{
+    struct lc_pack_reader reader = lc_pack_reader_from((struct lc_str){report->data, report->len});
+    struct lc_pack_item head;
+    struct lc_buffer data = {0};
+    check(lc_pack_read(&reader, &head) == 0, "report");
+    int err = lc_pack_map(&data, head.count + (player->is_own_master ? 1 : 0));
+    if (player->is_own_master) {
+        err |= lc_pack_str(&data, LCORE_STR(LCORE_REPORT_NUMBER_KEY));
+        err |= lc_pack_uint(&data, ++player->number);
+    }
+    err |= lc_buffer_append(&data, (const char *)reader.at, (size_t)(reader.end - reader.at));
+    check(err == 0, "memory");
+    send_message(player, "stats", (struct lc_str){data.data, data.len});
+    lc_buffer_fini(&data);
+}
+
+static bool
+may_report(const struct player *player, int64_t now_ns)
+{
+    return !player->is_own_master ||
+           (player->confirmed == player->number && now_ns - player->reported_ns >= player->pause_ns &&
+            now_ns - player->reported_ns >= player->transit_pause_ns);
+}
+
 /* Whether it plays on. */
 static bool
 listen_to_master(struct player *player)
@@ -100,8 +138,20 @@ listen_to_master(struct player *player)
         if (len > (int)sizeof(bytes) || lc_message_read((struct lc_str){bytes, (size_t)len}, &message) < 0) {
             continue;
         }
+        struct lc_pack_reader value;
+        uint64_t pause_ms = 0;
         if (lc_str_equal(message.type, LCORE_STR("spawn"))) {
             take_spawn(player, message.data);
+        } else if (lc_str_equal(message.type, LCORE_STR("ack")) && !is_plain) {
+            player->is_own_master = lc__node_find(message.data, LCORE_OWN_KEY, &value);
+        } else if (lc_str_equal(message.type, LCORE_STR("heartbeat"))) {
+            uint64_t before = player->confirmed;
+            lc__node_find_count(message.data, LCORE_REPORT_NUMBER_KEY, &player->confirmed);
+            if (player->confirmed > before) {
+                player->transit_pause_ns = 2 * (lc_clock_monotonic_ns() - player->reported_ns - LCORE_NS_PER_S);
+            }
+            lc__node_find_count(message.data, LCORE_PAUSE_KEY, &pause_ms);
+            player->pause_ns = (int64_t)pause_ms * LCORE_NS_PER_MS;
         } else if (lc_str_equal(message.type, LCORE_STR("stop"))) {
             send_message(player, "client_stopped", (struct lc_str){0});
             send_message(player, "client_ready",
@@ -124,7 +174,7 @@ main(int argc, char **argv)
         return 2;
     }
     int count = atoi(argv[2]), names = atoi(argv[3]), left = count;
-    bool is_plain = argc > 4 && strcmp(argv[4], "plain") == 0;
+    is_plain = argc > 4 && strcmp(argv[4], "plain") == 0;
     signal(SIGTERM, on_signal);
     void *context = zmq_ctx_new();
     check(zmq_ctx_set(context, ZMQ_MAX_SOCKETS, count + 10) == 0, "sockets");
@@ -172,15 +222,17 @@ main(int argc, char **argv)
                 beats[i] += LCORE_NS_PER_S;
                 send_heartbeat(player);
             }
-            if (now_ns >= reports[i]) {
+            if (now_ns >= reports[i] && may_report(player, now_ns)) {
                 reports[i] += 3 * LCORE_NS_PER_S;
+                reports[i] = reports[i] < now_ns ? now_ns + 3 * LCORE_NS_PER_S : reports[i];
                 if (strcmp(player->state, "running") == 0) {
                     if (now_ns - made_ns > LCORE_NS_PER_S) {
                         lc_buffer_fini(&report);
                         report = played_report(names, is_plain, &player->counts, (double)lc_clock_realtime_ns() / 1e9);
                         made_ns = now_ns;
                     }
-                    send_message(player, "stats", (struct lc_str){report.data, report.len});
+                    send_report(player, &report);
+                    player->reported_ns = now_ns;
                     sent++;
                 }
             }

@@ -247,6 +247,27 @@ def test_a_slow_link(fleet: Fleet, engine: Engine, target: Target) -> None:
     assert 0 <= lost(result, target, before) <= 16, str(result)
 
 
+def test_a_master_that_is_stopped(fleet: Fleet, engine: Engine, locust: Engine, target: Target) -> None:
+    """DST-18, DST-29, DST-34, DST-39: until the test should have ended. What its workers measured meanwhile is
+    in the totals, whoever they are, and no worker is blamed."""
+    before = target.counters()["requests"]
+    locustfile = engine.locustfile(SOURCE + "import locust.runners\nlocust.runners.WORKER_REPORT_INTERVAL = 0.2\n")
+    workers = [fleet.worker(engine, locustfile), fleet.worker(locust, locustfile)]
+
+    def interfere(process: "subprocess.Popen[str]") -> None:
+        wait_for_users(locustfile, 0.3)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(3.5)
+        process.send_signal(signal.SIGCONT)
+
+    result = engine.load(
+        locustfile, *master_args(fleet, 2), host=target.url, users=TARGET_USERS, run_time="2s", during=interfere
+    )
+    assert result.code == 0 and [worker.wait(10) for worker in workers] == [0, 0], str(result)
+    assert "setting state to missing" not in result.stderr and "No last report" not in result.stderr, str(result)
+    assert 0 <= lost(result, target, before) <= 16, str(result)
+
+
 @contextlib.contextmanager
 def namespace() -> Iterator[tuple[str, str, str]]:
     """Its name, the master's address as it sees it, and our end of the cable."""

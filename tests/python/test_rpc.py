@@ -240,15 +240,16 @@ def test_a_full_queue_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_knows_whether_it_is_behind() -> None:
     server = Server("127.0.0.1", 0)
     client = Client("127.0.0.1", server.port, "w_1")
-    assert not server.has_caught_up()
+    assert server.behind == 0, "nobody looked yet"
     receiver = gevent.spawn(server.recv_from_client)
-    gevent.sleep(0)
-    assert server.has_caught_up() and server.has_caught_up(), "it waits"
+    gevent.sleep(0.05)
+    assert server.behind == 0, "it waits"
     client.send(Message("x", None, "w_1"))
     receiver.join()
+    assert server.behind < 0.05, "it waited until then"
     client.send(Message("x", None, "w_1"))
-    server.has_caught_up()
-    assert not server.has_caught_up(), "nobody looked"
+    gevent.sleep(0.1)
+    assert 0.1 <= server.behind < 5, "nobody looked"
     server.recv_from_client()
     client.close()
     server.close()

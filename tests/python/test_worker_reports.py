@@ -257,6 +257,46 @@ def test_what_a_lost_connection_still_brings(make_master: Any, make_hand: Any) -
     assert master.stats.total.num_requests == 6 and list(master._taken) == list(master.clients) == ["h_1"]
 
 
+def test_a_master_that_does_not_read_gets_no_second_report(
+    hand_master: HandMaster, worker: WorkerRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DST-18, DST-34: what is measured meanwhile is in the next one, whoever the master is; so nothing piles up."""
+    monkeypatch.setattr(runners, "WORKER_REPORT_INTERVAL", 0.05)
+    me, made = worker.client_id, 0
+
+    def new_reports(seconds: float = 0.3) -> int:
+        nonlocal made
+        before = len(hand_master.of("stats"))
+        worker.stats.log_request("GET", "/x", 1.0, 0)
+        made += 1
+        gevent.sleep(seconds)
+        return len(hand_master.of("stats")) - before
+
+    def told() -> int:
+        return sum(report["stats_total"]["num_requests"] for report in hand_master.of("stats"))
+
+    until(lambda: new_reports() > 1)
+    # One of Locust's: nothing is sent any more once it was silent for two intervals and a heartbeat.
+    hand_master.is_answering = False
+    until(lambda: new_reports() == 0)
+    assert new_reports() == 0 and told() < made
+    hand_master.send("heartbeat", None, me)
+    until(lambda: told() == made)
+    # One of ours: nothing until it has the last one, and then no earlier than it says.
+    hand_master.send("ack", {"index": 7, "cload": 1, "cload_keep": True}, me)
+    until(lambda: worker._unconfirmed)
+    new_reports()
+    assert new_reports() == 0 and list(worker._unconfirmed) == [1]
+    hand_master.send("heartbeat", {"cload_report": 1, "cload_pause": 60_000}, me)
+    until(lambda: not worker._unconfirmed)
+    assert new_reports() == 0 and told() < made
+    hand_master.send("heartbeat", {"cload_report": 1}, me)
+    until(lambda: told() == made)
+    assert hand_master.of("stats")[-1]["cload_report"] == 2
+    hand_master.send("ack", {"index": 7}, me)
+    until(lambda: not worker._is_own_master)
+
+
 def test_reports_are_sent_until_they_are_confirmed(
     hand_master: HandMaster, worker: WorkerRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,13 +311,18 @@ def test_reports_are_sent_until_they_are_confirmed(
         return sum(report.get("cload_report") == number for report in hand_master.of("stats"))
 
     until(lambda: sent(1) == 1)
-    gevent.sleep(0.15)
-    hand_master.send("heartbeat", {"cload_report": 0}, me)
+    count = len(hand_master.of("heartbeat"))
+    hand_master.send("heartbeat", {"cload_report": 0, "cload_beat": 1}, me)
+    until(lambda: len(hand_master.of("heartbeat")) > count + 5)
+    assert sent(1) == 1, "the answer was on its way already when the report was sent"
+    beat = hand_master.of("heartbeat")[-1]["cload_beat"]
+    hand_master.send("heartbeat", {"cload_report": 0, "cload_beat": beat}, me)
     until(lambda: sent(1) == 2)
-    hand_master.send("heartbeat", {"cload_report": worker._last_number}, me)
+    hand_master.send("heartbeat", {"cload_report": 0, "cload_beat": beat}, me)
+    hand_master.send("heartbeat", None, me)
+    hand_master.send("heartbeat", {"cload_report": worker._last_number, "cload_beat": beat}, me)
     until(lambda: 1 not in worker._unconfirmed)
-    gevent.sleep(0.15)
-    hand_master.send("heartbeat", {"cload_report": 1}, me)
+    hand_master.send("heartbeat", {"cload_report": 1, "cload_beat": beat}, me)
     gevent.sleep(0.05)
     assert sent(1) == 2
     # Who goes need not wait for a confirmation that never comes.

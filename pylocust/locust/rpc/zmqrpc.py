@@ -77,9 +77,19 @@ class Server(BaseSocket):
     def __init__(self, host: str, port: int, secret: str | None = None) -> None:
         super().__init__(host, port, None, secret)
 
-    def has_caught_up(self) -> bool:
-        """Whether all that workers sent had been taken, at some moment since this was asked last."""
-        return self._channel.has_caught_up()
+    @property
+    def behind(self) -> float:
+        """For how many seconds something that workers sent has always been waiting; 0: nothing is."""
+        return self._channel.behind
+
+    def note_report(self) -> None:
+        """A report that was received has been taken."""
+        self._channel.note_report()
+
+    def pause(self, own: int, others: int) -> float:
+        """To be called about once a second: the seconds that so many workers of ours should let pass between two
+        reports, so that all can be taken; 0: as always."""
+        return self._channel.pause(own, others)
 
     def send_to_client(self, msg: Message) -> bool:
         """Sends to the worker that ``msg.node_id`` names; False: that is not connected, and the message is dropped."""

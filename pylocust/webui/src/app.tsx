@@ -176,6 +176,12 @@ export function App({ args }: { args: PageArgs }) {
             <span className="message">{lost.join(", ")}</span>: what it ran is missing until it comes back. With --enable-rebalancing the other workers take its users over.
           </Alert>
         )}
+        {isActive && generator.value?.backlog?.is_slow && (
+          <Alert color="yellow" mt="sm" title="The master cannot take its workers' reports as fast as they come">
+            Numbers are up to {Math.round(generator.value.backlog.age)} s old, and current rates are too low. Nothing is lost: at the end the totals are complete. Fewer names, fewer workers or a faster core make
+            it keep up.
+          </Alert>
+        )}
         {isBusy && (
           <Alert color="yellow" mt="sm" title="The generator is short of CPU time">
             Rates are what it can send, and times may be longer than what the server took{health.reasons.length > 0 && `: ${reasonsText(health.reasons)}`}

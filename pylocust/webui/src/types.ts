@@ -89,6 +89,8 @@ export interface Generator extends Health {
   memory_usage: number;
   workers?: Record<string, { last_seen_s: number; test?: GeneratorTest } & Partial<Health>>;
   whole_test?: GeneratorTest;
+  /** Whether the master keeps up with its workers' reports, and seconds: how old their numbers may be, between two reports. */
+  backlog?: { is_slow: boolean; age: number; pause: number };
   test: { host: string; num_users: number | null; spawn_rate: number | null; shape: string | null; shape_uses_options: boolean };
 }
 

@@ -6,9 +6,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from servers import Target
 
+# Milliseconds in which whatever is waited for has come on the busiest machine.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
     "--no-sandbox",
@@ -40,6 +43,7 @@ def host() -> Iterator[str]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page that must make no errors, ask no other host, and run nothing that a name or a failure holds."""
     context = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
     harm: list[str] = []
     context.expose_function("tellHarm", lambda where: harm.append(where))
     context.add_init_script("Object.defineProperty(window, 'hurt', { set() { window.tellHarm(location.href); } });")

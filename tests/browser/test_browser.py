@@ -96,7 +96,7 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         for tab, path in (("Current ratio", "**/tasks"), ("Logs", "**/logs"), ("Charts", "**/stats/timeline*")):
             with page.expect_request(path):
                 page.get_by_role("tab", name=tab).click()
-        expect(other.locator("#state")).to_have_text(re.compile("starting users|running"), timeout=10_000)
+        expect(other.locator("#state")).to_have_text(re.compile("starting users|running"))
         page.context.set_offline(True)
         expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=10_000)
         page.context.set_offline(False)
@@ -110,7 +110,7 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         # A process that was started anew may have another script: the page is made anew, and stays where it was.
         page.evaluate("window.isOld = true")
         page.route("**/stats/requests?rows=0", answer_as_another, times=1)
-        page.wait_for_function("window.isOld === undefined", timeout=15_000)
+        page.wait_for_function("window.isOld === undefined")
         assert "tab=charts" in page.url
         expect(page.locator("#state")).to_have_text("running")
     expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=10_000)
@@ -155,7 +155,7 @@ for second in range(0, 36000, 5):
 write_html_report(environment, sys.argv[2])
 """
     path, long_path = tmp_path / "report.html", tmp_path / "long.html"
-    subprocess.run([sys.executable, "-c", code, str(path), str(long_path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code, str(path), str(long_path)], check=True, timeout=120)
     assert "window.reportData" in path.read_text()
     page.goto(f"file://{long_path}")
     expect(page.get_by_text(re.compile(r"a point of these charts stands for up to \d+ seconds"))).to_be_visible()
@@ -280,7 +280,7 @@ def test_refreshes_leave_nothing_behind(page: Page, host: str, tmp_path: Path) -
         def refresh(tab: str, count: int) -> None:
             page.get_by_role("tab", name=tab).click()
             page.evaluate("refreshes = 0")
-            page.wait_for_function(f"refreshes > {count}", timeout=60_000)
+            page.wait_for_function(f"refreshes > {count}")
 
         page.goto(url)
         rounds = ("Statistics", "Failures", "Logs", "Charts")

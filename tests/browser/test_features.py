@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -99,6 +99,15 @@ class Steps(LoadTestShape):
     def tick(self):
         return (3, 3) if self.get_run_time() < 60 else None
 """
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 TABS = ("Statistics", "Charts", "Failures", "Exceptions", "Current ratio", "Download data", "Logs")
 
 
@@ -116,7 +125,7 @@ def test_options_classes_and_texts_of_strangers(page: Page, host: str, tmp_path:
     with serving(tmp_path, host, "--class-picker", script=STRANGE) as url:
 
         def options() -> dict[str, str]:
-            answer: dict[str, str] = requests.get(url + "/options", timeout=5).json()
+            answer: dict[str, str] = requests.get(url + "/options", timeout=60).json()
             return answer
 
         page.goto(url)
@@ -140,11 +149,11 @@ def test_options_classes_and_texts_of_strangers(page: Page, host: str, tmp_path:
         expect(page.get_by_role("alert")).to_contain_text("run_time")
         page.get_by_label("Run time").fill("10m")
         page.get_by_role("button", name="Start", exact=True).click()
-        expect(page.locator("#state")).to_have_text("running", timeout=10_000)
+        expect(page.locator("#state")).to_have_text("running")
         sent = options()
         assert (sent["env"], sent["number"], sent["flagged"], sent["several"]) == (HARMFUL, "12", "True", "['a', 'b']")
         assert (sent["profile"], sent["run_time"], sent["host"]) == (HARMFUL, "600", host + "/b")
-        ratios = requests.get(url + "/tasks", timeout=5).json()["total"]
+        ratios = requests.get(url + "/tasks", timeout=60).json()["total"]
         assert ratios["B"]["ratio"] == 0.9
 
         page.get_by_role("button", name="Edit").click()
@@ -193,7 +202,7 @@ def test_options_classes_and_texts_of_strangers(page: Page, host: str, tmp_path:
         expect(page.get_by_text("A load shape decides")).to_be_visible()
         check_accessibility(page)
         page.get_by_role("button", name="Start", exact=True).click()
-        expect(page.locator("dl.facts")).to_contain_text("Users3", timeout=10_000)
+        expect(page.locator("dl.facts")).to_contain_text("Users3")
 
 
 def _touch_charts(page: Page, shown: Locator) -> None:
@@ -240,10 +249,18 @@ def _touch_charts(page: Page, shown: Locator) -> None:
 def test_charts(page: Page, host: str, tmp_path: Path) -> None:
     """WEB-44, 59: one pointer and one time for all charts; tests after each other, marks, a reload keeps them."""
     with serving(tmp_path, host) as url:
+
+        def timeline() -> dict[str, list[object]]:
+            told: dict[str, list[object]] = requests.get(url + "/stats/timeline", timeout=60).json()
+            return told
+
+        seen = 0
         for users in ("3", "5"):
-            requests.post(url + "/swarm", data={"user_count": users, "spawn_rate": "9"}, timeout=5)
+            requests.post(url + "/swarm", data={"user_count": users, "spawn_rate": "9"}, timeout=60)
             time.sleep(2.6)
-            requests.post(url + "/stop", timeout=5)
+            until(lambda seen=seen: len(timeline()["samples"]) > seen)
+            seen = len(timeline()["samples"])
+            requests.post(url + "/stop", timeout=60)
         page.goto(url + "?tab=charts")
         charts = page.get_by_role("img")
         expect(charts).to_have_count(6)
@@ -369,7 +386,7 @@ def _proxy(folder: Path, behind: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/tests/load/"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_login_and_base_path_behind_a_proxy(page: Page, host: str, tmp_path: Path) -> None:
@@ -485,7 +502,7 @@ def test_an_overloaded_and_a_lost_worker(page: Page, host: str, tmp_path: Path) 
     """WEB-24, 52, 54, 65: what the page of a master shows of its workers."""
     with serving(tmp_path, host, "--processes", "2") as url:
         page.goto(url)
-        expect(page.locator("dl.facts")).to_contain_text("Workers2", timeout=10_000)
+        expect(page.locator("dl.facts")).to_contain_text("Workers2")
         start(page, url, users=4)
         page.get_by_role("tab", name="Workers").click()
         expect(page.locator("tbody tr")).to_have_count(2)
@@ -509,7 +526,11 @@ def test_an_overloaded_and_a_lost_worker(page: Page, host: str, tmp_path: Path) 
         finally:
             worker.resume()
         expect(page.get_by_text("A worker is lost")).to_be_hidden(timeout=20_000)
-        marks = json.dumps(requests.get(url + "/stats/timeline", timeout=5).json()["marks"])
-        assert "lost " in marks and "is back" in marks
+
+        def marks() -> str:
+            return json.dumps(requests.get(url + "/stats/timeline", timeout=60).json()["marks"])
+
+        until(lambda: "is back" in marks())
+        assert "lost " in marks()
         page.goto(url + "/stats/report")
         expect(page.locator("#generator tbody tr")).to_have_count(2)

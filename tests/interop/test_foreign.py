@@ -75,7 +75,7 @@ def test_the_real_program(fleet: Fleet, engine: Engine, target: Target, kind: st
         )
 
     result = fleet.master(
-        engine, locustfile, "--expect-workers", "2", "--host", target.url, "-u", "6", during=join, run_time="40s"
+        engine, locustfile, "--expect-workers", "2", "--host", target.url, "-u", "6", during=join, run_time="100s"
     )
     assert result.code == 0, str(result)
     lines = result.stdout.splitlines()

@@ -33,20 +33,26 @@ from locust.runners import *
 log = []
 def note(*words):
     log.append(" ".join(str(word) for word in words))
-def run(*classes, seconds=0.3, users=None, **options):
+def rest(seconds):
+    "As sleep(), in pieces: of the time in which the machine lets this process do nothing, users lose one piece."
+    for _ in range(20):
+        gevent.sleep(seconds / 20)
+def until(condition, seconds=60):
+    with gevent.Timeout(seconds):
+        while not condition():
+            gevent.sleep(0.01)
+def run(*classes, seconds=0.3, ready=None, users=None, **options):
     environment = Environment(user_classes=list(classes), **options)
     def on_error(user_instance, exception, **_):
         note("user_error", type(user_instance).__name__, repr(exception))
     environment.events.user_error.add_listener(on_error)
     runner = environment.create_local_runner()
     runner.start(users or len(classes), 100)
-    gevent.sleep(seconds)
+    rest(seconds)
+    if ready:
+        until(ready)
     runner.quit()
     return environment
-def until(condition, seconds=60):
-    with gevent.Timeout(seconds):
-        while not condition():
-            gevent.sleep(0.01)
 def out(value):
     print("RESULT " + json.dumps(value), flush=True)
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from oracle import _PREAMBLE, ENGINES
+from oracle import _PREAMBLE, ENGINES, PATIENCE
 from servers import Target
 
 OURS = ENGINES[0]
@@ -41,6 +41,6 @@ def source(target: Target, code: str) -> str:
     return _PREAMBLE + _COMMON.format(url=target.url) + textwrap.dedent(code)
 
 
-def play(target: Target, code: str, timeout: float = 60) -> Any:
+def play(target: Target, code: str, timeout: float = PATIENCE) -> Any:
     """What the snippet gives to out()."""
     return OURS.snippet(_COMMON.format(url=target.url) + textwrap.dedent(code), timeout=timeout)

@@ -14,7 +14,7 @@ def test_a_timeout_cuts_a_lone_call(target: Target) -> None:
     s = session()
     def slow():
         with gevent.Timeout(0.05):
-            s.get("/delay/1000")
+            s.get("/delay/60000")
     out([outcome(slow), outcome(slow), _cload.waiting_count(), outcome(s.get, "/hello")])
     """
     assert play(target, code) == ["Timeout", "Timeout", 0, 200]
@@ -25,10 +25,10 @@ def test_a_timeout_of_nothing(target: Target) -> None:
     s = session()
     def at_once():
         with gevent.Timeout(0):
-            s.get("/delay/1000")
+            s.get("/delay/60000")
     def silently():
         with gevent.Timeout(0, False):
-            s.get("/delay/1000")
+            s.get("/delay/60000")
         return "went on"
     out([outcome(at_once), outcome(silently), outcome(s.get, "/hello")])
     """
@@ -45,11 +45,11 @@ def test_base_url_changes_in_flight(target: Target) -> None:
     s.base_url = URL
     s.base_url = URL + "/"
     s.base_url = URL
-    killed = gevent.spawn(s.get, "/delay/1000")
+    killed = gevent.spawn(s.get, "/delay/60000")
     gevent.sleep(0.02)
     s.base_url = URL
     killed.kill()
-    gevent.joinall(calls, timeout=5)
+    gevent.joinall(calls, timeout=60)
     out([[call.value for call in calls], outcome(s.get, "/hello"), s.cookies.get("a"), _cload.waiting_count()])
     """
     assert play(target, code) == [[200, 200, 200], 200, "b", 0]
@@ -63,7 +63,7 @@ def test_a_session_is_initialised_again_or_closed_in_flight(target: Target) -> N
     s.close()
     s.__init__(URL, None, None)
     s.close()
-    gevent.joinall(calls, timeout=5)
+    gevent.joinall(calls, timeout=60)
     out([[call.value for call in calls], outcome(s.get, "/hello")])
     """
     assert play(target, code) == [[200, 200, 200], 200]
@@ -71,15 +71,15 @@ def test_a_session_is_initialised_again_or_closed_in_flight(target: Target) -> N
 
 def test_a_session_is_forgotten_in_flight(target: Target) -> None:
     code = """
-    def call():
-        return session().get("/delay/100").status_code
-    calls = [gevent.spawn(call) for _ in range(20)]
-    gevent.sleep(0.03)
+    def call(path):
+        return session().get(path).status_code
+    calls = [gevent.spawn(call, path) for _ in range(10) for path in ("/delay/60000", "/delay/100")]
+    until(lambda: _cload.waiting_count() >= 10)
     gc.collect()
     for call in calls[::2]:
         call.kill(block=False)
     gc.collect()
-    gevent.joinall(calls, timeout=5)
+    gevent.joinall(calls, timeout=60)
     gc.collect()
     out([sum(call.value == 200 for call in calls), _cload.waiting_count()])
     """
@@ -174,8 +174,7 @@ def test_users_kill_each_other(target: Target) -> None:
     runner = environment.create_local_runner()
     runner.start(60, 1000)
     runner.spawning_greenlet.join()
-    with gevent.Timeout(20):
-        while runner.user_count: gevent.sleep(0.02)
+    until(lambda: not runner.user_count)
     runner.quit()
     out([len(stopped) > 20, set(stopped) <= {200}, _cload.waiting_count()])
     """
@@ -186,7 +185,9 @@ def test_users_kill_each_other(target: Target) -> None:
 def test_killall_of_the_users(target: Target, how: str) -> None:
     code = f"""
     stopped = []
+    begun = []
     class U(Base):
+        def on_start(self): begun.append(self)
         def on_stop(self):
             stopped.append(self.client.get("/delay/20").status_code)
         @task
@@ -198,10 +199,10 @@ def test_killall_of_the_users(target: Target, how: str) -> None:
     environment = Environment(user_classes=[U])
     runner = environment.create_local_runner()
     runner.start(50, 500)
-    gevent.sleep(0.5)
+    until(lambda: len(begun) == 50)
+    rest(0.3)
     gevent.killall(runner.user_greenlets, {how})
-    with gevent.Timeout(5):
-        while runner.user_count: gevent.sleep(0.01)
+    until(lambda: not runner.user_count)
     runner.quit()
     out([len(stopped), set(stopped) == {{200}}, _cload.waiting_count()])
     """
@@ -227,9 +228,9 @@ def test_kill_of_the_greenlet_a_task_ran_in(target: Target) -> None:
     environment = Environment(user_classes=[U, V])
     runner = environment.create_local_runner()
     runner.start(40, 500)
-    gevent.sleep(0.5)
+    until(lambda: len(kept) == 20 and len(ran) > 60)
     for g in kept.values(): gevent.kill(g)
-    gevent.sleep(0.2)
+    until(lambda: len(stopped) == 20 and runner.user_count == 20)
     left = runner.user_count
     runner.quit()
     out([all(ran), len(stopped) == len(kept), left, runner.user_count, _cload.waiting_count()])
@@ -247,7 +248,7 @@ def test_idle_greenlets_of_the_pool_are_killed(target: Target) -> None:
     environment = Environment(user_classes=[U])
     runner = environment.create_local_runner()
     runner.start(100, 1000)
-    gevent.sleep(0.5)
+    until(lambda: environment.stats.total.num_requests > 200)
     runner.stop()
     mine = [g for g in gc.get_objects() if type(g).__name__ == "Carrier" and not g.dead]
     for g in mine: gevent.kill(g)
@@ -256,7 +257,7 @@ def test_idle_greenlets_of_the_pool_are_killed(target: Target) -> None:
     del mine
     environment.stats.reset_all()
     runner.start(100, 1000)
-    gevent.sleep(0.5)
+    until(lambda: environment.stats.total.num_requests > 200)
     users, requests = runner.user_count, environment.stats.total.num_requests
     runner.quit()
     out([dead > 0, users, requests > 100, environment.stats.total.num_failures, _cload.waiting_count()])
@@ -267,23 +268,24 @@ def test_idle_greenlets_of_the_pool_are_killed(target: Target) -> None:
 def test_a_waiting_greenlet_is_switched_into(target: Target) -> None:
     code = """
     s = session()
-    waiting = []
+    waiting, called = [], []
     def call():
         waiting.append(gevent.getcurrent())
-        return s.get("/delay/100").status_code
+        return s.get("/delay/500").status_code
     call_ = gevent.spawn(call)
-    gevent.sleep(0.02)
+    until(_cload.waiting_count)
     for _ in range(5):
         gevent.get_hub().loop.run_callback(waiting[0].switch)
         gevent.sleep(0.001)
-    call_.join(5)
+    call_.join(60)
     class U(Base):
         @task
         def t(self):
             me = gevent.getcurrent()
             for _ in range(3): gevent.get_hub().loop.run_callback(me.switch)
             self.client.get("/delay/5")
-    environment = run(U, users=5)
+            called.append(None)
+    environment = run(U, users=5, ready=lambda: called)
     out([call_.value, counts(environment), _cload.waiting_count()])
     """
     assert play(target, code) == [200, [True, 0], 0]
@@ -311,7 +313,7 @@ def test_a_listener_calls_and_changes(target: Target) -> None:
     runner = environment.create_local_runner()
     logging.disable()
     runner.start(5, 100)
-    gevent.sleep(0.5)
+    until(lambda: len(seen) > 100 and 404 in seen)
     class Odd(Exception):
         def __repr__(self):
             environment.stats = RequestStats()
@@ -336,21 +338,25 @@ def test_calls_while_being_killed(target: Target) -> None:
         def on_stop(self):
             log_.append(self.client.get("/hello").status_code)
             try:
-                self.client.get("/delay/2000")
+                self.client.get("/delay/60000")
             except gevent.GreenletExit:
                 log_.append("killed")
                 raise
         @task
-        def t(self): self.client.get("/delay/2000")
+        def t(self):
+            begun.append(self)
+            self.client.get("/delay/60000")
+    begun = []
     environment = Environment(user_classes=[U])
     runner = environment.create_local_runner()
     runner.start(10, 100)
-    gevent.sleep(0.3)
+    until(lambda: len(begun) == 10)
+    rest(0.1)
     for g in list(runner.user_greenlets): g.kill(block=False)
-    gevent.sleep(0.3)
+    until(lambda: log_.count(200) == 10)
+    rest(0.1)
     for g in list(runner.user_greenlets): g.kill(block=False)
-    with gevent.Timeout(1):
-        while runner.user_count: gevent.sleep(0.01)
+    until(lambda: not runner.user_count)
     runner.quit()
     out([log_.count(200), log_.count("killed"), _cload.waiting_count()])
     """
@@ -382,8 +388,7 @@ def test_a_child_process_in_a_task(target: Target) -> None:
     environment = Environment(user_classes=[U])
     runner = environment.create_local_runner()
     runner.start(3, 100)
-    with gevent.Timeout(40):
-        while len(results) <= 6 or 200 not in results: gevent.sleep(0.05)
+    until(lambda: len(results) > 6 and 200 in results)
     runner.quit()
     out([sorted(set(results)), len(results) > 6, counts(environment), _cload.waiting_count()])
     """
@@ -401,13 +406,13 @@ def test_signals_during_calls(target: Target) -> None:
         def t(self): self.client.get("/hello")
         @task
         def u(self): self.client.get("/delay/3")
-    environment = run(U, users=20, seconds=1)
+    environment = run(U, users=20, seconds=0.5, ready=lambda: len(got) > 50)
     signal.setitimer(signal.ITIMER_REAL, 0)
     def stop(*_): raise KeyboardInterrupt
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, 0.1)
     s = session()
-    out([len(got) > 50, counts(environment), outcome(s.get, "/delay/2000"), outcome(s.get, "/hello")])
+    out([len(got) > 50, counts(environment), outcome(s.get, "/delay/60000"), outcome(s.get, "/hello")])
     """
     assert play(target, code) == [True, [True, 0], "KeyboardInterrupt", 200]
 
@@ -445,7 +450,7 @@ def test_sys_exit_in_a_task(target: Target, words: str) -> None:
             self.client.get("/hello")
             {words}
     try:
-        run(U, seconds=2)
+        run(U, seconds=0, ready=lambda: False)
     except SystemExit as error:
         code = error.code
     gevent.sleep(0.05)
@@ -456,14 +461,16 @@ def test_sys_exit_in_a_task(target: Target, words: str) -> None:
 
 def test_bodies_are_kept(target: Target) -> None:
     code = """
+    kept = []
     class U(Base):
         def on_start(self): self.kept = []
         @task
         def t(self):
             response = self.client.get("/bytes/3000000")
+            kept.append(None)
             self.kept.append(response if random.random() < 0.5 else response.content)
             if len(self.kept) > 5: self.kept.clear()
-    environment = run(U, users=5, seconds=1)
+    environment = run(U, users=5, seconds=1, ready=lambda: len(kept) > 20)
     out(counts(environment))
     """
     assert play(target, code) == [True, 0]
@@ -487,7 +494,7 @@ def test_a_tracer_is_active(target: Target) -> None:
             sys.setprofile(lambda *_: None)
             self.client.get("/delay/5")
             sys.setprofile(None)
-    environment = run(U, users=10, seconds=0.5)
+    environment = run(U, users=10, seconds=0.5, ready=lambda: len(calls) > 10)
     sys.settrace(None)
     out([len(calls) > 10, counts(environment)])
     """
@@ -514,11 +521,11 @@ def test_the_interpreter_ends_with_users_alive(target: Target, ending: str) -> N
     environment = Environment(user_classes=[U, Waiting])
     runner = environment.create_local_runner()
     runner.start(40, 1000)
-    gevent.sleep(0.3)
+    rest(0.3)
     out(runner.user_count)
     {ending}
     """
-    done = OURS._run(["-c", "import cload\n" + source(target, code)], None, {}, 30)
+    done = OURS._run(["-c", "import cload\n" + source(target, code)], None, {}, 120)
     assert done.status == 0, done
     assert "RESULT 40" in done.stdout
     assert "Traceback" not in done.stderr, done.stderr

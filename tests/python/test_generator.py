@@ -9,9 +9,12 @@ import argparse
 import csv
 import json
 import logging
+import statistics
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,7 +69,7 @@ def spin(seconds: float) -> None:
 def run(folder: Path, *args: str) -> Any:
     (folder / "locustfile.py").write_text(SCRIPT)
     command = "--headless -u 2 -r 2 -t 3 --only-summary --csv out --json-file out --exit-code-on-error 0"
-    done = OURS.command(*command.split(), *args, cwd=folder, env={"HOME": str(folder)}, timeout=60)
+    done = OURS.command(*command.split(), *args, cwd=folder, env={"HOME": str(folder)}, timeout=120)
     assert done.status == 0, done.stderr
     return done
 
@@ -258,17 +261,31 @@ def _is_waiting_for_a_core_known() -> bool:
 
 @pytest.mark.skipif(not _is_waiting_for_a_core_known(), reason="this kernel does not tell who waits for a core")
 def test_half_a_core_is_told_and_times_stay_near_the_truth(tmp_path: Path, target: Any) -> None:
-    """Figures are in tests/bench (`half`); a busy machine delays the server, too, so bounds are wide here."""
+    """Figures are in tests/bench (`half`); a busy machine delays the server, too."""
     (tmp_path / "locustfile.py").write_text(HALF_A_CORE)
     spinner = subprocess.Popen([sys.executable, "-c", SPIN])
+    over = threading.Event()
+    # What the machine makes of the server's 20 ms, where nothing holds up the caller but the machine.
+    seen: list[float] = []
+
+    def ask() -> None:
+        while not over.is_set():
+            begin = time.monotonic()
+            with urllib.request.urlopen(target.url + "/delay/20", timeout=120):
+                seen.append(1000 * (time.monotonic() - begin))
+
+    beside = threading.Thread(target=ask)
+    beside.start()
     try:
         args = "--headless -u 300 -r 300 -t 4 --only-summary --json-file out --percentiles 0.5 --reset-stats"
-        done = OURS.command(*args.split(), "--host", target.url, cwd=tmp_path, timeout=60)
+        done = OURS.command(*args.split(), "--host", target.url, cwd=tmp_path, timeout=120)
     finally:
+        over.set()
+        beside.join()
         spinner.kill()
         spinner.wait()
     assert done.status == 0, done.stderr
     (row,) = json.loads((tmp_path / "out.json").read_text())
     assert row["generator"]["lagging_seconds"] >= 1 and row["generator"]["starved_max"] >= 10, done.stderr
     assert "The generator lagged in " in done.stderr
-    assert 20 <= row["percentiles"]["0.5"] < 100
+    assert 20 <= row["percentiles"]["0.5"] < 80 + statistics.median(seen)

@@ -69,12 +69,12 @@ def test_a_long_run_keeps_so_many(is_list: bool) -> None:
     history = History()
     if is_list:
         history.as_list()
-    begin = time.monotonic()
+    begin = time.process_time()
     most = 0
     for number in range(2 * 24 * 720):
         history.add(sample(number))
         most = max(most, len(history))
-    assert most <= HISTORY_MOST and time.monotonic() - begin < 30
+    assert most <= HISTORY_MOST and time.process_time() - begin < 30
     kept = history.since(0)
     assert kept[-100:] == [sample(number) for number in range(2 * 24 * 720 - 100, 2 * 24 * 720)]
     times = [one["time"] for one in kept]

@@ -149,8 +149,7 @@ def test_greenlets_and_sets_lose_what_they_have(target: Target) -> None:
     runner = environment.create_local_runner()
     logging.disable()
     runner.start(1, 10)
-    with gevent.Timeout(10):
-        while runner.user_count: gevent.sleep(0.01)
+    until(lambda: not runner.user_count)
     runner.quit()
     out([sum(counted.values()), len(chosen[0]), swapped])
     """
@@ -215,7 +214,7 @@ def test_streams_that_another_thread_drops(target: Target) -> None:
     server.listen(500)
     COUNT = 300
     steps = {"asked": False, "sent": False, "dropped": False}
-    def until(step):
+    def until_step(step):
         while not steps[step]: sleep(0.001)
     def serve():
         held = []
@@ -223,10 +222,10 @@ def test_streams_that_another_thread_drops(target: Target) -> None:
             held.append(server.accept()[0])
             held[-1].recv(65536)
             held[-1].sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\nabc")
-        until("asked")
+        until_step("asked")
         for connection in held: connection.sendall(b"d")
         steps["sent"] = True
-        until("dropped")
+        until_step("dropped")
         sleep(1)
     start(serve, ())
     class U(HttpUser):
@@ -248,13 +247,13 @@ def test_streams_that_another_thread_drops(target: Target) -> None:
     def read(response):
         got.append(response._stream.read(9))
         if len(got) == 1: start(drop, ())
-        until("dropped")
+        until_step("dropped")
     got = []
     readers = [gevent.spawn(read, response) for response in kept]
     gevent.sleep(0.05)
     steps["asked"] = True
-    until("sent")
-    gevent.joinall(readers, timeout=20)
+    until_step("sent")
+    gevent.joinall(readers, timeout=60)
     out([len(got), set(got) == {b"d"}])
     """
     assert play(target, code) == [150, True]

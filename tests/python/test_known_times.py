@@ -65,11 +65,11 @@ def folder(tmp_path: Path) -> Path:
 def prepare(folder: Path, times: list[float], parts: int) -> list[str]:
     """The arguments of a run in which so many users replay a part each."""
     (folder / "times.json").write_text(json.dumps([parts, times]))
-    return f"--headless -u {parts} -r {parts} -t 50s --only-summary --json-file out --csv out".split()
+    return f"--headless -u {parts} -r {parts} -t 100s --only-summary --json-file out --csv out".split()
 
 
 def run(folder: Path, times: list[float], parts: int, *more: str) -> str:
-    done = OURS.command(*prepare(folder, times, parts), *more, cwd=folder, timeout=70)
+    done = OURS.command(*prepare(folder, times, parts), *more, cwd=folder, timeout=150)
     assert done.status == 0, done.stderr
     return done.stderr
 
@@ -142,7 +142,7 @@ def test_a_real_master_gets_what_its_own_rounding_makes(folder: Path, times: lis
     nodes = [OURS.start("--worker", "--master-port", port, cwd=folder) for _ in range(2)]
     try:
         nodes.append(LOCUST.start("--master", "--master-bind-port", port, "--expect-workers", "2", *shared, cwd=folder))
-        _, errors = nodes[-1].communicate(timeout=70)
+        _, errors = nodes[-1].communicate(timeout=150)
         assert nodes[-1].returncode == 0, errors
     finally:
         for node in nodes:

@@ -158,7 +158,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, target: Target) -> dict[tuple
                 (folder / file).write_bytes(content if isinstance(content, bytes) else content.encode())
             args = [arg.replace("TARGET", target.url) for arg in mistake.args]
             futures[name, engine.name] = pool.submit(
-                engine.command, *args, cwd=folder, env={"HOME": str(folder)}, timeout=60
+                engine.command, *args, cwd=folder, env={"HOME": str(folder)}, timeout=120
             )
     return futures
 
@@ -203,7 +203,7 @@ def test_files_called_like_modules(tmp_path: Path, target: Target) -> None:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert (done.returncode, "wrong folder" in done.stdout + done.stderr) == (0, False), done.stderr
         assert re.search(r"^GET +/hello +[1-9]", done.stderr, re.MULTILINE)

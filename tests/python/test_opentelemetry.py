@@ -16,6 +16,11 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
     file = tmp_path / "otel.py"
     file.write_text(
         "from locust import FastHttpUser, HttpUser, task, constant\n"
+        "rounds = []\n"
+        "def count(user):\n"
+        "    rounds.append(type(user))\n"
+        "    if rounds.count(Caller) > 1 and rounds.count(Quick) > 1:\n"
+        "        user.environment.runner.quit()\n"
         "class Caller(HttpUser):\n"
         "    wait_time = constant(0.2)\n"
         "    @task\n"
@@ -24,12 +29,14 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
         "        sent = self.client.post('/echo/http?x=1', 'body', headers={'X-Own': '1'}).json()['headers']\n"
         "        print('carried', sent.get('traceparent'), sent.get('X-Own'), flush=True)\n"
         "        self.client.get('http://127.0.0.1:1/', name='refused')\n"
+        "        count(self)\n"
         "class Quick(FastHttpUser):\n"
         "    wait_time = constant(0.2)\n"
         "    @task\n"
         "    def call(self):\n"
         "        sent = self.client.request('GET', '/echo/fast', 'positional').json()['headers']\n"
         "        print('carried', sent.get('traceparent'), flush=True)\n"
+        "        count(self)\n"
     )
     variables = {f"OTEL_{signal}_EXPORTER": "console" for signal in ("TRACES", "METRICS", "LOGS")}
     variables["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http/dup"  # old names and stable ones
@@ -42,7 +49,7 @@ def test_opentelemetry(target: Target, tmp_path: Path) -> None:
         "-r",
         "9",
         "-t",
-        "1s",
+        "100s",
         "-H",
         target.url,
         "--otel",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -27,7 +28,7 @@ import re
 calls, host, kind = json.loads(sys.argv[1])
 class U(getattr(locust, kind)):
     host = host
-    network_timeout = 5
+    network_timeout = 60
 def heard(name, exception, **_):
     note(name, re.sub(r"port=\\d+", "port", repr(exception)))
 user = U(Environment(user_classes=[U]))
@@ -53,19 +54,19 @@ def test_bodies_that_end_early(engine: Engine) -> None:
     answers = {
         "/between": [CHUNKED + b"3\r\nabc\r\n", CLOSE],
         "/within": [CHUNKED + b"5\r\nabc", CLOSE],
-        "/late": [LENGTH + b"abc", 2.0],
-        "/late-chunk": [CHUNKED + b"5\r\nabc", 2.0],
-        "/late-head": [2.0],
+        "/late": [LENGTH + b"abc", 60.0],
+        "/late-chunk": [CHUNKED + b"5\r\nabc", 60.0],
+        "/late-head": [60.0],
     }
     with ScriptedServer(answers) as server:
-        late: dict[str, object] = {"timeout": 0.3}
+        late: dict[str, object] = {"timeout": 1.2}
         found = told(engine, server, [("GET", path, late if "late" in path else {}) for path in answers])
     pool = "HTTPConnectionPool(host='127.0.0.1', port): Read timed out."
     assert found["/between"] == ["ChunkedEncodingError(ProtocolError('Response ended prematurely'))", "0"]
     assert found["/within"][0].startswith("ChunkedEncodingError(ProtocolError('Connection broken: IncompleteRead(3 by")
     assert "2 more expected" in found["/within"][0]
     assert found["/late"] == found["/late-chunk"] == [f'ReadTimeoutError("{pool}")', "0"]
-    assert found["/late-head"] == [f'ReadTimeout(ReadTimeoutError("{pool} (read timeout=0.3)"))', "0"]
+    assert found["/late-head"] == [f'ReadTimeout(ReadTimeoutError("{pool} (read timeout=1.2)"))', "0"]
 
 
 def test_chunks_without_their_last_line(engine: Engine) -> None:
@@ -144,23 +145,30 @@ def test_long_bodies_wait_for_the_window_of_http2() -> None:
     bodies: list[list[int]] = []
 
     def serve(listener: socket.socket) -> None:
-        for window_update in (b"\0\0\4\x08\0\0\0\0\1" + (40000).to_bytes(4), b""):
+        for size, window_update in ((30000, b"\0\0\4\x08\0\0\0\0\1" + (40000).to_bytes(4)), (900, b"")):
             connection, _ = listener.accept()
             with connection:
-                connection.settimeout(0.5)
                 data, sizes = b"", []
-                for reply in (
-                    b"\0\0\6\4\0\0\0\0\0\0\4" + (1000).to_bytes(4) + window_update,
-                    b"\0\0\1\1\5\0\0\0\1\x88",
+
+                def sent() -> dict[int, int]:
+                    """Bytes by the kind of frame: 0 is the body, 1 the head."""
+                    found: dict[int, int] = {}
+                    for kind, _, content in frames(data[len(preface) :]):  # noqa: B023
+                        found[kind] = found.get(kind, 0) + len(content)
+                    return found
+
+                for least, reply in (
+                    (0 if window_update else size, b"\0\0\6\4\0\0\0\0\0\0\4" + (1000).to_bytes(4) + window_update),
+                    (size, b"\0\0\1\1\5\0\0\0\1\x88"),
                 ):
-                    try:
-                        while True:
-                            data += connection.recv(65536)
-                            if sum(len(body) for kind, _, body in frames(data[len(preface) :]) if kind == 0) >= 30000:
-                                break
-                    except TimeoutError:
-                        pass
-                    sizes.append(sum(len(body) for kind, _, body in frames(data[len(preface) :]) if kind == 0))
+                    while 1 not in sent() or sent().get(0, 0) < least:
+                        connection.settimeout(60)
+                        data += connection.recv(65536)
+                    # More than that does not come.
+                    connection.settimeout(0.3)
+                    with contextlib.suppress(TimeoutError):
+                        data += connection.recv(65536)
+                    sizes.append(sent().get(0, 0))
                     connection.sendall(reply)
                 bodies.append(sizes)
 
@@ -197,12 +205,12 @@ def test_large_heads(engine: Engine) -> None:
 
 def test_silence_in_a_body_through_code_of_requests(engine: Engine) -> None:
     """API-165: calls that `requests` makes itself, here for its environment, fail in the same words."""
-    with ScriptedServer({"/late": [LENGTH + b"abc", 2.0]}) as server:
+    with ScriptedServer({"/late": [LENGTH + b"abc", 60.0]}) as server:
         found = engine.snippet(
             "class U(HttpUser): host = sys.argv[1]\n"
             "user = U(Environment(user_classes=[U])); user.client.trust_env = True\n"
             "user.environment.events.request.add_listener(lambda exception, **_: note(type(exception).__name__))\n"
-            "user.client.get('/late', timeout=0.3); out(log)",
+            "user.client.get('/late', timeout=1.2); out(log)",
             server.url,
         )
     assert found == ["ReadTimeoutError"]

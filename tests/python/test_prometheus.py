@@ -122,7 +122,7 @@ def test_promtool_finds_nothing_wrong(environment: Environment) -> None:
         ["promtool", "check", "metrics"],
         input=_prometheus.exposition(environment.runner)[0],
         capture_output=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     # Names of Locust's exporter are what they are.
@@ -204,7 +204,7 @@ class U(User):
         port = self.environment.parsed_options.prometheus_port
         for path in "/", "/metrics":
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
                     print(answer.status, answer.headers["Content-Type"])
                     print(answer.read().decode())
             except urllib.error.HTTPError as error:
@@ -221,7 +221,7 @@ def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

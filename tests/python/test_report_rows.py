@@ -57,16 +57,16 @@ out(sorted([row["count"], row["msg"], row["traceback"], sorted(row["nodes"]), so
     "REP-24-history": """
 stats.HISTORY_STATS_INTERVAL_SEC = 0.05
 taking = gevent.spawn(stats.stats_history, runner)
-gevent.sleep(0.3)
+rest(0.3)
 seen = [len(numbers.history)]
 runner.state = "running"
-gevent.sleep(0.5)
+rest(0.5)
 seen.append(len(numbers.history) > 3)
 seen.append(sorted(numbers.history[0]))
 runner.state = "stopped"
 gevent.sleep(0.1)
 count = len(numbers.history)
-gevent.sleep(0.3)
+rest(0.3)
 seen.append(len(numbers.history) - count)
 out(seen)
 """,

@@ -22,7 +22,7 @@ def test_recursion_in_a_task(target: Target) -> None:
             note(outcome(down, 0), outcome(call, 0))
             down(0)
     sys.setrecursionlimit(400)
-    environment = run(U, seconds=0.5, users=3)
+    environment = run(U, ready=lambda: len(log) > 5, users=3)
     sys.setrecursionlimit(100000)
     note(deep(U(environment).client, 1500), outcome(U(environment).client.get, "/hello"))
     out([sorted(set(log)), counts(environment)])
@@ -88,8 +88,9 @@ def test_attributes_are_deleted_and_replaced(target: Target) -> None:
         @task
         def t(self): self.client.get("/hello", name="honest"); note("ok")
     logging.disable()
-    with gevent.Timeout(20):
-        environment = run(U, U, U, Honest, seconds=2, users=80, stop_timeout=0.2)
+    with gevent.Timeout(100):
+        environment = run(
+            U, U, U, Honest, seconds=1, ready=lambda: log.count("ok") > 100, users=80, stop_timeout=0.2)
     assert not environment.runner.user_greenlets
     out([log.count("ok") > 100, _cload.waiting_count()])
     """
@@ -106,8 +107,8 @@ class U(User):
     def t(self):
         self.{attribute} = None
         note("ran")
-with gevent.Timeout(5):
-    environment = run(U, users=3)
+with gevent.Timeout(100):
+    environment = run(U, users=3, ready=lambda: len(log) > 3)
 out([len(log) > 3, len(environment.runner.user_greenlets)])
 """
     assert OURS.snippet(code) == [True, 0]
@@ -139,7 +140,7 @@ class U(User):
     def on_stop(self): note("stop")
     @task
     def t(self): log.append("task")
-with gevent.Timeout(5):
+with gevent.Timeout(100):
     environment = run(U, seconds=0.1)
 count = log.count("task")
 out(["many" if count > 1 else "one" if "stop" in log else "error", len(environment.runner.user_greenlets)])
@@ -166,7 +167,7 @@ def test_users_that_come_back_from_the_dead(target: Target) -> None:
             del made
             gc.collect()
             while kept: note("back", outcome(kept.pop().client.get, "/hello"))
-    environment = run(U, seconds=0.5, users=3)
+    environment = run(U, ready=lambda: {"back 200", "last words 200"} <= set(log), users=3)
     U(environment).me = Temporary(environment)
     # The test's end may interrupt either.
     seen = set(log) - {"back GreenletExit", "last words GreenletExit"}
@@ -205,7 +206,7 @@ def test_exceptions_thrown_into_any_state(target: Target) -> None:
     runner.start(50, 1000)
     end = time.monotonic() + 2
     killed = 0
-    while time.monotonic() < end:
+    while time.monotonic() < end or log.count("stopped") <= 20 or "caught" not in log:
         gevent.sleep(0.002)
         living = list(runner.user_greenlets)
         victim = random.choice(living)
@@ -213,7 +214,7 @@ def test_exceptions_thrown_into_any_state(target: Target) -> None:
         if random.random() < .5: victim.throw(how)
         else: victim.kill(how, block=False)
         if len(living) < 25: runner.spawn_users({"U": 25})
-    with gevent.Timeout(10): runner.quit()
+    with gevent.Timeout(60): runner.quit()
     del living, victim
     gc.collect()
     left = sum(type(thing).__name__ in ("U", "UserGreenlet") for thing in gc.get_objects())

@@ -25,7 +25,7 @@ def test_stub_is_complete_and_true(tmp_path: Path) -> None:
         env={**os.environ, "MYPYPATH": str(STUBS)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -306,7 +306,7 @@ def kind(function):
     except Exception as error:
         return type(error).__name__
 values = [between(5, 1)(None) for _ in range(50)]
-pace = constant_pacing(0.5)
+pace = constant_pacing(500)
 holder = Holder(); holder._cp_last_run = time.perf_counter()
 first = pace(holder)
 second = pace(holder)
@@ -319,7 +319,7 @@ class Missing(User):
 def waits(c):
     from locust.user.task import DefaultTaskSet
     return DefaultTaskSet(c(Environment())).wait_time()
-out([all(1 <= v <= 5 for v in values), constant(-3)(None), 0.4 < first <= 0.5, second > 0.9,
+out([all(1 <= v <= 5 for v in values), constant(-3)(None), 400 < first <= 500, second > 900,
      kind(lambda: constant_throughput(0)), kind(lambda: poisson(0)), poisson(5)(None) > 0, locust.wait_time.__name__,
      waits(Legacy), kind(lambda: waits(Missing))])
 """

@@ -22,7 +22,7 @@ def in_thread(function, *args):
     "What it returns or raises there, while greenlets go on here."
     done = []
     start_thread(lambda: done.append(outcome(function, *args)), ())
-    with gevent.Timeout(10):
+    with gevent.Timeout(60):
         while not done: gevent.sleep(0.002)
     return done[0]
 """
@@ -120,9 +120,12 @@ def test_users_while_threads_call(target: Target) -> None:
     second = Environment(user_classes=[V])
     runner = second.create_local_runner()
     for _ in range(3):
-        runner.start(20, 1000); gevent.sleep(0.4); runner.stop()
+        runner.start(20, 1000)
+        enough = second.stats.total.num_requests + 50
+        until(lambda: second.stats.total.num_requests > enough)
+        runner.stop()
     stop.append(1)
-    with gevent.Timeout(10):
+    with gevent.Timeout(60):
         while len(stop) < 4: gevent.sleep(0.01)
     out([second.stats.total.num_requests > 100, second.stats.total.num_failures, _cload.waiting_count()])
     """
@@ -135,7 +138,7 @@ from locust import FastHttpUser
 def calls(client, count=5):
     return sum(client.get("/hello", name="t").status_code == 200 for _ in range(count))
 def end_of(pid):
-    with gevent.Timeout(10):
+    with gevent.Timeout(60):
         while True:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended: return os.waitstatus_to_exitcode(status)
@@ -171,7 +174,7 @@ def test_a_task_forks(target: Target, base: str) -> None:
     total = environment.stats.total
     runner = environment.create_local_runner()
     runner.start(10, 1000)
-    gevent.sleep(0.7)
+    until(lambda: len(log) == 2 and total.num_requests > 100)
     runner.quit()
     out([log, total.num_requests > 100, total.num_failures, _cload.waiting_count()])
     """
@@ -186,7 +189,7 @@ def test_a_task_starts_processes(target: Target) -> None:
         queue = multiprocessing.get_context("fork").Queue()
         process = multiprocessing.get_context("fork").Process(target=child, args=(queue, user.client))
         process.start()
-        note(queue.get(timeout=10)); process.join(10); note(process.exitcode)
+        note(queue.get(timeout=60)); process.join(60); note(process.exitcode)
         note(subprocess.run(["sh", "-c", "echo /proc/self/fd/*"], capture_output=True, text=True).stdout.count("fd"))
         note(os.popen("echo x").read().strip(), os.system("exit 3") >> 8)
     class U(Base):
@@ -197,7 +200,7 @@ def test_a_task_starts_processes(target: Target) -> None:
     runner = environment.create_local_runner()
     runner.start(1, 1)
     runner.spawning_greenlet.join()
-    with gevent.Timeout(20): runner.user_greenlets.join()
+    with gevent.Timeout(100): runner.user_greenlets.join()
     runner.quit()
     out([log, environment.stats.total.num_failures])
     """
@@ -219,9 +222,11 @@ def test_a_child_goes_on_as_if_nothing_were(target: Target) -> None:
     environment = Environment(user_classes=[U])
     runner = environment.create_local_runner()
     runner.start(5, 1000)
-    gevent.sleep(0.3)
+    until(lambda: children)
+    rest(0.3)
     seen = environment.stats.total.num_requests
-    gevent.sleep(0.3)
+    rest(0.3)
+    if children != [0]: until(lambda: environment.stats.total.num_requests > seen + 50)
     more = environment.stats.total.num_requests - seen
     runner.quit()
     if children == [0]: os._exit(3 if more == 0 else 4)
@@ -247,7 +252,7 @@ def test_a_child_has_none_of_its_parents_channels(target: Target) -> None:
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
-            signal.alarm(20)
+            signal.alarm(100)
             told = [outcome(worker.send, b"x"), outcome(master.send, b"x", "w"), outcome(worker.recv),
                     outcome(getattr, master, "port"), outcome(getattr, worker, "unconnected")]
             if number == 0:
@@ -267,7 +272,7 @@ def test_a_child_has_none_of_its_parents_channels(target: Target) -> None:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         results.append([status, json.loads(os.read(read_end, 9999) or "null")])
     worker.send(b"to who waits")
-    results.append(receiving.get(timeout=5)[1].decode())
+    results.append(receiving.get(timeout=60)[1].decode())
     results.append(talk())
     out(results)
     """

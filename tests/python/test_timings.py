@@ -13,7 +13,7 @@ def test_phases_of_a_new_and_of_a_kept_connection(target) -> None:
     session = HttpSession(target.url, None, None)
     first = session.get("/delay/30").timings
     assert first.connect is not None and first.tls is None
-    assert 30 <= first.first_byte < first.total < 2000
+    assert 30 <= first.first_byte < first.total < 20000
     kept = session.get("/hello").timings
     assert (kept.dns, kept.connect, kept.tls) == (None, None, None)
     assert 0 <= kept.transfer <= kept.total
@@ -68,7 +68,7 @@ def test_phases_add_up_per_name(environment: Environment, target, session_class:
     assert list(slow) == ["dns", "connect", "tls", "queue", "first_byte", "transfer"]
     assert (slow["connect"].count, slow["tls"].count, slow["first_byte"].count) == (1, 0, 3)
     assert slow["tls"].average == slow["tls"].max == 0
-    assert 20 <= slow["first_byte"].average <= slow["first_byte"].max < 2000
+    assert 20 <= slow["first_byte"].average <= slow["first_byte"].max < 20000
     hops = environment.stats.get("hops", "GET").phases
     assert (hops["connect"].count, hops["first_byte"].count) == (0, 3), "each hop counts"
     total = environment.stats.total.phases

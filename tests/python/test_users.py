@@ -143,9 +143,13 @@ out([log.index("finally") < log.index("stop"), sorted(log)])
 def test_stop_with_timeout(engine: Engine) -> None:
     """API-94, API-95, API-114."""
     code = """
+from gevent.event import Event
+stopping = Event()
 class Waiting(User):
     wait_time = constant(30)
-    def on_stop(self): note("waiting stop")
+    def on_stop(self):
+        note("waiting stop")
+        stopping.set()
     @task
     def t(self): pass
 class Quick(User):
@@ -153,7 +157,8 @@ class Quick(User):
     def on_stop(self): note("quick stop")
     @task
     def t(self):
-        gevent.sleep(0.6)
+        stopping.wait()
+        gevent.sleep(0.1)
         note("quick end")
 class Slow(User):
     def on_stop(self): note("slow stop")
@@ -163,14 +168,15 @@ class Slow(User):
         note("slow end")
 class Starting(User):
     def on_start(self):
-        gevent.sleep(0.7)
+        stopping.wait()
+        gevent.sleep(0.3)
         note("started")
     def on_stop(self): note("starting stop")
     @task
     def t(self): note("starting task")
 begin = time.time()
-environment = run(Waiting, Quick, Slow, Starting, stop_timeout=1, seconds=0.3)
-out([log, 1.2 < time.time() - begin < 1.8, environment.runner.user_count])
+environment = run(Waiting, Quick, Slow, Starting, stop_timeout=1.5, seconds=0.3)
+out([log, 1.7 < time.time() - begin < 25, environment.runner.user_count])
 """
     order = ["waiting stop", "quick end", "quick stop", "started", "starting stop", "slow stop"]
     assert engine.snippet(code) == [order, True, 0]
@@ -233,13 +239,16 @@ out([log[0], [line.split("(")[0] for line in log[1:]]])
 def test_stop_of_a_user(engine: Engine) -> None:
     """API-31, API-32."""
     code = """
+from gevent.event import Event
 from gevent.pool import Group
+begun, go = [], Event()
 class U(User):
     wait_time = constant(30)
     def on_stop(self): note("stop", self.name)
     @task
     def t(self):
-        if self.name == "busy": gevent.sleep(0.3)
+        begun.append(self)
+        if self.name == "busy": go.wait()
 def make(name):
     user = U(Environment())
     user.name = name
@@ -247,7 +256,8 @@ def make(name):
 group = Group()
 waiting, busy, fresh, forced = [make(n) for n in ("waiting", "busy", "fresh", "busy")]
 greenlets = [u.start(group) for u in (waiting, busy, forced)]
-gevent.sleep(0.1)
+until(lambda: len(begun) == 3)
+rest(0.05)
 same = greenlets[0].args[0] is waiting
 late = fresh.start(group)
 results = [fresh.stop(), waiting.stop(), busy.stop(), forced.stop(force=True)]
@@ -255,6 +265,7 @@ try:
     busy.stop()
 except Exception as error:
     results.append(type(error).__name__)
+go.set()
 group.join()
 out([results, same, sorted(log), late.dead])
 """
@@ -266,14 +277,14 @@ def test_wait_in_a_task_ends_at_a_graceful_stop(engine: Engine) -> None:
     """API-30."""
     code = """
 class U(User):
-    wait_time = constant(0.4)
+    wait_time = constant(30)
     def on_stop(self): note("stop")
     @task
     def t(self):
         note("begin")
         self.wait()
         note("after")
-run(U, stop_timeout=5, seconds=0.2)
+run(U, stop_timeout=60, seconds=0.2)
 out(log)
 """
     assert engine.snippet(code) == ["begin", "stop"]
@@ -297,7 +308,7 @@ environment = Environment(user_classes=CLASSES)
 runner = environment.create_local_runner()
 environment.events.test_stop.add_listener(lambda **_: note("test stop"))
 runner.start(len(CLASSES), len(CLASSES))
-with gevent.Timeout(5):
+with gevent.Timeout(60):
     runner.greenlet.join()
 gevent.sleep(0.1)
 out([sorted(log), runner.state, runner.user_count])
@@ -332,7 +343,7 @@ environment = Environment(user_classes=[U])
 environment.events.spawning_complete.add_listener(lambda **_: note("complete"))
 runner = environment.create_local_runner()
 runner.start(3, 3)
-gevent.sleep(0.2)
+rest(0.2)
 runner.quit()
 out(log)
 """
@@ -353,7 +364,7 @@ def result(init):
     runner = environment.create_local_runner()
     locust_log.unhandled_greenlet_exception = False
     runner.start(2, 2)
-    gevent.sleep(0.2)
+    rest(0.2)
     return [runner.state, runner.user_count, locust_log.unhandled_greenlet_exception]
 def raises(self, environment): raise ValueError("x")
 def forgets(self, environment): pass
@@ -376,7 +387,7 @@ class V(User):
     wait_time = constant(0.05)
     @task
     def t(self): note("other")
-run(U, V, seconds=0.3)
+run(U, V, seconds=0.3, ready=lambda: len(log) > 2)
 out(len(log) > 2)
 """
     assert ENGINES[0].snippet(code) is True
@@ -659,7 +670,7 @@ for kind in (Plain, Ends, Fast, Watched):
     runner.spawning_greenlet.join()
     held = list(runner.user_greenlets)[3].args[0] if kind is not Ends else None
     client = list(runner.user_greenlets)[4].args[0].client if kind is not Ends else None
-    gevent.sleep(0.1)
+    rest(0.1)
     runner.stop()
     gevent.sleep(0)  # who waited for the last one goes on before that one is let go of
     alive = [each for each in gc.get_objects() if type(each) is kind]

@@ -56,9 +56,8 @@ def calls_of(engine: Engine, name: str, target: Target) -> dict[str, list[object
         CLIENTS / f"{name}.py",
         host=target.url,
         users=1,
-        run_time="60s",
+        run_time="100s",
         env={"TARGET_PORT": str(target.port), "PYTHONDONTWRITEBYTECODE": "1"},
-        limit=90,
     )
     calls: dict[str, list[object]] = {}
     for line in result.stdout.splitlines():

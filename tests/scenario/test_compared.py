@@ -11,9 +11,7 @@ COMPARED = Path(__file__).parent / "compared"
 
 
 def run(engine: Engine, name: str, target: Target, users: int) -> Result:
-    # Only lifecycle.py is ended by this; the others end themselves.
-    run_time = "4s" if name == "lifecycle" else "20s"
-    return engine.load(COMPARED / f"{name}.py", host=target.url, users=users, run_time=run_time, limit=40)
+    return engine.load(COMPARED / f"{name}.py", host=target.url, users=users, run_time="100s")
 
 
 def comparable(text: str) -> str:

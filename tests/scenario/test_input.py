@@ -21,16 +21,19 @@ class Visitor(HttpUser):
 """
 
 
+HELLO_ONCE = GET_HELLO + "        self.environment.runner.quit()\n"
+
+
 def test_missing_file(engine: Engine) -> None:
     """CLI-73"""
-    result = engine.run("-f", "nowhere.py", "--headless", limit=10)
+    result = engine.run("-f", "nowhere.py", "--headless")
     assert result.code == 1
     assert "nowhere.py" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_no_file_at_all(engine: Engine, tmp_path: Path) -> None:
-    result = engine.run("--headless", cwd=tmp_path, limit=10)
+    result = engine.run("--headless", cwd=tmp_path)
     assert result.code == 1
     assert "locustfile" in result.stderr
     assert "Traceback" not in result.stderr
@@ -39,7 +42,7 @@ def test_no_file_at_all(engine: Engine, tmp_path: Path) -> None:
 def test_syntax_error(engine: Engine) -> None:
     """CLI-75: the traceback names file and line."""
     path = engine.locustfile("from locust import HttpUser\n\ndef broken(:\n    pass\n")
-    result = engine.run("-f", path, "--headless", limit=10)
+    result = engine.run("-f", path, "--headless")
     assert result.code == 1
     assert "SyntaxError" in result.stderr
     assert re.search(rf'File "{re.escape(str(path))}", line 3', result.stderr)
@@ -48,7 +51,7 @@ def test_syntax_error(engine: Engine) -> None:
 def test_exception_while_importing(engine: Engine) -> None:
     """CLI-75"""
     path = engine.locustfile("import locust\n\nraise RuntimeError('no configuration')\n")
-    result = engine.run("-f", path, "--headless", limit=10)
+    result = engine.run("-f", path, "--headless")
     assert result.code == 1
     assert "RuntimeError: no configuration" in result.stderr
     assert re.search(rf'File "{re.escape(str(path))}", line 3', result.stderr)
@@ -57,22 +60,22 @@ def test_exception_while_importing(engine: Engine) -> None:
 def test_import_of_a_neighbour(engine: Engine, target: Target) -> None:
     """The folder of the locustfile is on the import path."""
     path = engine.locustfile("from neighbour import Visitor\n")
-    (path.parent / "neighbour.py").write_text(GET_HELLO)
-    result = engine.load(path, host=target.url, users=1, run_time="1s")
+    (path.parent / "neighbour.py").write_text(HELLO_ONCE)
+    result = engine.load(path, host=target.url, users=1, run_time="100s")
     assert result.code == 0, str(result)
     assert result.names == {("GET", "/hello")}
 
 
 def test_no_user_class(engine: Engine) -> None:
     """CLI-77"""
-    result = engine.run("-f", engine.locustfile("import locust\n"), "--headless", limit=10)
+    result = engine.run("-f", engine.locustfile("import locust\n"), "--headless")
     assert result.code == 1
     assert "User class" in result.stderr
 
 
 def test_unknown_option(engine: Engine) -> None:
     """CLI-66: a suggestion comes with it."""
-    result = engine.run("-f", engine.locustfile(GET_HELLO), "--userz", "3", limit=10)
+    result = engine.run("-f", engine.locustfile(GET_HELLO), "--userz", "3")
     assert result.code == 2
     assert "--userz" in result.stderr
     assert "--users" in result.stderr
@@ -85,7 +88,7 @@ def test_unknown_option(engine: Engine) -> None:
 )
 def test_wrong_value(engine: Engine, args: tuple[str, ...]) -> None:
     """CLI-5, CLI-6, CLI-7, CLI-36, CLI-44"""
-    result = engine.run("-f", engine.locustfile(GET_HELLO), "--headless", *args, limit=10)
+    result = engine.run("-f", engine.locustfile(GET_HELLO), "--headless", *args)
     assert result.code in (1, 2), str(result)
     assert result.stderr.strip()
     assert "Traceback" not in result.stderr
@@ -93,7 +96,7 @@ def test_wrong_value(engine: Engine, args: tuple[str, ...]) -> None:
 
 def test_unknown_class(engine: Engine) -> None:
     """CLI-78"""
-    result = engine.run("-f", engine.locustfile(GET_HELLO), "--headless", "Vistor", limit=10)
+    result = engine.run("-f", engine.locustfile(GET_HELLO), "--headless", "Vistor")
     assert result.code == 1
     assert "Vistor" in result.stderr
     assert "Traceback" not in result.stderr
@@ -101,14 +104,13 @@ def test_unknown_class(engine: Engine) -> None:
 
 def test_missing_host(engine: Engine) -> None:
     """API-86, CLI-81: nobody can be made without a host; the run ends by itself, with status 0."""
-    result = engine.load(engine.locustfile(GET_HELLO), run_time="5s", limit=20)
+    result = engine.load(engine.locustfile(GET_HELLO), run_time="600s")
     assert result.code == 0, str(result)
     assert "host" in result.stderr
-    assert result.seconds < 5
 
 
 def test_host_without_scheme(engine: Engine) -> None:
-    result = engine.load(engine.locustfile(GET_HELLO), host="localhost:8080", users=2, run_time="2s", limit=20)
+    result = engine.load(engine.locustfile(GET_HELLO), host="localhost:8080", users=2, until="runner.exceptions")
     assert result.code == 1, str(result)
     if engine.is_cload:
         assert "http://" in result.stderr, "says how a host is written"
@@ -116,21 +118,21 @@ def test_host_without_scheme(engine: Engine) -> None:
 
 def test_folder(engine: Engine, target: Target, tmp_path: Path) -> None:
     """CLI-70: every file below a folder; none is a mistake."""
-    assert engine.run("-f", tmp_path, "--headless", limit=10).code == 1
+    assert engine.run("-f", tmp_path, "--headless").code == 1
     (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "some.py").write_text(GET_HELLO)
+    (tmp_path / "below" / "some.py").write_text(HELLO_ONCE)
     (tmp_path / "_not_this.py").write_text("raise RuntimeError")
-    result = engine.load(tmp_path, host=target.url, users=1, run_time="1s")
+    result = engine.load(tmp_path, host=target.url, users=1, run_time="100s")
     assert result.code == 0, str(result)
     assert result.names == {("GET", "/hello")}
 
 
 def test_version_and_help(engine: Engine) -> None:
     """CLI-1, CLI-47"""
-    version = engine.run("--version", limit=10)
+    version = engine.run("--version")
     assert version.code == 0
     assert re.search(r" from .* \(Python 3\.\d+\.\d+\)", version.stdout)
-    usage = engine.run("--help", limit=10)
+    usage = engine.run("--help")
     assert usage.code == 0
     for option in ("--headless", "--users", "--spawn-rate", "--run-time", "--host", "--csv", "--tags"):
         assert option in usage.stdout
@@ -138,21 +140,19 @@ def test_version_and_help(engine: Engine) -> None:
 
 def test_options_from_everywhere(engine: Engine, target: Target, tmp_path: Path) -> None:
     """CLI-57: a file is weaker than the environment, that is weaker than the command line."""
-    (tmp_path / "locust.conf").write_text("headless = true\nusers = 3\nspawn-rate = 50\nrun-time = 50s\n")
+    (tmp_path / "locust.conf").write_text("headless = true\nusers = 3\nspawn-rate = 50\nrun-time = 500s\n")
     path = engine.locustfile(GET_HELLO)
-    environment = {"LOCUST_LOCUSTFILE": str(path), "LOCUST_RUN_TIME": "40s", "LOCUST_HOST": target.url}
-    result = engine.run("-t", "1s", env=environment, cwd=tmp_path, limit=20)
+    environment = {"LOCUST_LOCUSTFILE": str(path), "LOCUST_RUN_TIME": "400s", "LOCUST_HOST": target.url}
+    result = engine.run("-t", "1s", env=environment, cwd=tmp_path)
     assert result.code == 0, str(result)
     assert '{"Visitor": 3} (3 total users)' in result.stderr
-    assert result.seconds < 15
 
 
 def test_runs_from_any_folder(engine: Engine, target: Target) -> None:
-    path = engine.locustfile(GET_HELLO)
+    path = engine.locustfile(HELLO_ONCE)
     result = engine.run(
-        *("-f", os.path.relpath(path, "/"), "--headless", "-u", "1", "-t", "1s", "--host", target.url),
+        *("-f", os.path.relpath(path, "/"), "--headless", "-u", "1", "-t", "100s", "--host", target.url),
         cwd=Path("/"),
-        limit=20,
     )
     assert result.code == 0, str(result)
     assert result.names == {("GET", "/hello")}

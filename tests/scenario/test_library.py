@@ -28,7 +28,15 @@ environment = Environment(user_classes=[Visitor], events=events, host="{host}")
 runner = environment.create_local_runner()
 gevent.spawn(stats_history, runner)
 runner.start(5, spawn_rate=100)
-gevent.spawn_later(1.5, runner.quit)
+
+
+def quit_when_seen():
+    while environment.stats.total.num_requests <= 50:
+        gevent.sleep(0.02)
+    runner.quit()
+
+
+gevent.spawn(quit_when_seen)
 runner.greenlet.join()
 stats = environment.stats
 print(sorted(key for key in stats.entries))
@@ -69,7 +77,7 @@ def run_script(engine: Engine, source: str, *, is_prefixed: bool = True) -> "sub
     """With `python -m cload script.py`, or as it stands on real Locust."""
     path = engine.locustfile(source)
     command = [sys.executable, *(["-m", "cload"] if is_prefixed else [])] if engine.is_cload else engine.command[:1]
-    return subprocess.run([*command, str(path)], capture_output=True, text=True, timeout=30, cwd=path.parent)
+    return subprocess.run([*command, str(path)], capture_output=True, text=True, timeout=120, cwd=path.parent)
 
 
 def test_environment_and_runner(engine: Engine, target: Target) -> None:

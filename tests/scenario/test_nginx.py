@@ -51,7 +51,7 @@ def check(engine: Engine, url: str, certs: Certs) -> None:
         engine.locustfile(VISITOR),
         host=url,
         users=5,
-        run_time="3s",
+        until="len(stats.entries) == 10 and stats.total.num_requests > 600",
         env={"AUTHORITY": str(certs.ca)},
     )
     assert result.names == NAMES, str(result)
@@ -70,6 +70,6 @@ def test_https(engine: Engine, nginx: Nginx, certs: Certs) -> None:
 
 
 def test_https_without_the_authority(engine: Engine, nginx: Nginx) -> None:
-    result = engine.load(engine.locustfile(VISITOR), host=nginx.tls_url, users=2, run_time="2s")
+    result = engine.load(engine.locustfile(VISITOR), host=nginx.tls_url, users=2, until="stats.errors")
     assert result.code == 1
     assert any("SSLCertVerificationError" in error for error in result.errors), str(result)

@@ -45,12 +45,12 @@ def test_what_piled_up_at_the_start_drains(engine: Engine, tmp_path: Path) -> No
         pytest.skip("no compiler, or not cload")
     library, told = tmp_path / "instant.so", tmp_path / "told"
     source = ROOT / "tests/support/instant_server.c"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True, timeout=60)
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True, timeout=120)
     result = engine.load(
         engine.locustfile(VISITORS),
         users=USERS,
         rate=USERS,
-        run_time="50s",
+        run_time="100s",
         env={"LD_PRELOAD": str(library), "INSTANT_TOLD": str(told), "USERS": str(USERS)},
     )
     assert result.code == 0, str(result)

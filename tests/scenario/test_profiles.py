@@ -22,7 +22,7 @@ def load_test(engine: Engine, examples: Path, folder: Path, *args: str) -> "subp
         env={**environment, "LOAD_TEST_COMMAND": str(command)},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
     )
 
 

@@ -24,6 +24,9 @@ class Visitor(HttpUser):
             raise ValueError("oops")
 """
 
+# The page that is missing is the last one of a round.
+FAILED = "stats.total.num_failures"
+
 STATS_HEADER = (
     "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,"
     "Max Response Time,Average Content Size,Requests/s,Failures/s,50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%"
@@ -37,12 +40,14 @@ HISTORY_HEADER = (
 
 @pytest.fixture(scope="module")
 def result(engine: Engine, target: Target) -> Result:
+    # Each user raised once, and a history of some seconds was written.
+    written = "open(environment.parsed_options.csv_prefix + '_stats_history.csv').read().count(',Aggregated,') > 4"
     return engine.load(
         engine.locustfile(MIXED),
         "--csv-full-history",
         host=target.url,
         users=4,
-        run_time="4s",
+        until=f"sum(row['count'] for row in runner.exceptions.values()) == 4 and {written}",
     )
 
 
@@ -95,7 +100,7 @@ def test_csv_history(result: Result) -> None:
 
 def test_exit_code_on_error(engine: Engine, target: Target) -> None:
     """CLI-48, CLI-82"""
-    result = engine.load(engine.locustfile(MIXED), "--exit-code-on-error", "7", host=target.url, users=1, run_time="1s")
+    result = engine.load(engine.locustfile(MIXED), "--exit-code-on-error", "7", host=target.url, users=1, until=FAILED)
     assert result.code == 7, str(result)
 
 
@@ -105,29 +110,52 @@ def test_own_exit_code(engine: Engine, target: Target) -> None:
         "\n\n@events.quitting.add_listener\ndef decide(environment, **kwargs):\n"
         "    environment.process_exit_code = 42 if environment.stats.total.fail_ratio > 0.1 else 0\n"
     )
-    result = engine.load(engine.locustfile(source), host=target.url, users=1, run_time="1s")
+    result = engine.load(engine.locustfile(source), host=target.url, users=1, until=FAILED)
     assert result.code == 42, str(result)
+
+
+TABLES = """
+
+import logging
+
+
+class Tables(logging.Handler):
+    count = 0
+
+    def emit(self, record):
+        self.count += " Aggregated " in record.getMessage()
+        if self.count == 3:
+            self.environment.runner.quit()
+
+
+from locust import events
+
+
+@events.init.add_listener
+def on_init(environment, **_):
+    tables = Tables()
+    tables.environment = environment
+    logging.getLogger("locust.stats_logger").addHandler(tables)
+"""
 
 
 def test_live_table(engine: Engine, target: Target) -> None:
     """CLI-99, CLI-102: at once, then every two seconds, then the end."""
-    result = engine.run(
-        *("-f", engine.locustfile(MIXED), "--headless", "-u", "2", "-r", "2", "-t", "5s", "--host", target.url),
-        limit=20,
-    )
+    path = engine.locustfile(MIXED + TABLES)
+    result = engine.run("-f", path, "--headless", "-u", "2", "-r", "2", "-t", "100s", "--host", target.url)
     totals = [
         match for line in result.stderr.splitlines() if (match := ROW.match(line)) and match["name"] == "Aggregated"
     ]
-    assert len(totals) >= 4, str(result)
+    assert len(totals) == 4, str(result)
     counts = [int(match["requests"]) for match in totals]
-    assert counts == sorted(counts) and counts[0] < counts[1] < counts[-1]
+    assert counts == sorted(counts) and counts[0] < counts[-1]
     assert "Response time percentiles (approximated)" in result.stderr
     assert "Error report" in result.stderr
 
 
 def test_json(engine: Engine, target: Target) -> None:
     """REP-38, REP-39"""
-    result = engine.load(engine.locustfile(MIXED), "--json", host=target.url, users=2, run_time="2s")
+    result = engine.load(engine.locustfile(MIXED), "--json", host=target.url, users=2, until=FAILED)
     entries = {entry["name"]: entry for entry in json.loads(result.stdout)}
     assert set(entries) == {"/hello", "/missing", 'a "quoted", name'}
     entry = entries["/missing"]
@@ -139,7 +167,7 @@ def test_json(engine: Engine, target: Target) -> None:
 def test_json_file(engine: Engine, target: Target, tmp_path: Path) -> None:
     """CLI-42"""
     path = tmp_path / "result"
-    result = engine.load(engine.locustfile(MIXED), "--json-file", path, host=target.url, users=1, run_time="1s")
+    result = engine.load(engine.locustfile(MIXED), "--json-file", path, host=target.url, users=1, until=FAILED)
     assert result.code == 1
     assert {entry["name"] for entry in json.loads((tmp_path / "result.json").read_text())} > {"/hello"}
 

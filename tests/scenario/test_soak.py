@@ -77,25 +77,26 @@ KINDS={"U","F","S","B","G","L","N","Q","DefaultTaskSet","UserGreenlet","HttpSess
 rows=[]
 env=Environment(user_classes=[U,F,S,B,G,L]); runner=env.create_local_runner()
 for cycle in range(4):
-    runner.start(300,10000); gevent.sleep(1.5); runner.stop(); served=env.stats.total.num_requests
+    runner.start(300,10000)
+    while env.stats.total.num_requests < 2000: gevent.sleep(0.02)
+    runner.stop()
     env.stats.clear_all(); runner.exceptions.clear()
-    gevent.sleep(1.3); gc.collect()
-    n={}
-    for o in gc.get_objects():
-        t=type(o).__name__
-        if t in KINDS: n[t]=n.get(t,0)+1
-    rows.append([rss(), len(os.listdir("/proc/self/fd")), _cload.waiting_count(), sum(n.values())])
-print(json.dumps([served, rows]))
+    # What users spawned goes on for a while.
+    for _ in range(300):
+        gevent.sleep(0.1); gc.collect()
+        left=sum(type(o).__name__ in KINDS for o in gc.get_objects())
+        if not left and not _cload.waiting_count(): break
+    rows.append([rss(), len(os.listdir("/proc/self/fd")), _cload.waiting_count(), left])
+print(json.dumps(rows))
 """
 
 
 def test_cycles_of_users_leave_nothing_behind(target: Target) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, target.url], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", SCRIPT, target.url], capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
-    served, rows = json.loads(done.stdout)
-    assert served > 1000
+    rows = json.loads(done.stdout)
     (first_mb, first_fds, *_), (last_mb, last_fds, waiting, objects) = rows[1], rows[-1]
     assert last_mb - first_mb < 10, rows
     assert last_fds == first_fds, rows
@@ -130,7 +131,7 @@ def kinds():
 
 def _many(script: str) -> object:
     done = subprocess.run(
-        [sys.executable, "-c", MANY + script], capture_output=True, text=True, timeout=90, check=False
+        [sys.executable, "-c", MANY + script], capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -146,8 +147,10 @@ for cycle in range(6):
     start(runner, 20000)
     assert runner.user_count == 20000
     runner.stop()
-    gevent.sleep(0.2)
-    gc.collect()
+    for _ in range(100):
+        gevent.sleep(0.1)
+        gc.collect()
+        if not any(kinds().values()): break
     rows.append([rss() >> 10, _cload.waiting_count(), sum(kinds().values())])
 print(json.dumps(rows))
 """

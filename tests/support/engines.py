@@ -22,6 +22,27 @@ ROW = re.compile(
 ERROR = re.compile(r"^(?P<count>\d+) +(?P<text>\S.*?) *$")
 
 
+# Beside a script: ends its test as soon as what the caller waits for has happened.
+ENDING = """
+import gevent
+from locust import events
+
+
+@events.test_start.add_listener
+def on_test_start(environment, **_):
+    runner, stats = environment.runner, environment.stats
+
+    def end():
+        while not ({until}):
+            gevent.sleep(0.02)
+        open(__file__ + ".reached", "w").close()
+        runner.quit()
+
+    if type(runner).__name__ != "WorkerRunner":
+        gevent.spawn(end)
+"""
+
+
 @dataclass(frozen=True)
 class Row:
     requests: int
@@ -118,7 +139,7 @@ class Engine:
         *args: str | Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-        limit: float = 60,
+        limit: float = 120,
         during: "Callable[[subprocess.Popen[str]], None] | None" = None,
     ) -> Result:
         """Runs to the end, which has to come within `limit` seconds. `during` is called once it is under way."""
@@ -145,34 +166,39 @@ class Engine:
         host: str | None = None,
         users: int = 5,
         rate: float = 100,
-        run_time: str = "2s",
+        run_time: str | None = None,
+        until: str | None = None,
         env: Mapping[str, str] | None = None,
-        limit: float = 60,
+        limit: float = 120,
         during: "Callable[[subprocess.Popen[str]], None] | None" = None,
     ) -> Result:
-        """A headless run with the final tables and CSV files."""
+        """A headless run of two seconds, if nothing else is said, with the final tables and CSV files. `until`, an
+        expression of `environment`, `runner` and `stats`: the test ends when it is true, however busy the machine."""
         prefix = Path(tempfile.mkdtemp(dir=self.folder)) / "run"
-        command: list[str | Path] = ["-f", locustfile, "--headless", "-u", str(users), "-r", str(rate), "-t", run_time]
+        files = str(locustfile)
+        if until is not None:
+            ending = prefix.with_name("ending.py")
+            ending.write_text(ENDING.format(until=until))
+            files += f",{ending}"
+        run_time = run_time or ("2s" if until is None else "100s")
+        command: list[str | Path] = ["-f", files, "--headless", "-u", str(users), "-r", str(rate), "-t", run_time]
         command += ["--csv", prefix, "--only-summary", *args]
         if host is not None:
             command += ["--host", host]
         result = self.run(*command, env=env, limit=limit, during=during)
         result.csv_prefix = prefix
+        assert until is None or prefix.with_name("ending.py.reached").exists(), f"never {until}: {result}"
         return result
 
 
-def interrupt_after(
-    seconds: float, times: int = 1, gap: float = 0.3, number: int = signal.SIGINT, begun: Path | None = None
-) -> "Callable[[subprocess.Popen[str]], None]":
-    """Ctrl+C, for `during`. The seconds count from when there is a file `begun`, which the script makes."""
+def interrupt_after(begun: Path, number: int = signal.SIGINT) -> "Callable[[subprocess.Popen[str]], None]":
+    """Ctrl+C, for `during`, once there is a file `begun`, which the script makes."""
 
     def send(process: "subprocess.Popen[str]") -> None:
-        while begun is not None and not begun.exists() and process.poll() is None:
+        deadline = time.monotonic() + 100
+        while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        time.sleep(seconds)
-        for _ in range(times):
-            process.send_signal(number)
-            time.sleep(gap)
+        process.send_signal(number)
 
     return send
 

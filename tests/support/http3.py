@@ -30,15 +30,18 @@ class Http3Server(Server):
     """http3_server.py on a port of UDP; what comes to that port by TCP is for a `Target`, HTTP/1.1 over TLS."""
 
     def __init__(self, certs: Certs) -> None:
-        self.target = Target(certs.server)
-        self.url = self.target.url
-        command = [sys.executable, str(ROOT / "tests/support/http3_server.py"), "--port", str(self.target.port)]
-        command += ["--cert", str(certs.server.cert), "--key", str(certs.server.key)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        if not self.process.stdout.readline():
-            self.target.stop()
-            raise RuntimeError(f"{command} did not start")
+        for _ in range(10):
+            self.target = Target(certs.server)
+            self.url = self.target.url
+            command = [sys.executable, str(ROOT / "tests/support/http3_server.py"), "--port", str(self.target.port)]
+            command += ["--cert", str(certs.server.cert), "--key", str(certs.server.key)]
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            assert self.process.stdout is not None
+            if self.process.stdout.readline():
+                return
+            # That port of UDP may be somebody else's.
+            self.stop()
+        raise RuntimeError(f"{command} did not start")
 
     def stop(self) -> None:
         super().stop()

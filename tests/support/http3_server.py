@@ -181,9 +181,32 @@ async def slow(call: Call, rest: str) -> None:
 async def drip(call: Call, rest: str) -> None:
     """A piece of 1,000 bytes every 50 ms, so many."""
     call.head(200)
+    await drip_on(call, rest)
+
+
+async def drip_on(call: Call, rest: str) -> None:
     for left in range(int(rest) - 1, -1, -1):
         call.data(b"." * 1000, is_end=left == 0)
         await asyncio.sleep(0.05)
+
+
+held: list[asyncio.Event] = []
+
+
+@page("/held/")
+async def hold(call: Call, rest: str) -> None:
+    """Pieces as of /drip/, when somebody asked for /release."""
+    held.append(asyncio.Event())
+    call.head(200)
+    await held[-1].wait()
+    await drip_on(call, rest)
+
+
+@page("/release")
+async def release(call: Call, rest: str) -> None:
+    while held:
+        held.pop().set()
+    call.answer("released")
 
 
 @page("/connection")

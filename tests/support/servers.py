@@ -1,11 +1,15 @@
 """Servers to run tests against: our own target and real nginx. Each is a context manager that ends what it began."""
 
+import fcntl
+import functools
 import http.client
 import json
 import os
+import random
 import re
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -18,21 +22,40 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CLOAD_BUILD", ROOT / "build"))
 
 
+@functools.cache
+def _ports() -> tuple[int, list[int]]:
+    """A file whose byte N the process locks that has been given port N; and ports, in an order of its own, that the
+    system gives to nobody who asks for any: neither a connection nor a server of another test gets one of them."""
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = [port for port in range(10000, 65536) if not first <= port <= last]
+    random.SystemRandom().shuffle(ports)
+    path = Path(tempfile.gettempdir()) / f"cload-test-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), ports
+
+
 def free_port() -> int:
-    """A TCP port nobody listens on now. Where a test needs a refused connection, this is one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A TCP port nobody listens on now, and nobody but who got it here will while this process lives. Where a test
+    needs a refused connection, this is one."""
+    locks, ports = _ports()
+    while ports:
+        port = ports.pop()
+        try:
+            fcntl.lockf(locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            with socket.socket() as probe:
+                probe.bind(("", port))
+        except OSError:
+            continue
         return port
+    raise RuntimeError("this process has had every port there is")
 
 
-def wait_for_port(port: int, process: subprocess.Popen[Any], seconds: float = 10) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[Any], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while True:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection(("127.0.0.1", port), 10).close()
             return
         except OSError:
             if time.monotonic() > deadline:
@@ -46,7 +69,7 @@ class Server:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def __enter__(self) -> Self:
@@ -82,7 +105,7 @@ class Target(Server):
 
     def counters(self) -> dict[str, int]:
         """`requests` (this one included), `connections` so far and those still `open`; not for TLS."""
-        with urllib.request.urlopen(self.url + "/counter", timeout=10) as response:
+        with urllib.request.urlopen(self.url + "/counter", timeout=60) as response:
             counters: dict[str, int] = json.load(response)
             return counters
 
@@ -168,11 +191,12 @@ class Nginx(Server):
         command = [*command_prefix, "nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(config)]
         environment = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-        wait_for_port(self.port, self.process)
+        for port in (self.port, self.tls_port, h2c_port, brief_port):
+            wait_for_port(port, self.process)
 
     def status(self) -> tuple[int, int]:
         """Connections open now and requests so far, those for this page left out and included."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("GET", "/status")
         numbers = re.findall(r"\d+", connection.getresponse().read().decode())
         connection.close()

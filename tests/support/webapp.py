@@ -111,12 +111,12 @@ def serving(
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     url = f"{scheme}://127.0.0.1:{port}{base}"
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             try:
-                requests.get(f"{url}/login", timeout=5, verify=False)
+                requests.get(f"{url}/login", timeout=30, verify=False)
                 break
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 log_text = (folder / "log").read_text()
                 assert process.poll() is None and time.monotonic() < end, log_text
                 time.sleep(0.05)
@@ -124,7 +124,7 @@ def serving(
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             # Real Locust loses a Ctrl-C that comes while a finalizer runs.
             if module != "locust":

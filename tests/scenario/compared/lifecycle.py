@@ -1,8 +1,11 @@
 """In what order things happen, and what becomes of exceptions."""
 
 import gevent
+import gevent.event
 from locust import HttpUser, SequentialTaskSet, TaskSet, User, constant, events, task
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
+
+has_left = gevent.event.Event()
 
 
 def say(*words):
@@ -129,6 +132,7 @@ class Stepper(HttpUser):
 
     def after(self):
         say("after")
+        has_left.set()
         raise StopUser
 
     tasks = (Outer,)
@@ -139,8 +143,10 @@ class Starter(User):
     wait_time = constant(0.01)
 
     def on_start(self):
+        has_left.wait()
         gevent.sleep(0.3)
         say("starter on_start")
+        gevent.spawn_later(0.3, self.environment.runner.quit)
         raise RuntimeError("cannot start")
 
     def on_stop(self):

@@ -22,16 +22,13 @@ class Climber(User):
 
 
 class Stages(LoadTestShape):
-    stages = ((2, 8), (4, 20), (6, 4))
-    shown = -1
+    stages = (8, 20, 4)
+    stage = 0
 
     def tick(self):
-        time = self.get_run_time()
-        for number, (until, users) in enumerate(self.stages):
-            if time < until:
-                # Just before the next stage.
-                if time > until - 1 and self.shown != number:
-                    self.shown = number
-                    print(users, self.get_current_user_count(), dict(self.runner.user_classes_count), flush=True)
-                return users, 100
-        return None
+        # The next stage once all are there.
+        if self.get_current_user_count() == self.stages[self.stage]:
+            counts = dict(self.runner.user_classes_count)
+            print(self.stages[self.stage], self.get_run_time() > 0, counts, flush=True)
+            self.stage += 1
+        return (self.stages[self.stage], 100) if self.stage < len(self.stages) else None

@@ -272,8 +272,7 @@ test_run_time_and_ramp(void **state)
     assert_int_equal(lc_runner_start(world.runner, 10, 1, &error), 0);
     int64_t begin_ns = lc_clock_monotonic_ns();
     assert_int_equal(lc_loop_run(world.loop), 0);
-    int64_t took_ns = lc_clock_monotonic_ns() - begin_ns;
-    assert_in_range(took_ns, 150 * MS, 900 * MS);
+    assert_true(lc_clock_monotonic_ns() - begin_ns >= 150 * MS);
     assert_string_equal(world.states, "spawning stopping stopped ");
     assert_int_equal(world.starts, 1);
 }

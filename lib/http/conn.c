@@ -74,6 +74,14 @@ lc__conn_is_dropped(const struct lc_conn *conn)
 }
 
 void
+lc__conn_note_end(const struct lc_conn *conn)
+{
+    if (conn->served > 0 && lc_loop_now_ns(conn->http->loop) - conn->idle_since_ns <= LCORE_TRUSTED_IDLE_NS) {
+        conn->origin->is_abrupt = true;
+    }
+}
+
+void
 lc__conn_fail(struct lc_conn *conn, enum lc_fail reason, int errnum, const char *text)
 {
     struct lc_exchange *exchange = conn->exchange;
@@ -81,6 +89,9 @@ lc__conn_fail(struct lc_conn *conn, enum lc_fail reason, int errnum, const char 
         .fail = reason, .errnum = errnum, .text = lc_str_from(text), .is_kept_alive = conn->served > 0};
     lc__exchange_describe(exchange, &hop);
     bool is_reused = conn->served > 0;
+    if (is_reused && !exchange->has_received && (reason == LCORE_FAIL_CLOSED || reason == LCORE_FAIL_RESET)) {
+        lc__conn_note_end(conn);
+    }
     lc__conn_close(conn);
     lc__direct_fail(exchange, &hop, is_reused);
 }
@@ -271,6 +282,7 @@ on_readable(struct lc_io *io, int events)
         char byte;
         conn->receives_left = LCORE_RECEIVES_PER_ROUND;
         if (conn->ssl == NULL || lc__tls_read(conn, &byte, 1) != -EAGAIN) {
+            lc__conn_note_end(conn);
             lc__conn_close(conn);
         }
     } else if (conn->is_handshaking) {

@@ -55,6 +55,8 @@ struct lc_conn *lc__conn_new(struct lc_session *session, struct lc_origin *origi
 void lc__conn_adopt(struct lc_conn *conn, struct lc_exchange *exchange);
 /* Serves the exchange on an idle connection. Does not end the exchange before it returns. */
 void lc__conn_reuse(struct lc_conn *conn, struct lc_exchange *exchange);
+/* Ended by the peer while it was idle, or before it brought anything of the next response: notes how soon that was. */
+void lc__conn_note_end(const struct lc_conn *conn);
 /* Takes it from its exchange: both go on without the other. */
 void lc__conn_detach(struct lc_conn *conn);
 /* Among the idle ones again; it may be closed at once, if there are too many or the peer said goodbye. is_suspect: it

@@ -85,6 +85,20 @@ is_trusted(const struct lc_exchange *exchange, const struct lc_conn *conn)
             !lc_list_is_linked(&conn->read_io.link));
 }
 
+/* Servers that close without a word (uWSGI, Erlang's httpd) do it while the next request is on its way. What cannot be
+ * asked for again stays away from connections that may be about to end; one that lived on shows that they do not. */
+static bool
+may_end(const struct lc_exchange *exchange, const struct lc_conn *conn)
+{
+    if (!conn->origin->is_abrupt || lc__exchange_is_idempotent(exchange)) {
+        return false;
+    }
+    if (exchange->start_ns - conn->idle_since_ns > LCORE_TRUSTED_IDLE_NS && !lc__conn_is_dropped(conn)) {
+        conn->origin->is_abrupt = false;
+    }
+    return conn->origin->is_abrupt;
+}
+
 static struct lc_conn *
 take_idle(struct lc_exchange *exchange)
 {
@@ -98,6 +112,9 @@ take_idle(struct lc_exchange *exchange)
         }
         if (!is_trusted(exchange, conn) && lc__conn_is_dropped(conn)) {
             lc__conn_close(conn);
+            continue;
+        }
+        if (may_end(exchange, conn)) {
             continue;
         }
         return conn;

@@ -215,12 +215,12 @@ lc__exchange_tell_early_end(const struct lc_exchange *exchange, const char *why,
     }
 }
 
-static bool
-is_idempotent(struct lc_str method)
+bool
+lc__exchange_is_idempotent(const struct lc_exchange *exchange)
 {
     static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (lc_str_equal(method, lc_str_from(methods[i]))) {
+        if (lc_str_equal(exchange->method, lc_str_from(methods[i]))) {
             return true;
         }
     }
@@ -230,7 +230,8 @@ is_idempotent(struct lc_str method)
 bool
 lc__exchange_may_retry(const struct lc_exchange *exchange)
 {
-    return !exchange->has_received && !exchange->is_retried && (exchange->sent == 0 || is_idempotent(exchange->method));
+    return !exchange->has_received && !exchange->is_retried &&
+           (exchange->sent == 0 || lc__exchange_is_idempotent(exchange));
 }
 
 static void

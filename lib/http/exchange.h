@@ -127,6 +127,8 @@ enum lc_fail lc__exchange_add_body(struct lc_exchange *exchange, struct lc_str r
 enum lc_fail lc__exchange_end_body(struct lc_exchange *exchange);
 /* After the connection broke: whether the request may be sent once more, on another one. */
 bool lc__exchange_may_retry(const struct lc_exchange *exchange);
+/* Whether its method may be asked for twice. */
+bool lc__exchange_is_idempotent(const struct lc_exchange *exchange);
 /* Puts what came of the response into a hop that ended, perhaps early. */
 void lc__exchange_describe(struct lc_exchange *exchange, struct lc_hop *hop);
 /* How much of a body came that ends too early, and why (NULL: nothing is known), in words that embed's Python code

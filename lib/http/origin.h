@@ -23,7 +23,8 @@ struct lc_origin {
     struct lc_http *http;
     unsigned refs;
     enum lc_route route;
-    enum lc_spoken spoken; /* the only thing that changes */
+    enum lc_spoken spoken; /* this and the next are all that changes */
+    bool is_abrupt;        /* it closed a connection soon after a response that did not say so */
     bool is_https;
     uint16_t port;
     struct lc_str host; /* as it is looked up: no brackets, IDNA applied */

@@ -160,7 +160,7 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
     if kind in ("CONNECT_TIMEOUT", "READ_TIMEOUT"):
         message = f"Read timed out. (read timeout={_seconds(text)})"
         return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
-    if isinstance(cause, OSError) and kind == "PROXY":
+    if isinstance(cause, OSError) and kind == "PROXY" and not isinstance(cause, ConnectionResetError):
         return exceptions.ProxyError(_proxy_retries(url, text, cause), request=request), cause
     if isinstance(cause, (urllib3.exceptions.SSLError, ssl.SSLError)):
         met = cause if isinstance(cause, urllib3.exceptions.SSLError) else urllib3.exceptions.SSLError(cause)
@@ -186,9 +186,15 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
 
 
 def proxy_error(number: int, text: str) -> OSError:
-    """The error of a proxy, with an errno if there is no connection to it."""
-    if number and text.startswith("cannot connect to proxy"):
+    """The error of a proxy, with an errno if there is no connection to it. Texts with a capital are libcurl's."""
+    if number < 0 or text.startswith("Could not resolve proxy"):
+        return resolve_error(number, text)
+    if number and text.startswith(("cannot connect to proxy", "Failed to connect to ")):
         return OSError(number, os.strerror(number))
+    if text == "Proxy CONNECT aborted":
+        return http.client.RemoteDisconnected("Remote end closed connection without response")
+    if text.endswith("Connection reset by peer"):
+        return OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
     answered = re.search(r"tunnel failed, response (\d+)", text)
     if answered is None:
         return OSError(text)
@@ -204,13 +210,17 @@ def tls_error(kind: str, text: str) -> ssl.SSLError:
             host, text = untrusted.groups()
             if text.endswith(" mismatch"):
                 text = f"{text[0].upper()}{text[1:]}, certificate is not valid for '{host.removesuffix('.')}'."
-        # libcurl's words around OpenSSL's
+        # libcurl's words, its own and those around OpenSSL's
+        other = re.match(r"SSL: no alternative certificate subject name matches target host name '(.*)'", text)
+        if other:
+            what = "IP address" if re.fullmatch(r"[0-9.]+|.*:.*", other[1]) else "Hostname"
+            text = f"{what} mismatch, certificate is not valid for '{other[1]}'."
         text = re.sub(r"^SSL certificate (?:problem|OpenSSL verify result): (.*?)(?: \(\d+\))?$", r"\1", text)
         return ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {text}")
     # "TLS handshake failed: REASON (hint)", libcurl's "...error:CODE:LIBRARY:FUNCTION:REASON", or the reason alone.
     around = r"^TLS handshake failed: | \(does the server .*$|^.*error:[0-9A-F]+:[^:]*:[^:]*:|, errno .*$"
     reason = re.sub(around, "", text)
-    if reason == "connection closed by the server":
+    if reason == "connection closed by the server" or "SSL_ERROR_SYSCALL" in reason:
         return ssl.SSLZeroReturnError(int(ssl.SSL_ERROR_ZERO_RETURN), "TLS/SSL connection has been closed (EOF)")
     if reason == "unknown reason":
         return ssl.SSLError(1, "[SSL] unknown error")

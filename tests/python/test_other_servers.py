@@ -129,6 +129,33 @@ def test_who_asks_for_the_end_of_a_connection_does_not_use_it_again() -> None:
     assert server.connections == 2
 
 
+def test_servers_that_close_without_a_word() -> None:
+    """API-164: uWSGI and Erlang's httpd do so behind each response; a POST meets that once, not over and over."""
+    with ScriptedServer({"/": [OK, 0.002, CLOSE]}) as server:
+        found = told(ENGINES[0], server, [("POST", "/", {})] * 30)
+    assert found["/"].count("200") >= 26
+    with ScriptedServer({"/": [OK]}) as server:
+        told(ENGINES[0], server, [("POST", "/", {})] * 30)
+    assert server.connections == 1
+
+
+def test_proxies_that_are_none(engine: Engine) -> None:
+    """API-165, API-172: a name that is unknown, nobody there, an end instead of an answer to CONNECT."""
+    target = "https://127.0.0.1:9"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gone = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    with ScriptedServer({"127.0.0.1:9": [CLOSE]}) as server:
+        proxies = {"unknown": "http://nowhere.invalid:80", "refused": gone, "closed": server.url}
+        calls: list[tuple[str, str, dict[str, object]]] = [
+            ("GET", f"{target}/{name}", {"proxies": {"https": proxy}}) for name, proxy in proxies.items()
+        ]
+        found = told(engine, server, calls)
+    assert found[f"{target}/unknown"] == ["gaierror(-2, 'Name or service not known')", "0"]
+    assert found[f"{target}/refused"] == ["ConnectionRefusedError(111, 'Connection refused')", "0"]
+    ended = "RemoteDisconnected('Remote end closed connection without response')"
+    assert found[f"{target}/closed"] == [ended, "0"]
+
+
 def frames(data: bytes) -> list[tuple[int, int, bytes]]:
     """Type, flags and payload of the frames of HTTP/2 in `data`."""
     found = []

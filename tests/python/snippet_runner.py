@@ -26,9 +26,9 @@ def main() -> None:
     module = importlib.import_module(module_name)
     for name in names:
         # A loop that never yields would stop the timeout too.
-        faulthandler.dump_traceback_later(30, exit=True)
+        faulthandler.dump_traceback_later(120, exit=True)
         try:
-            with gevent.Timeout(20):
+            with gevent.Timeout(90):
                 value = getattr(module, name)(Kit(url))
             line = {"name": name, "value": json.loads(json.dumps(value))}
         except BaseException:

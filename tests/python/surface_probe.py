@@ -211,7 +211,7 @@ def a_test(url: str) -> None:
         getattr(environment.events, hook).add_listener(at(hook))
     walk("shape", environment.shape_class)
     runner.start(2, 10)
-    gevent.sleep(0.4)
+    until(lambda: runner.user_count == 2 and runner.state == "running")
     walk("greenlet of a user", next(iter(runner.user_greenlets)))
     # Which task a user has first is chance.
     for _ in range(100):
@@ -225,6 +225,12 @@ def a_test(url: str) -> None:
     walk("options", environment.parsed_options)
     walk("events", environment.events)
     walk("hook", environment.events.request)
+
+
+def until(condition: Any) -> None:
+    with gevent.Timeout(60):
+        while not condition():
+            gevent.sleep(0.01)
 
 
 class _Attributes:
@@ -269,9 +275,9 @@ def fleet() -> None:
     walk("master before", master)
     second = Environment(user_classes=[Idle])
     worker = second.create_worker_runner("127.0.0.1", master.server.port)
-    gevent.sleep(0.5)
+    until(lambda: master.clients.ready and worker.worker_index >= 0)
     master.start(2, 10)
-    gevent.sleep(0.8)
+    until(lambda: worker.user_count == 2 and master.user_count == 2 and master.state == "running")
     walk("master", master)
     walk("worker", worker)
     walk("node", next(iter(master.clients.values())))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from oracle import ENGINES, Finished
+from oracle import ENGINES, PATIENCE, Finished
 
 BASE = """
 import os, sys
@@ -106,7 +106,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         return Finished(done.returncode, done.stdout, done.stderr)

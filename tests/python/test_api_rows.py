@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from oracle import Engine, both
+from oracle import PATIENCE, Engine, both
 from servers import Target, free_port, wait_for_port
 
 
@@ -154,19 +152,22 @@ second.events.report_to_master.add_listener(lambda client_id, data, **_: (once("
 second.events.heartbeat_received.add_listener(lambda client_id, timestamp, **_: once("heartbeat"))
 second.events.test_start.add_listener(lambda environment, **_: note("test_start"))
 worker = second.create_worker_runner("127.0.0.1", port)
-gevent.sleep(0.7)
+until(lambda: master.clients.ready and worker.connected and "heartbeat" in log)
 ids = list(master.clients)
 node = master.clients[ids[0]]
 counts = [len(master.clients.ready), master.worker_count, ids == [worker.client_id],
           master.get_worker_index(worker.client_id), worker.worker_index, node.state, worker.connected]
 for _ in range(2):
     master.start(2, 10)
-    gevent.sleep(1.5)
+    until(lambda: master.spawning_completed and master.clients.running and worker.user_count == 2)
     node = master.clients[ids[0]]
+    until(lambda: node.user_count == 2)
     counts += [node.user_count, dict(master.reported_user_classes_count), master.spawning_completed, master.spawn_rate,
                len(master.clients.running), worker.user_count]
+    before = first.stats.total.num_requests
+    until(lambda: first.stats.total.num_requests > before + 3)
     master.stop()
-    gevent.sleep(1)
+    until(lambda: master.clients.ready)
 try:
     worker.start(1, 1)
 except NotImplementedError:
@@ -216,7 +217,7 @@ environment.events.usage_monitor.add_listener(
     lambda environment, cpu_usage, memory_usage, **_: note("usage", cpu_usage >= 0, memory_usage > 1e6))
 environment.events.cpu_warning.add_listener(lambda environment, cpu_usage, **_: note("warning", cpu_usage >= 0))
 runner = environment.create_local_runner()
-gevent.sleep(0.7)
+until(lambda: len(set(log)) == 2 and runner.current_memory_usage and runner.cpu_warning_emitted)
 out([sorted(set(log)), runner.current_memory_usage > 1e6, runner.cpu_warning_emitted])
 """
     assert compare(code)[0] == ["usage True True", "warning True"]
@@ -283,13 +284,12 @@ def test_web_session_that_never_ran(engine: Engine, tmp_path: Path) -> None:
         "    @task\n"
         "    def nothing(self): pass\n"
     )
-    process = engine.start("-f", str(file), "--web-host", "127.0.0.1", "--web-port", "0", cwd=tmp_path)
-    assert process.stdout is not None
-    first = process.stdout.readline()
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=30)
-    names = (first + stdout).split()
+    port = free_port()
+    process = engine.start("-f", str(file), "--web-host", "127.0.0.1", "--web-port", str(port), cwd=tmp_path)
+    wait_for_port(port, process)
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/tasks", timeout=PATIENCE).close()
+    stdout, stderr = engine.interrupt(process)
+    names = stdout.split()
     assert [name for name in names if name.islower()] == ["init", "quitting", "test_stopping", "test_stop", "quit"], (
         stderr
     )
@@ -310,11 +310,10 @@ def test_reset_of_statistics(engine: Engine, tmp_path: Path) -> None:
     process = engine.start("-f", str(file), "--web-host", "127.0.0.1", "--web-port", str(port), cwd=tmp_path)
     try:
         wait_for_port(port, process)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/reset", b"", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/reset", b"", timeout=PATIENCE) as response:
             assert response.read() == b"ok"
     finally:
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = engine.interrupt(process)
     assert stdout.startswith("reset {}"), stderr
 
 
@@ -328,7 +327,7 @@ def test_playwright_variable(engine: Engine) -> None:
         env={**os.environ, "LOCUST_PLAYWRIGHT": "1"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 1
@@ -355,7 +354,7 @@ def test_pytest_plugin(engine: Engine, target: Target, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert "2 passed" in done.stdout, done.stdout

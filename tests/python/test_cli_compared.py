@@ -253,9 +253,7 @@ def outcome(engine: Engine, case: Case, folder: Path) -> Outcome:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    done = engine.command(
-        *case.args.split(), *case.words, cwd=folder, env={"HOME": str(folder), **dict(case.env)}, timeout=60
-    )
+    done = engine.command(*case.args.split(), *case.words, cwd=folder, env={"HOME": str(folder), **dict(case.env)})
     shutil.rmtree(folder / "__pycache__", ignore_errors=True)
     paths = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     files = sorted(path for path in paths - set(FILES) if "__pycache__" not in path and not path.endswith(OWN_FILES))

@@ -4,6 +4,7 @@ same. Each test runs them side by side."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import resource
@@ -13,13 +14,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from certs import make_certs
-from oracle import ENGINES, LOCUSTFILE, Engine, environment_with, needs_locust
+from oracle import ENGINES, LOCUSTFILE, PATIENCE, Engine, environment_with, needs_locust, side_by_side
 from servers import free_port
 
 pytestmark = needs_locust
@@ -33,6 +35,8 @@ def scenario(function: Callable[[Engine, Path], Any]) -> Callable[[Engine, Path]
     return function
 
 
+# A master says "All users spawned" where its workers report that in time, and something else after a second without.
+PATIENT = {"LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP": str(PATIENCE)}
 Outcomes = Callable[[str], tuple[Any, Any]]
 
 
@@ -59,10 +63,10 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def get(url: str) -> requests.Response:
     """The answer, as soon as somebody listens."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return requests.get(url, verify=False, timeout=20, allow_redirects=False)
+            return requests.get(url, verify=False, timeout=PATIENCE, allow_redirects=False)
         except requests.exceptions.ConnectionError:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -85,7 +89,7 @@ class Running:
                 stderr=subprocess.STDOUT,
             )
 
-    def expect(self, pattern: str, seconds: float = 30) -> re.Match[str]:
+    def expect(self, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
         deadline = time.monotonic() + seconds
         while (match := re.search(pattern, self.log.read_text())) is None:
             assert time.monotonic() < deadline and self.process.poll() is None, self.log.read_text()
@@ -96,25 +100,38 @@ class Running:
         if self.process.poll() is None and number:
             self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=15 if number and not self.is_ours else 40)
+            return self.process.wait(timeout=PATIENCE / 4 if number and not self.is_ours else PATIENCE)
         except subprocess.TimeoutExpired:
             # Real Locust loses a Ctrl-C that comes while a finalizer runs.
             if self.is_ours or not number:
                 raise
             self.process.send_signal(number)
-            return self.process.wait(timeout=25)
+            return self.process.wait(timeout=PATIENCE)
         finally:
             self.process.kill()
 
 
+ENDS_WHEN_ASKED = (
+    LOCUSTFILE
+    + """
+@events.test_stop.add_listener
+def wait(**_):
+    import gevent
+    while not os.path.exists("asked"): gevent.sleep(0.1)
+"""
+)
+
+
 def web_options(engine: Engine, folder: Path, scheme: str, *args: str) -> Any:
+    (folder / "locustfile.py").write_text(ENDS_WHEN_ASKED)
     port = free_port()
-    shared = ["-P", str(port), "--web-base-path", "/base", "--autostart", "-t", "2", "--autoquit", "4"]
+    shared = ["-P", str(port), "--web-base-path", "/base", "--autostart", "-t", "1", "--autoquit", "1"]
     one = Running(engine, folder, *shared, *args)
     shown = one.expect("Starting web interface at (.*)")[1].replace(str(port), "PORT").partition(",")[0]
     one.expect("All users spawned")
     paths = ("/base/", "/base/stats/requests", "/")
     answers = [get(f"{scheme}://127.0.0.1:{port}{path}").status_code for path in paths]
+    (folder / "asked").touch()
     status = one.finish(0)
     return shown, answers, status, re.findall(r"(?:INFO|ERROR)/(\S+): --", one.log.read_text())
 
@@ -194,7 +211,7 @@ def wrong_addresses(engine: Engine, folder: Path) -> Any:
             ["--master", "--headless", "--master-bind-host", "300.1.1.1"],
         )
         with ThreadPoolExecutor(4) as pool:
-            done = list(pool.map(lambda line: engine.command(*line, cwd=folder, timeout=60), lines))
+            done = list(pool.map(lambda line: engine.command(*line, cwd=folder), lines))
     if engine.is_ours:
         assert [one.stderr for one in done if "Traceback" in one.stderr] == []
     return [one.status for one in done]
@@ -226,6 +243,16 @@ def roles(text: str) -> list[str]:
     return sorted(set(re.findall(r"^(?:ROLE|HOST) .*", text, re.MULTILINE)))
 
 
+def left_of(children: list[str]) -> list[str]:
+    """Those processes that do not end. (Who ended them need not have waited for it.)"""
+    deadline = time.monotonic() + 60
+    while left := [child for child in children if Path(f"/proc/{child}").exists()]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return left
+
+
 @scenario
 def processes(engine: Engine, folder: Path) -> Any:
     (folder / "locustfile.py").write_text(FLEET)
@@ -245,11 +272,11 @@ def processes(engine: Engine, folder: Path) -> Any:
     args += ["--csv", "c", "--csv-full-history", "--html", "r.html", "--host", "http://h", "--master-port"]
     args.append(args[args.index("--master-bind-port") + 1])
     one = Running(engine, folder, *args)
-    one.expect("Sending spawn jobs", 40)
+    one.expect("Sending spawn jobs")
     children = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
     status = one.finish(0)
     text = one.log.read_text()
-    left = [child for child in children if Path(f"/proc/{child}").exists()]
+    left = left_of(children)
     files = sorted(path.name for path in folder.iterdir() if path.name.startswith(("c_", "r.")))
     own = ("c_phases.csv", "c_generator.csv")
     return (
@@ -266,8 +293,9 @@ def test_processes(outcomes: Outcomes) -> None:
     """CLI-32, CLI-88, CLI-92: what children are told, what they report, that all end, and the status."""
 
     ours, theirs = outcomes("processes")
-    assert ours == theirs
-    assert ours[1:4] == (0, 2, [])
+    # Real Locust's writer of files fails now and then on a busy machine, and says so.
+    assert ours[:5] == theirs[:5]
+    assert ours[1:4] == (0, 2, []) and ours[5] == []
 
 
 @scenario
@@ -279,14 +307,16 @@ def workers(engine: Engine, folder: Path) -> Any:
     )
     master = Running(
         engine, folder, "--master", "--headless", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
-        "-u", "1", "-t", "6", "--expect-workers", "1",
+        "-u", "1", "-t", "5m", "--expect-workers", "1",
     )  # fmt: skip
     worker = Running(
         engine, folder, "--worker", "--master-host", "127.0.0.1", "--master-port", port,
         "-t", "1", "--autostart", "--host", "http://mine", "-u", "50",
     )  # fmt: skip
-    worker.expect("HOST WorkerRunner", 40)
-    status = master.finish(0)
+    worker.expect("HOST WorkerRunner")
+    # A table with failures.
+    master.expect(r"\nT +n +\d+ +[1-9]")
+    status = master.finish()
     own = worker.finish(0)
     limited = "limit" in worker.log.read_text()
     return status, own in (0, 1), limited, roles(worker.log.read_text()), "Aggregated" in worker.log.read_text()
@@ -307,11 +337,9 @@ def workers_wait(engine: Engine, folder: Path) -> Any:
     master = Running(engine, folder, "--master", "--autostart", "-t", "1", "--master-bind-port", port, *web)
     wait = {"LOCUST_WORKER_ADDITIONAL_WAIT_BEFORE_READY_AFTER_STOP": "4"}
     worker = Running(engine, folder, "--worker", "--master-port", port, env=wait)
-    master.expect("stopping test", 40)
-    begin = time.monotonic()
-    master.expect("stopping test(.|\n)*reported as ready")
-    waited = time.monotonic() - begin
-    return waited >= 3, master.finish(), worker.finish(0)
+    lines = master.expect(r"\[(\S+ [\d:]+),.*stopping test(?:.|\n)*\[(\S+ [\d:]+),.*reported as ready")
+    stopped, ready = map(datetime.fromisoformat, lines.groups())
+    return (ready - stopped).total_seconds() >= 3, master.finish(), worker.finish(0)
 
 
 def test_workers_wait(outcomes: Outcomes) -> None:
@@ -332,10 +360,7 @@ def test_parent_of_workers(tmp_path: Path) -> None:
     time.sleep(0.5)
     assert one.process.poll() is None
     assert one.finish(signal.SIGINT) == 1
-    deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{child}").exists() for child in children):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert left_of(children) == []
     (tmp_path / "locustfile.py").write_text(LOCUSTFILE + "os.register_at_fork(after_in_child=lambda: os._exit(3))\n")
     status = Running(ENGINES[0], tmp_path, "--worker", "--processes", "3", "--master-port", str(free_port())).finish(0)
     assert status == 3
@@ -444,9 +469,10 @@ if sys.argv[1] != "none":
     os.environ["LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP"] = sys.argv[1]
 out(seconds())
 """
-    for value, seconds in (("none", 1.0), ("2.5", 2.5), ("3 * WORKER_REPORT_INTERVAL", 9.0)):
-        assert ENGINES[0].snippet("import os\n" + ours + rest, value) == seconds
-        assert ENGINES[1].snippet("import os\n" + theirs + rest, value) == seconds
+    expected = {"none": 1.0, "2.5": 2.5, "3 * WORKER_REPORT_INTERVAL": 9.0}
+    for engine, code in zip(ENGINES, (ours, theirs), strict=True):
+        found = side_by_side(functools.partial(engine.snippet, "import os\n" + code + rest), expected)
+        assert found == list(expected.values())
 
 
 def test_nobody_patches(tmp_path: Path) -> None:
@@ -486,7 +512,8 @@ def test_signals_to_a_fleet(tmp_path: Path) -> None:
             "--html",
             "r.html",
         ]
-        one = Running(ENGINES[0], folder, "-f", "../locustfile.py", *args, "--master-bind-port", str(free_port()))
+        args += ["-f", "../locustfile.py", "--master-bind-port", str(free_port())]
+        one = Running(ENGINES[0], folder, *args, env=PATIENT)
         one.expect("All users spawned")
         time.sleep(1)
         children = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
@@ -497,7 +524,7 @@ def test_signals_to_a_fleet(tmp_path: Path) -> None:
         shown = re.search(r"^T +n +(\d+)", text, re.MULTILINE)
         assert shown and int(shown[1]) > 0
         assert f"T,n,{shown[1]}," in (folder / "c_stats.csv").read_text()
-        assert [child for child in children if Path(f"/proc/{child}").exists()] == []
+        assert left_of(children) == []
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(run, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)))
@@ -529,7 +556,7 @@ def test_workers_that_end_early(tmp_path: Path) -> None:
     are forked; of two Ctrl-C to all processes nobody shows a traceback."""
     (tmp_path / "locustfile.py").write_text("import os\n" + SHARED)
     bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", str(free_port()))
-    one = Running(ENGINES[0], tmp_path, "--headless", "-u", "2", "--processes", "2", *bind)
+    one = Running(ENGINES[0], tmp_path, "--headless", "-u", "2", "--processes", "2", *bind, env=PATIENT)
     one.expect("All users spawned")
     assert one.expect("LATE (.*)")[1] == "[]"
     first, second = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
@@ -545,4 +572,4 @@ def test_workers_that_end_early(tmp_path: Path) -> None:
     assert one.finish(0) in (0, 1, 130, -signal.SIGINT)
     text = one.log.read_text()
     assert "Traceback" not in text
-    assert not Path(f"/proc/{second}").exists()
+    assert left_of([second]) == []

@@ -234,8 +234,7 @@ events.spawning_complete.add_listener(lambda **_: print("ready", flush=True))
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.2)
-        process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=10)
+        stdout, stderr = engine.interrupt(process, number)
         assert stdout.split() == ["quitting", "test_stopping", "on_stop", "test_stop", "quit"]
         assert process.returncode == 0, stderr
         assert stderr.count("Aggregated") == 2

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from engines import Result, cload_command, oracle_command, parse_tables
+from oracle import PATIENCE
 from servers import Target
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -192,7 +193,7 @@ def _run(case: Case, command: list[str], folder: Path, url: str) -> Outcome:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=2 * PATIENCE,
         check=False,
     )
     tables = Result(done.returncode, done.stdout, done.stderr, 0, prefix)

@@ -84,7 +84,7 @@ out([attempt(number) for number in range(int(sys.argv[1]), int(sys.argv[2]))])
 
 def test_random_ramps() -> None:
     """DST-60, DST-62, DST-64 to DST-72, DST-76: every step, on every worker."""
-    ours, theirs = both(lambda engine: engine.snippet(PLAY, "0", str(PLAYS), timeout=120))
+    ours, theirs = both(lambda engine: engine.snippet(PLAY, "0", str(PLAYS)))
     assert len(ours) == len(theirs) == PLAYS
     differing = [number for number in range(PLAYS) if ours[number] != theirs[number]]
     assert sum(len(told) for told in theirs) > 10 * PLAYS, "the plays have steps"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from engines import cload_command
 from locust.argument_parser import parse_locustfile_paths
+from oracle import PATIENCE
 
 LOCUSTFILE = b"""import os, time
 from locust import User
@@ -46,7 +47,7 @@ def test_cli72_processes_do_not_take_each_others_files(url: str, tmp_path: Path)
         )
         for _ in range(3)
     ]
-    told = [process.communicate(timeout=60) for process in running]
+    told = [process.communicate(timeout=PATIENCE) for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], told
     places = [out.splitlines()[0].split() for out, _ in told]
     assert len({folder for folder, _ in places}) == 3

@@ -87,19 +87,19 @@ runner = environment.create_local_runner()
 states = [runner.state]
 runner.start(4, 4)
 states.append(runner.state)
-gevent.sleep(0.2)
+until(lambda: runner.state == "running" and environment.stats.num_requests == 4)
 states.append(runner.state)
 facts = [runner.user_classes_count, runner.target_user_classes_count, runner.target_user_count, U.host,
          runner.worker_index, runner.worker_count, bool(runner.client_id), environment.stats.num_requests]
 runner.start(1, 100)
-gevent.sleep(0.3)
+until(lambda: runner.user_count == 1)
 facts.append(runner.user_count)
 runner.stop()
 states.append(runner.state)
 facts += [runner.user_count, runner.final_user_classes_count == {"U": 1, "V": 0} or runner.final_user_classes_count]
 runner.stop()
 runner.start(2, 2)
-gevent.sleep(0.2)
+until(lambda: runner.user_count == 2)
 facts += [runner.user_count, log]
 runner.quit()
 out([states, facts])
@@ -165,7 +165,7 @@ runner = environment.create_local_runner()
 users = runner.spawn_users({"U": 2}, wait=True)
 facts = [[type(u).__name__ for u in users], runner.user_count, runner.state]
 runner.spawn_users({"V": 3})
-gevent.sleep(0.05)
+until(lambda: runner.user_count == 3)
 runner.stop_users({"V": 2})
 facts.append(runner.user_classes_count)
 runner.quit()
@@ -202,7 +202,8 @@ class V(U):
 class Shape(LoadTestShape):
     ticks = iter([(2, 10, [U]), (2, 10, [U]), (3, 10, [V]), None])
     def tick(self):
-        note(self.get_current_user_count(), round(self.get_run_time()))
+        # The time of a tick: each comes a second after the one before, or later.
+        note(self.get_current_user_count(), min(len(log), round(self.get_run_time() + 0.4)))
         return next(self.ticks)
 class Base(LoadTestShape):
     abstract = True
@@ -212,9 +213,9 @@ runner = environment.create_local_runner()
 original = runner.start
 runner.start = lambda **kw: (starts.append(kw["user_count"]), original(**kw))
 runner.start_shape()
-gevent.sleep(2.5)
+until(lambda: runner.user_count == 3)
 counts = runner.user_classes_count
-gevent.sleep(1)
+until(lambda: runner.state == "stopped" and runner.shape_greenlet is None)
 try:
     LoadTestShape()
 except TypeError:

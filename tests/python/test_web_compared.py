@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from oracle import ENGINES, NO_LOCUST
+from servers import free_port
 
 SETUP = r"""
-import re, socket
+import re
 from argparse import Namespace
 from flask import Blueprint, redirect, request, session, url_for
 from flask_login import UserMixin, login_user
@@ -63,7 +64,7 @@ found = {}
 def _compare(code: str) -> None:
     if ENGINES[1].python is None:
         pytest.skip(NO_LOCUST)
-    ours, theirs = (engine.snippet(SETUP + code + "\nout(found)", timeout=90) for engine in ENGINES)
+    ours, theirs = (engine.snippet(SETUP + code + "\nout(found)", str(free_port())) for engine in ENGINES)
     assert list(ours) == list(theirs)
     differing: dict[str, Any] = {key: (ours[key], theirs[key]) for key in theirs if ours[key] != theirs[key]}
     assert differing == {}
@@ -184,10 +185,7 @@ found["picker"] = page(client)
 environment, ui, client = serve(environment=Environment(user_classes=[]))
 found["nothing"] = page(client)
 environment = Environment(user_classes=[A, B], parsed_options=options())
-with socket.socket() as some:
-    some.bind(("127.0.0.1", 0))
-    port = some.getsockname()[1]
-environment.create_master_runner("127.0.0.1", port)
+environment.create_master_runner("127.0.0.1", int(sys.argv[1]))
 environment, ui, client = serve(environment=environment)
 found["master"] = page(client)
 found["no workers"] = [client.post("/swarm", data={"user_count": "3", "spawn_rate": "1"}).get_json(),

@@ -73,7 +73,7 @@ def _counting() -> Iterator[Counting]:
 def _all_at_once(sessions: list[Any], path: str = "/", each: int = 6) -> list[Any]:
     pool = gevent.pool.Pool()
     jobs = [pool.spawn(session.get, path) for _ in range(each) for session in sessions]
-    pool.join(10)
+    pool.join(60)
     return [job.value.status_code if job.value is not None else repr(job.exception) for job in jobs]
 
 
@@ -112,7 +112,7 @@ def concurrency_with_bodies_and_redirects(kit: Kit) -> Any:
         waiting = gevent.spawn(client.get, "/after")
         gevent.sleep(0.05)
         told += [list(server.paths), response.content.decode() if response.content else None]
-        waiting.join(5)
+        waiting.join(60)
         told += [server.paths[-1], server.connections]
         told += [_all_at_once([client], "/redirect", each=3), server.paths[-6:].count("/there"), server.connections]
     return told
@@ -121,9 +121,9 @@ def concurrency_with_bodies_and_redirects(kit: Kit) -> Any:
 def concurrency_after_failures(kit: Kit) -> Any:
     """API-193, API-203: a call that fails, or is ended, gives its connection back to those that wait."""
     with _counting() as server:
-        client = _user(FastHttpUser, server, concurrency=1, network_timeout=0.2).client
+        client = _user(FastHttpUser, server, concurrency=1, network_timeout=1).client
         jobs = [gevent.spawn(client.get, path) for path in ("/never", "/one", "/never", "/two")]
-        gevent.joinall(jobs, 10)
+        gevent.joinall(jobs, 60)
         told = [[job.value.status_code, job.value.error is not None] for job in jobs[::2]]
         told += [job.value.status_code for job in jobs[1::2]]
         stuck = gevent.spawn(client.get, "/never")
@@ -131,7 +131,7 @@ def concurrency_after_failures(kit: Kit) -> Any:
         gevent.sleep(0.02)
         waiting[0].kill()
         stuck.kill()
-        waiting[1].join(5)
+        waiting[1].join(60)
         return [*told, waiting[1].value.status_code, server.paths[-1], "/three" in server.paths]
 
 
@@ -166,7 +166,7 @@ def client_pool_is_shared(kit: Kit) -> Any:
         pool = HTTPClientPool(network_timeout=0.1, headers={"X-Pool": "1"})
         user = _user(FastHttpUser, server, client_pool=pool, network_timeout=50)
         begin = time.monotonic()
-        told.append([user.client.get("/never").status_code, time.monotonic() - begin < 5])
+        told.append([user.client.get("/never").status_code, time.monotonic() - begin < 40])
     return told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import gevent
@@ -30,7 +31,7 @@ class Kit:
         environment.events.user_error.add_listener(on_error)
         return environment
 
-    def run(self, *classes: type[User], seconds: float = 5, users: int = 0, **options: Any) -> Environment:
+    def run(self, *classes: type[User], seconds: float = 60, users: int = 0, **options: Any) -> Environment:
         """A test that ends when no user is left, or after so many seconds."""
         environment = self.environment(*classes, **options)
         runner = environment.create_local_runner()
@@ -42,6 +43,33 @@ class Kit:
                 gevent.sleep(0.01)
         runner.quit()
         return environment
+
+
+def until(condition: Any, seconds: float = 60) -> None:
+    """However long it takes on a busy machine."""
+    with gevent.Timeout(seconds):
+        while not condition():
+            gevent.sleep(0.01)
+
+
+class Stalls:
+    """Counts in a with-block the seconds in which this process did not get its turn."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def _watch(self) -> None:
+        while True:
+            due = time.monotonic() + 0.005
+            gevent.sleep(0.005)
+            self.seconds += max(0.0, time.monotonic() - due)
+
+    def __enter__(self) -> Stalls:
+        self._watcher = gevent.spawn(self._watch)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watcher.kill()
 
 
 class Records(logging.Handler):

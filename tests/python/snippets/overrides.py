@@ -92,7 +92,7 @@ def run_of_a_set(kit: Kit) -> Any:
                 self.interrupt(reschedule=False)
 
     Caller.tasks = [Caller.Around, Caller.Own]
-    kit.run(Caller)
+    kit.run(Caller, seconds=2)
     assert "leave" in kit.log or "around" not in kit.log
     return sorted(set(kit.log))
 
@@ -430,7 +430,7 @@ def stop_with_timeout_of_a_user(kit: Kit) -> Any:
             gevent.sleep(0.3)
             kit.note("done")
 
-    kit.run(Caller, seconds=0.1, stop_timeout=2)
+    kit.run(Caller, seconds=0.1, stop_timeout=60)
     return kit.log
 
 

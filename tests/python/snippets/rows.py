@@ -7,7 +7,7 @@ from typing import Any
 
 import gevent
 import locust
-from kit import Kit, Records, kind_of
+from kit import Kit, Records, kind_of, until
 from locust import (
     FastHttpUser,
     HttpUser,
@@ -388,14 +388,14 @@ def ends_of_waiting(kit: Kit) -> Any:
             begin = time.monotonic()
             self.wait()
             kit.note(time.monotonic() - begin >= 0.05)
-            gevent.sleep(5)
+            gevent.sleep(60)
 
     environment = Environment(user_classes=[Waiting], stop_timeout=1)
     runner = environment.create_local_runner()
     (user,) = runner.spawn_users({"Waiting": 1})
-    gevent.sleep(0.2)
+    until(lambda: kit.log)
     told += [user._state, user.stop(), user._state, kind_of(user.stop), user.stop(force=True)]
-    gevent.sleep(0.05)
+    until(lambda: not runner.user_count)
     told += [runner.user_count, user.greenlet.dead if hasattr(user.greenlet, "dead") else True]
     runner.quit()
     return [told, kit.log]
@@ -434,7 +434,7 @@ def links(kit: Kit) -> Any:
         greenlet.link(unlinked)
         greenlet.unlink(unlinked)
         told += [len(greenlet.args), greenlet.args[0] is user, greenlet.ready(), bool(greenlet.has_links())]
-        gevent.joinall([greenlet], timeout=5)
+        gevent.joinall([greenlet], timeout=60)
         gevent.sleep(0.05)
         told += [greenlet.ready(), greenlet.dead, greenlet.successful(), greenlet.value, repr(greenlet.exception)]
         runner.quit()

@@ -1,0 +1,270 @@
+"""The entries of the statistics: the numbers of one (name, method)."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import _cload
+
+# The module, not its names: scripts may assign to its settings, which are read when they are needed.
+from . import stats as settings
+from ._failures import StatsBaseDict
+
+if TYPE_CHECKING:
+    from .stats import RequestStats
+
+
+class StatsEntryDict(StatsBaseDict):
+    last_request_timestamp: float | None
+    start_time: float
+    num_requests: int
+    num_none_requests: int
+    num_failures: int
+    total_response_time: float
+    max_response_time: float
+    min_response_time: float | None
+    total_content_length: int
+    response_times: dict[int, int]
+    num_reqs_per_sec: dict[int, int]
+    num_fail_per_sec: dict[int, int]
+
+
+_ENTRY_KEYS = (
+    "name",
+    "method",
+    "last_request_timestamp",
+    "start_time",
+    "num_requests",
+    "num_none_requests",
+    "num_failures",
+    "total_response_time",
+    "max_response_time",
+    "min_response_time",
+    "total_content_length",
+    "response_times",
+    "num_reqs_per_sec",
+    "num_fail_per_sec",
+)
+
+
+# What cload's nodes send beside Locust's numbers, and the attributes it stands for. With it percentiles and phases that
+# a master tells are those of all workers' requests.
+_OWN_KEYS = {"cload_histogram": "_histogram", "cload_phases": "_phases"}
+
+
+class CachedResponseTimes(NamedTuple):
+    response_times: dict[int, int]
+    num_requests: int
+    num_none_requests: int
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What one phase of the requests of an entry took, in milliseconds."""
+
+    count: int
+    total: float
+    max: float
+
+    @property
+    def average(self) -> float:
+        return self.total / self.count if self.count else 0.0
+
+
+# In the order in which they follow each other, and what they are called where people read it.
+PHASES = {
+    "dns": "DNS",
+    "connect": "Connect",
+    "tls": "TLS",
+    "queue": "Queue",
+    "first_byte": "First byte",
+    "transfer": "Transfer",
+}
+
+
+class StatsEntry(_cload.StatsEntry):
+    """The numbers of one (name, method), or of all requests."""
+
+    __slots__ = ("__dict__", "__weakref__")
+
+    stats: RequestStats
+
+    @property
+    def response_times_cache(self) -> OrderedDict[int, CachedResponseTimes] | None:
+        """What the buckets were in recent seconds (a copy)."""
+        if not self.use_response_times_cache:
+            return None
+        since, cache = self.__dict__.get("_assigned_cache", (0, OrderedDict()))
+        known = ((second, CachedResponseTimes(times, count, 0)) for second, times, count in self._moments())
+        return OrderedDict([*cache.items(), *((second, moment) for second, moment in known if second > since)])
+
+    @response_times_cache.setter
+    def response_times_cache(self, cache: Mapping[int, CachedResponseTimes] | None) -> None:
+        self.use_response_times_cache = cache is not None
+        if cache is not None:
+            self.__dict__["_assigned_cache"] = int(time.time()), OrderedDict(cache)
+
+    @property
+    def phases(self) -> dict[str, Phase]:
+        """What the phases of the requests took, by name (see PHASES), in the order they follow each other.
+
+        On kept-alive connections the first three do not happen; each hop of a redirect counts.
+        """
+        sums = self._phases
+        return {
+            name: Phase(sums[3 * place], sums[3 * place + 1] / 1e6, sums[3 * place + 2] / 1e6)
+            for place, name in enumerate(PHASES)
+        }
+
+    def phases_report(self) -> dict[str, dict[str, float]]:
+        """The phases that happened, as reports have them; times in milliseconds."""
+        return {
+            name: {"count": phase.count, "average": phase.average, "max": phase.max}
+            for name, phase in self.phases.items()
+            if phase.count
+        }
+
+    def percentiles_report(self, percentiles: Iterable[float]) -> dict[str, float]:
+        """Percentiles in milliseconds, true to 0.1 %, by their fraction."""
+        return {str(fraction): self.get_exact_response_time_percentile(fraction) for fraction in percentiles}
+
+    def get_current_response_time_percentile(self, percent: float) -> int | None:
+        """Percentile of about the last CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW seconds; None: not known yet."""
+        if not self.use_response_times_cache:
+            raise ValueError("Current percentiles are only known to entries made with use_response_times_cache=True")
+        current: int | None = self._recent_percentile(percent, int(settings.CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW))
+        return current
+
+    def serialize(self) -> StatsEntryDict:
+        return {key: getattr(self, key) for key in _ENTRY_KEYS}  # type: ignore[return-value]
+
+    @classmethod
+    def unserialize(cls, data: StatsEntryDict, stats: RequestStats) -> StatsEntry:
+        entry = cls(stats, data["name"], data["method"])
+        for key in _ENTRY_KEYS[2:]:
+            if key in data:
+                setattr(entry, key, data[key])  # type: ignore[literal-required]
+        for key, attribute in _OWN_KEYS.items():
+            if key in data:
+                setattr(entry, attribute, data[key])  # type: ignore[literal-required]
+        return entry
+
+    def _report_to_master(self) -> StatsEntryDict:
+        """A stripped report that also has what only cload's nodes know; real Locust's master ignores it."""
+        own = {key: getattr(self, attribute) for key, attribute in _OWN_KEYS.items()}
+        return self.get_stripped_report() | own  # type: ignore[return-value, operator]
+
+    def _is_used(self) -> bool:
+        return bool(self.num_requests or self.num_failures)
+
+    def get_stripped_report(self) -> StatsEntryDict:
+        """What happened since the last report."""
+        report = self.serialize()
+        self.reset()
+        return report
+
+    def to_string(self, current: bool = True) -> str:
+        """The entry's row of the console table, with the rates of the last seconds or of the whole run."""
+        row: str = self._request_row(settings.STATS_NAME_WIDTH, settings.STATS_TYPE_WIDTH, current)
+        return row
+
+    def __str__(self) -> str:
+        return self.to_string()
+
+    def percentile(self) -> str:
+        """The entry's row of the percentile table."""
+        if not self.num_requests:
+            raise ValueError("There are no percentiles without requests")
+        row: str = _cload.Stats._console_percentile_row(
+            self, settings.STATS_NAME_WIDTH, settings.STATS_TYPE_WIDTH, settings.PERCENTILES_TO_REPORT
+        )
+        return row
+
+    def to_dict(self, escape_string_values: bool = False) -> dict[str, int | float | str]:
+        minimum = self.min_response_time
+        return {
+            "method": self.method,
+            "name": self.name,
+            "num_requests": self.num_requests,
+            "num_failures": self.num_failures,
+            "min_response_time": 0 if minimum is None else settings.proper_round(minimum),
+            "max_response_time": settings.proper_round(self.max_response_time),
+            "current_rps": self.current_rps,
+            "current_fail_per_sec": self.current_fail_per_sec,
+            "avg_response_time": self.avg_response_time,
+            "median_response_time": self.median_response_time,
+            "total_rps": self.total_rps,
+            "total_fail_per_sec": self.total_fail_per_sec,
+            **{
+                f"response_time_percentile_{percentile}": self.get_response_time_percentile(percentile)
+                for percentile in settings.PERCENTILES_TO_STATISTICS
+            },
+            "avg_content_length": self.avg_content_length,
+        }
+
+
+class EntriesDict(MutableMapping[tuple[str, str], StatsEntry]):
+    """The entries by (name, method), in order of first use. Subscribing makes what is missing."""
+
+    def __init__(self, request_stats: RequestStats) -> None:
+        self.request_stats = request_stats
+
+    def __getitem__(self, key: tuple[str, str]) -> StatsEntry:
+        name, method = key
+        entry: StatsEntry = self.request_stats._entry(name, method, True)
+        return entry
+
+    def __setitem__(self, key: tuple[str, str], entry: StatsEntry) -> None:
+        if key != (entry.name, entry.method):
+            raise ValueError(f"the key {key!r} is not that of the entry {(entry.name, entry.method)!r}")
+        self.request_stats._adopt(entry)
+
+    def __delitem__(self, key: tuple[str, str]) -> None:
+        entry = self._find(key)
+        if entry is None:
+            raise KeyError(key)
+        self.request_stats._remove(entry)
+
+    def _find(self, key: object) -> StatsEntry | None:
+        if not isinstance(key, tuple) or len(key) != 2:
+            return None
+        entry: StatsEntry | None = self.request_stats._entry(*key, False)
+        return entry
+
+    def __contains__(self, key: object) -> bool:
+        return self._find(key) is not None
+
+    def get(self, key: tuple[str, str], default: Any = None) -> Any:
+        entry = self._find(key)
+        return default if entry is None else entry
+
+    def pop(self, key: tuple[str, str], *default: Any) -> Any:
+        entry = self._find(key)
+        if entry is None:
+            if default:
+                return default[0]
+            raise KeyError(key)
+        self.request_stats._remove(entry)
+        return entry
+
+    def setdefault(self, key: tuple[str, str], default: Any = None) -> StatsEntry:
+        if default is not None and key not in self:
+            self[key] = default
+        return self[key]
+
+    def copy(self) -> dict[tuple[str, str], StatsEntry]:
+        return dict(self)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.request_stats._keys())
+
+    def __len__(self) -> int:
+        count: int = self.request_stats._count()
+        return count
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_file_location
+from importlib.util import spec_from_file_location, spec_from_loader
 from types import ModuleType
 
 
@@ -18,8 +18,39 @@ def package_folder() -> str:
     return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(here), "locust")
 
 
+# Modules that are parts of another one: they use what scripts may have put into it, so it has to be there first.
+_PARTS = {
+    "argument_parser": ("locustfiles", "options"),
+    "main": ("terminal", "test_run"),
+    "runners": (
+        *("attendance", "distributed", "fleet", "local", "losses", "master", "master_messages", "ramps", "resume"),
+        *("worker", "worker_nodes"),
+    ),
+    "stats": ("entries", "samples", "stats_console", "stats_csv"),
+    "web": ("web_control", "web_files", "web_numbers"),
+}
+_WHOLES = {f"locust._{part}": f"locust.{whole}" for whole, parts in _PARTS.items() for part in parts}
+
+
+class _Present:
+    """Loads a module that was imported meanwhile."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self._spec = module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """See importlib.abc.Loader."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """See importlib.abc.Loader."""
+        module.__spec__ = self._spec
+
+
 class LocustFinder:
-    """Finds the package ``locust``. Its submodules are then found through its path, like anybody's."""
+    """Finds the package ``locust``. Its submodules are then found through its path, like anybody's; parts of one after
+    the whole."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -28,6 +59,10 @@ class LocustFinder:
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """See importlib.abc.MetaPathFinder."""
+        whole = _WHOLES.get(fullname)
+        if whole is not None and whole not in sys.modules:
+            importlib.import_module(whole)
+            return spec_from_loader(fullname, _Present(sys.modules[fullname]))  # type: ignore[arg-type]
         if fullname != "locust":
             return None
         init = os.path.join(self.folder, "__init__.py")

@@ -355,6 +355,28 @@ def test_a_wheel_without_the_means_to_build_pages_says_so(tmp_path: Path) -> Non
     assert "apt install nodejs npm" in done.stdout and "-Dwebui=disabled" in done.stdout
 
 
+def test_any_module_may_be_the_first() -> None:
+    """API-12: also those that are parts of others, and `_version`, which tools read."""
+    code = """
+import pathlib, cload
+folder = pathlib.Path(locust.__file__).parent
+names = [".".join(("locust", *path.relative_to(folder).with_suffix("").parts)) for path in folder.rglob("_*.py")]
+names = [name for name in names if not name.endswith("__")]
+failed = []
+for name in names:
+    for known in [known for known in sys.modules if known.startswith("locust.")]:
+        del sys.modules[known]
+    try:
+        __import__(name)
+        module = sys.modules[name]
+        assert module.__spec__.origin == module.__file__ and module.__loader__ is module.__spec__.loader
+    except Exception as error:
+        failed.append(name + ": " + repr(error))
+out([len(names) > 40, failed, __import__("locust._version")._version.version_tuple])
+"""
+    assert ENGINES[0].snippet(code) == [True, [], [2, 47, 0]]
+
+
 def test_all_modules_can_be_imported(engine: Engine) -> None:
     """API-12, API-104, API-221, API-222, API-224, API-227: every public module under its path."""
     modules = (

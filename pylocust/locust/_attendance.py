@@ -19,7 +19,8 @@ logger = logging.getLogger("locust.runners")
 
 # While this process is behind with its messages, every so many seconds count.
 _SLOWLY = 4
-# More silent workers than these, and than this part of all, are thought to be alive.
+# And every so many while many workers are silent, but connected: more than these, and than this part of all.
+_VERY_SLOWLY = 15
 _FEW, _MANY = 10, 0.25
 
 
@@ -53,15 +54,18 @@ class WatchedFleet(RampingFleet):
     def _is_behind(self) -> bool:
         """Whether heartbeats may be among the messages that have not been looked at: that is no worker's fault. A
         master that is behind for long counts on, but slowly."""
-        is_behind = self.backlog.behind >= runners.HEARTBEAT_INTERVAL or self._are_many_overdue()
+        are_many = self._are_many_overdue()
+        is_behind = self.backlog.behind >= runners.HEARTBEAT_INTERVAL or are_many
         self._seconds_behind = self._seconds_behind + 1 if is_behind else 0
-        return self._seconds_behind % _SLOWLY > 0
+        return self._seconds_behind % (_VERY_SLOWLY if are_many else _SLOWLY) > 0
 
     def _are_many_overdue(self) -> bool:
-        """Whether so many workers are silent at once that this process or the network to it is the reason."""
+        """Whether so many workers are silent at once that this process or the network to it is the reason. The
+        connections of those that died are closed, unless the network is gone, too."""
         nodes = [node for node in self.clients.all if node.state != STATE_MISSING]
-        overdue = sum(node.heartbeat < runners.HEARTBEAT_LIVENESS - 1 for node in nodes)
-        return overdue > max(_FEW, len(nodes) * _MANY)
+        overdue = [node for node in nodes if node.heartbeat < runners.HEARTBEAT_LIVENESS - 1]
+        limit = max(_FEW, len(nodes) * _MANY)
+        return len(overdue) > limit and sum(map(self._is_connected, overdue)) > limit
 
     def _is_lost(self, node: WorkerNode) -> bool:
         """Whether a worker that is overdue is not even connected: its users can be moved before more time is lost."""

@@ -212,6 +212,23 @@ def test_a_master_that_is_behind_blames_no_worker(make_master: Any, monkeypatch:
     assert [master._is_behind() for _ in range(8)] == 2 * [True, True, True, False]
 
 
+def test_many_silent_workers_are_alive(make_master: Any, make_hand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DST-39: a master or a network that is too slow for them is the reason, unless their connections are closed."""
+    monkeypatch.setattr("locust.runners.HEARTBEAT_INTERVAL", 60)
+    master = make_master()
+    hands = [make_hand(master, f"h_{number}", is_beating=False).join() for number in range(12)]
+    for node in master.clients.values():
+        node.heartbeat = 1
+    assert master._are_many_overdue()
+    master.clients["h_0"].heartbeat = master.clients["h_1"].heartbeat = runners.HEARTBEAT_LIVENESS
+    assert not master._are_many_overdue(), "ten may be silent for reasons of their own"
+    for node in master.clients.values():
+        node.heartbeat = 1
+    for hand in hands[:3]:
+        hand.close()
+    until(lambda: not master._are_many_overdue())
+
+
 def test_a_master_does_not_wait_for_who_is_gone(
     make_master: Any, make_hand: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,3 +133,15 @@ def test_shapes_of_the_class_picker(page: Page, host: str, tmp_path: Path) -> No
         dialog.get_by_role("button", name="Change the test").click()
         expect(page.locator("dl.facts")).to_contain_text("Users4")
         assert requests.get(url + "/stats/generator", timeout=60).json()["test"]["shape"] == "Free"
+
+
+def test_a_refusal_says_why(page: Page, host: str, tmp_path: Path) -> None:
+    """WEB-35: the sentence of an answer with status 500, and not its JSON."""
+    script = SCRIPT + "\n@events.init_command_line_parser.add_listener\ndef on_parser(parser):\n"
+    script += "    parser.add_argument('--whole', type=int, default=3)\n"
+    with serving(tmp_path, host, script=script) as url:
+        page.goto(url)
+        page.get_by_label("Whole").fill("x")
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_text("whole: 'x' is not of the option's type", exact=False)).to_be_visible()
+        expect(page.get_by_text('"success"')).to_have_count(0)

@@ -506,7 +506,13 @@ cload_waiter_wait(struct cload_waiter *waiter)
             goto out_release;
         }
         Py_DECREF(result);
-        /* Somebody else may switch into this greenlet; only our own wake-up counts. */
+        /* Somebody else may switch into this greenlet; only our own wake-up counts. Out of a hub that has ended (a
+         * signal handler raised in the midst of it) each switch comes back at once, and no wake-up ever will. */
+        PyGreenlet *greenlet = (PyGreenlet *)hub->greenlet;
+        if (!waiter->is_done && PyGreenlet_STARTED(greenlet) && !PyGreenlet_ACTIVE(greenlet)) {
+            PyErr_SetString(PyExc_RuntimeError, "gevent's hub was ended by an exception: nothing can be waited for");
+            goto out_release;
+        }
     } while (!waiter->is_done);
     err = 0;
 out_release:

@@ -314,3 +314,108 @@ def test_nothing_grows_from_cycle_to_cycle(target: Target) -> None:
     """
     left = play(target, code)
     assert all(blocks < 0.3 for blocks in left.values()), left
+
+
+def test_calls_that_are_killed_at_every_step(target: Target) -> None:
+    """After each number of turns of the hub; the clients are as good as before."""
+    code = """
+    from locust import FastHttpUser
+    class F(FastHttpUser): host = URL
+    class Boom(Exception): pass
+    def pieces():
+        for _ in range(3):
+            gevent.sleep(0)
+            yield b"x" * 3000
+    calls = [lambda c: c.get("/hello"), lambda c: c.get("/redirect/2"), lambda c: c.post("/echo", json={"a": 1}),
+             lambda c: c.post("/echo", data=b"x" * 500_000), lambda c: c.get("/bytes/500000"),
+             lambda c: c.post("/echo", data=pieces()), lambda c: c.get("/bytes/300000", stream=True).content,
+             lambda c: c.get(URL.replace("127.0.0.1", "localhost") + "/hello")]
+    gevent.get_hub().exception_stream = None
+    killed, stuck, left = 0, 0, []
+    for client in session(), F(Environment()).client:
+        for call in calls:
+            for turns in range(8):
+                for kill in lambda: greenlet_.kill(block=False), lambda: gevent.kill(greenlet_, Boom()):
+                    greenlet_ = gevent.spawn(call, client)
+                    for _ in range(turns): gevent.sleep(0)
+                    killed += not greenlet_.dead
+                    if not greenlet_.dead: kill()
+                    greenlet_.join(20)
+                    stuck += not greenlet_.dead
+        left.append(client.get("/hello").status_code)
+    out([killed > 100, stuck, left, _cload.waiting_count()])
+    """
+    assert play(target, code) == [True, 0, [200, 200], 0]
+
+
+def test_a_hub_that_has_ended(target: Target) -> None:
+    """A signal handler that raises in the midst of gevent's hub ends it: calls then fail, and do not spin for ever."""
+    code = """
+    client = session()
+    class Boom(Exception): pass
+    ended = outcome(gevent.get_hub().throw, Boom())
+    out([ended, gevent.get_hub().dead, outcome(client.get, "/hello"), outcome(client.get, "/redirect/1")])
+    """
+    assert play(target, code) == ["Boom", True, "RuntimeError", "RuntimeError"]
+
+
+def test_listeners_turn_everything_over(target: Target) -> None:
+    """Rows and tables go, users end or come, clients lose what they have: in the middle of requests and of spawning."""
+    code = """
+    import locust.stats
+    from locust import FastHttpUser
+    class U(Base):
+        wait_time = constant(0.001)
+        @task
+        def t(self): self.client.get("/redirect/1", name=f"n{random.randrange(5)}")
+        @task
+        def c(self):
+            with self.client.post("/status/500", json={}, catch_response=True) as response: response.failure("no")
+    class F(FastHttpUser):
+        host = URL
+        wait_time = constant(0.001)
+        @task
+        def t(self): self.client.get("/hello")
+    class Clearing(Exception):
+        def __str__(self):
+            environment.stats.clear_all()
+            return "clearing"
+        __repr__ = __str__
+    def each(act):
+        for found in list(runner.user_greenlets): act(found)
+    def raises(error):
+        def act(): raise error
+        return act
+    acts = [lambda: environment.stats.clear_all(), lambda: environment.stats.reset_all(),
+            lambda: setattr(environment, "stats", locust.stats.RequestStats()),
+            lambda: [environment.stats.entries.pop(key) for key in list(environment.stats.entries)],
+            lambda: environment.stats.log_error("GET", "n1", Clearing()),
+            lambda: runner.stop(), lambda: runner.quit(), lambda: runner.start(random.randrange(1, 8), 1000),
+            lambda: runner.spawn_users({"U": 1}), lambda: runner.stop_users({"U": 1}),
+            lambda: gevent.getcurrent().kill(block=False), lambda: gevent.getcurrent().throw(RuntimeError()),
+            lambda: each(lambda found: found.kill(block=False)), raises(StopUser()), raises(gevent.GreenletExit()),
+            raises(RescheduleTask()), lambda: gevent.sleep(0.002), lambda: environment.events.request._handlers.clear(),
+            lambda: each(lambda found: found.args[0].client.cookies.clear() if found.args else None),
+            lambda: each(lambda found: setattr(found.args[0], "client", None) if found.args else None),
+            lambda: each(lambda found: vars(found.args[0]).clear() if found.args else None), gc.collect]
+    logging.disable()
+    gevent.get_hub().exception_stream = None
+    done = []
+    for event in "request", "spawning_complete":
+        for act in acts:
+            environment = Environment(user_classes=[U, F])
+            runner = environment.create_local_runner()
+            happened = []
+            def listener(act=act, happened=happened, **_):
+                happened.append(1)
+                if len(happened) < 30: act()
+            getattr(environment.events, event).add_listener(listener)
+            with gevent.Timeout(20):
+                runner.start(6, 1000)
+                while not happened: gevent.sleep(0.01)
+                gevent.sleep(0.01)
+                runner.quit()
+            done.append(runner.user_count)
+    out([done, _cload.waiting_count()])
+    """
+    assert play(target, code) == [[0] * 44, 0]

@@ -167,8 +167,8 @@ def test_progress_and_durations_dst60(sleeps: list[float]) -> None:
     started = time.perf_counter()
     next(dispatcher)
     assert dispatcher.dispatch_in_progress
-    # What the caller spends is taken off the pause of a second (DST-63). Not in a sleep: greenlets that a test before this
-    # one left behind would have their turn, and pauses of their own.
+    # What the caller spends is taken off the pause of a second (DST-63). Not in a sleep: greenlets that are left of a
+    # test before this one would have their turn, and pauses of their own.
     while time.perf_counter() - started < 0.3:
         pass
     next(dispatcher)

@@ -23,8 +23,8 @@ _PARTS = {
     "argument_parser": ("locustfiles", "options"),
     "main": ("terminal", "test_run"),
     "runners": (
-        *("attendance", "distributed", "fleet", "local", "losses", "master", "master_messages", "ramps", "resume"),
-        *("worker", "worker_nodes"),
+        *("attendance", "backlog", "distributed", "fleet", "local", "losses", "master", "master_messages", "ramps"),
+        *("resume", "worker", "worker_nodes"),
     ),
     "stats": ("entries", "samples", "stats_console", "stats_csv"),
     "web": ("web_control", "web_files", "web_numbers"),

@@ -69,6 +69,7 @@ class MasterRunner(ListeningFleet):
         if self.state in (STATE_INIT, STATE_STOPPED, STATE_STOPPING):
             return
         logger.debug("Stopping...")
+        self._go_on_listening()
         environment = self.environment
         environment.events.test_stopping.fire(environment=environment)
         self.final_user_classes_count = self.reported_user_classes_count
@@ -106,6 +107,7 @@ class MasterRunner(ListeningFleet):
     def quit(self) -> None:
         """Ends the test and all workers."""
         self._is_quitting = True
+        self._go_on_listening()
         self.stop(send_stop_to_client=False)
         logger.debug("Quitting...")
         for node in self._returning.values():
@@ -144,10 +146,10 @@ class MasterRunner(ListeningFleet):
         silent: list[WorkerNode] = []
         while waiting and now < deadline:
             gevent.sleep(0.02)
-            before, now = now, time.monotonic()
-            if self.backlog.behind > _FAREWELL and deadline < latest:
-                # What they sent is here and has only to be taken.
-                deadline += now - before
+            now = time.monotonic()
+            if self.backlog.behind > _FAREWELL:
+                # What they sent is here and has only to be taken, which goes on.
+                deadline = min(max(deadline, self._taken_at + _LAST_REPORT_WAIT), latest)
             waiting = [node for node in waiting if node.id in self.clients]
             if now >= look:
                 look = now + _FAREWELL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import _cload
 import gevent
@@ -41,6 +41,9 @@ class ListeningFleet(WatchedFleet):
         self._asked_to_register: dict[str, float] = {}
         # Those that stopped and are not ready again: real Locust's are so for the stop timeout, and then report.
         self._returning: dict[str, WorkerNode] = {}
+        self._listener: gevent.Greenlet[..., Any] | None = None
+        # When a message was last done with.
+        self._taken_at = 0.0
         self._strange_messages = 0
         self._strangers_due = 0.0
         reports = environment.events.worker_report
@@ -48,9 +51,10 @@ class ListeningFleet(WatchedFleet):
         # That of the statistics, which was registered last but one, and this one.
         self._own_report_listeners = reports._handlers[-2:]
 
-    def client_listener(self) -> NoReturn:
-        """Takes messages for as long as the runner lives."""
-        while True:
+    def client_listener(self) -> None:
+        """Takes messages for as long as the runner lives, or until `_go_on_listening` has another greenlet do it."""
+        self._listener = me = gevent.getcurrent()
+        while self._listener is me:
             try:
                 sender, message = self.server.recv_from_client()
             except RPCRefusedError as error:
@@ -71,7 +75,15 @@ class ListeningFleet(WatchedFleet):
                 continue
             message.node_id = sender
             self.handle_message(sender, message)
+            self._taken_at = time.monotonic()
             self.check_stopped()
+
+    def _go_on_listening(self) -> None:
+        """Before this greenlet waits for messages of workers: those that listeners wait for, which messages call, are
+        taken by another one."""
+        if self._listener is gevent.getcurrent():
+            self._listener = None
+            self._spawn_own(self.client_listener)
 
     def handle_message(self, client_id: str, msg: Message) -> None:
         """Does what a worker wants."""

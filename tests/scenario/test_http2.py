@@ -247,6 +247,8 @@ def test_where_it_is_said(engine: Engine, nginx: Nginx, target: Target) -> None:
             assert result.code == (1 if key == "option" else 0), str(result)
         told = result.stderr.count(f"{url} does not speak HTTP/2: an older version is used there")
         assert told == (key == "old server"), str(result)
+        # A master that a message ends has the last reports of its workers.
+        assert "last report" not in result.stderr, str(result)
     with_option = {"Asked HTTP/2", "Fast HTTP/2"}
     assert {line for line in shown["none"] if "HTTP/2" in line} == {"Fast HTTP/2"}
     assert with_option < shown["option"], shown

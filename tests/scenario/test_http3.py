@@ -213,7 +213,7 @@ def test_server_that_misbehaves(load: Load) -> None:
     }
     reset = "HTTP/3 stream reset by server (error 0x102 INTERNAL_ERROR)"
     broken = "ChunkedEncodingError(ProtocolError('Connection broken: {0}', {0}))"
-    gone = "ConnectionResetError(104, 'Connection reset by peer')"
+    gone = "RemoteDisconnected('Remote end closed connection without response')"
     assert errors == {
         f"GET /reset: HTTPException('{reset}')": 2,
         f"GET /reset: HTTPParseError('{reset}')": 2,

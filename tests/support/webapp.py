@@ -124,9 +124,9 @@ def serving(
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
             # Real Locust loses a Ctrl-C that comes while a finalizer runs.
+            process.wait(60 if module != "locust" else 10)
+        except subprocess.TimeoutExpired:
             if module != "locust":
                 raise
         finally:

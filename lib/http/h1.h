@@ -24,7 +24,8 @@
 /* Of all trailers of a chunked body together, and of one chunk's extensions: beyond it LCORE_FAIL_BAD_CHUNK. */
 #define LCORE_H1_MAX_TRAILER 65536
 
-/* Zero-initialise before the first try at each head, but for what the caller sets. Strings are borrowed from the data of the successful try. */
+/* Zero-initialise before the first try at each head, but for what the caller sets. Strings are borrowed from the data
+ * of the successful try. */
 struct lc_h1_head {
     size_t resume_line, resume_scan; /* private: where an incomplete try stopped */
     int status;                      /* 100..999 */

@@ -438,11 +438,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_typical_head),   cmocka_unit_test(test_what_heads_say),
-        cmocka_unit_test(test_bad_heads),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_typical_head),
+        cmocka_unit_test(test_what_heads_say),
+        cmocka_unit_test(test_bad_heads),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_large_heads),
-        cmocka_unit_test(test_framing),        cmocka_unit_test(test_chunked),
-        cmocka_unit_test(test_keeping_chunks), cmocka_unit_test(test_endless_framing_is_given_up),
+        cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_chunked),
+        cmocka_unit_test(test_keeping_chunks),
+        cmocka_unit_test(test_endless_framing_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Options of programs that were built against an older header: each lies at the end of a page behind which nothing may be
- * read, and is as short as it says. */
+/* Options of programs that were built against an older header: each lies at the end of a page behind which nothing may
+ * be read, and is as short as it says. */
 #include "../support.h"
 
 #include <stdlib.h>

@@ -22,6 +22,9 @@
 /* Messages of one worker that may wait in a master, about one of which is a report. More wait at the worker, so a
  * master that is behind needs no memory for thousands of reports. */
 #define WAITING_PER_WORKER 4
+/* How long a channel that listens may take to close, and for how long one look waits. */
+#define CLOSING_NS LCORE_NS_PER_S
+#define CLOSING_LOOK_MS 50
 
 struct lc_rpc {
     struct lc_loop *loop;
@@ -35,6 +38,7 @@ struct lc_channel {
     bool is_listening, is_secret;
     int64_t lost_ns; /* a channel that connects: since when it has no connection; 0: it has one */
     bool is_dirty;   /* a timer is set, because the descriptor may have been read empty */
+    bool is_closed;  /* a channel that listened does not any more */
     int port;
     lc_channel_fn fn;
     void *arg;
@@ -159,6 +163,10 @@ read_monitor(struct lc_channel *channel)
                                                                       : lc_clock_monotonic_ns();
             continue;
         }
+        if (event == ZMQ_EVENT_CLOSED) {
+            channel->is_closed = true;
+            continue;
+        }
         const char *text = refusal_text(channel, event, reason);
         int64_t now_ns = lc_clock_monotonic_ns();
         bool is_due =
@@ -245,9 +253,31 @@ format_endpoint(char *out, size_t size, const char *host, int port)
     snprintf(out, size, is_bare_v6 ? "tcp://[%s]:%d" : "tcp://%s:%d", host, port);
 }
 
+/* Stops listening, and waits until ZeroMQ's thread has done so: whoever listens to the port next would find it taken.
+ */
+static void
+stop_listening(struct lc_channel *channel)
+{
+    char endpoint[300];
+    size_t len = sizeof(endpoint);
+    if (zmq_getsockopt(channel->socket, ZMQ_LAST_ENDPOINT, endpoint, &len) < 0 ||
+        zmq_unbind(channel->socket, endpoint) < 0) {
+        return; /* it never listened */
+    }
+    int64_t end_ns = lc_clock_monotonic_ns() + CLOSING_NS;
+    while (!channel->is_closed && lc_clock_monotonic_ns() < end_ns) {
+        zmq_pollitem_t item = {.socket = channel->monitor, .events = ZMQ_POLLIN};
+        zmq_poll(&item, 1, CLOSING_LOOK_MS);
+        read_monitor(channel);
+    }
+}
+
 static void
 channel_drop(struct lc_channel *channel)
 {
+    if (channel->is_listening && channel->monitor != NULL) {
+        stop_listening(channel);
+    }
     if (channel->monitor != NULL) {
         zmq_socket_monitor(channel->socket, NULL, 0);
         zmq_close(channel->monitor);
@@ -260,7 +290,8 @@ channel_drop(struct lc_channel *channel)
     lc__free(channel);
 }
 
-/* Has ZeroMQ tell of connections that fail, and on a channel that connects of the one it has. */
+/* Has ZeroMQ tell of connections that fail, and on a channel that connects of the one it has; on one that listens of
+ * its end. */
 static int
 watch_refusals(struct lc_channel *channel)
 {
@@ -268,7 +299,7 @@ watch_refusals(struct lc_channel *channel)
     snprintf(address, sizeof(address), "inproc://refusals-%lu", channel->rpc->monitors++);
     int events =
         ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
-    events |= channel->is_listening ? 0 : ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    events |= channel->is_listening ? ZMQ_EVENT_CLOSED : ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
     if (zmq_socket_monitor(channel->socket, address, events) < 0) {
         return -1;
     }

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import gevent
+import gevent.event
 import gevent.pool
 from gevent.server import StreamServer
 from geventhttpclient.client import HTTPClientPool
@@ -24,9 +25,12 @@ from urllib3 import PoolManager
 
 
 class Counting:
-    """Answers after 20 ms and keeps connections; says how many came, and how many requests there were at a time."""
+    """Answers after 20 ms and keeps connections; says how many came, and how many requests there were at a time. It
+    waits with the first answer until so many requests are `together`."""
 
-    def __init__(self, **tls: Any) -> None:
+    def __init__(self, together: int = 1, **tls: Any) -> None:
+        self.together = together
+        self.are_together = gevent.event.Event()
         self.connections = self.open = self.under_way = self.most = self.requests = 0
         self.paths: list[str] = []
         self.server = StreamServer(("127.0.0.1", 0), self.serve, **tls)
@@ -46,6 +50,9 @@ class Counting:
                 self.requests += 1
                 self.under_way += 1
                 self.most = max(self.most, self.under_way)
+                if self.most >= self.together:
+                    self.are_together.set()
+                self.are_together.wait(50)
                 gevent.sleep(float(path[7:]) if path.startswith("/sleep/") else 0.02)
                 if path == "/slow-body":
                     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
@@ -62,8 +69,8 @@ class Counting:
 
 
 @contextlib.contextmanager
-def _counting() -> Iterator[Counting]:
-    server = Counting()
+def _counting(together: int = 1) -> Iterator[Counting]:
+    server = Counting(together)
     try:
         yield server
     finally:
@@ -86,7 +93,7 @@ def concurrency_limits_greenlets(kit: Kit) -> Any:
     is 10, that of a session alone is 1; waiting is part of the response time."""
     told = []
     for settings in ({}, {"concurrency": 3}, {"concurrency": 1}, {"concurrency": 25}):
-        with _counting() as server:
+        with _counting(settings.get("concurrency", 10)) as server:
             user = _user(FastHttpUser, server, **settings)
             statuses = _all_at_once([user.client], each=30)
             told.append([settings, set(statuses) == {200}, server.most, server.connections])
@@ -148,7 +155,7 @@ def client_pool_is_shared(kit: Kit) -> Any:
     settings count; cookies stay each user's own."""
     told = []
     for most in (1, 4):
-        with _counting() as server:
+        with _counting(most) as server:
             pool = HTTPClientPool(concurrency=most)
             users = [_user(FastHttpUser, server, client_pool=pool, concurrency=7) for _ in range(6)]
             statuses = _all_at_once([user.client for user in users], each=2)
@@ -174,8 +181,13 @@ def pool_manager_is_shared(kit: Kit) -> Any:
     """API-170, API-152: with block=True at most maxsize connections are there for all users; without it as many as are
     needed, of which maxsize are kept."""
     told = []
-    for settings in ({"maxsize": 1, "block": True}, {"maxsize": 3, "block": True}, {"maxsize": 3}, {}):
-        with _counting() as server:
+    for most, settings in (
+        (1, {"maxsize": 1, "block": True}),
+        (3, {"maxsize": 3, "block": True}),
+        (5, {"maxsize": 3}),
+        (5, {}),
+    ):
+        with _counting(most) as server:
             manager = PoolManager(**settings)
             users = [_user(HttpUser, server, pool_manager=manager) for _ in range(5)]
             statuses = _all_at_once([user.client for user in users], each=1)

@@ -180,6 +180,23 @@ a_port_in_use_is_told(void **state)
     assert_non_null(strstr(error.text, "in use"));
 }
 
+/* A master that follows another one in the same process. */
+static void
+a_port_is_free_at_once(void **state)
+{
+    struct scene *scene = *state;
+    lc_channel_send(scene->client, (struct lc_str){0}, LCORE_STR("here"), NULL);
+    run_until(scene, 1);
+    struct lc_channel_options listening = scene->options;
+    listening.fn = on_server;
+    for (int i = 0; i < 200; i++) {
+        struct lc_error error = {0};
+        lc_channel_free(scene->server);
+        scene->server = NULL;
+        assert_int_equal(lc_channel_listen(scene->rpc, &listening, &scene->server, &error), 0);
+    }
+}
+
 static void
 a_message_for_nobody_is_dropped(void **state)
 {
@@ -218,6 +235,7 @@ main(void)
         cmocka_unit_test_setup_teardown(who_does_not_fit_is_refused, set_up_with_needless_secret, tear_down),
         cmocka_unit_test_setup_teardown(a_new_socket_takes_the_name_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_port_in_use_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_port_is_free_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_for_nobody_is_dropped, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,8 @@
 #define LCORE_OWN_KEY "cload"
 /* In an ack: the master goes on with the test that the worker is in. */
 #define LCORE_KEEP_KEY "cload_keep"
+/* And: another process will go on with its run, should it die, so last reports wait for that. */
+#define LCORE_STATE_KEY "cload_state"
 #define LCORE_REPORT_NUMBER_KEY "cload_report"
 /* In a worker's heartbeat: requests since its last report, for a master that has to say what goes with it. */
 #define LCORE_PENDING_KEY "cload_pending"

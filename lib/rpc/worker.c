@@ -85,11 +85,12 @@ leave(struct lc_timer *timer)
     }
 }
 
-/* The master has the last reports, or there is none that could. */
+/* The master has the last reports, or there is none that could. One that keeps its run on disk may be started again. */
 static bool
 may_leave(struct lc_worker *worker)
 {
-    return lc_channel_unconnected_ns(worker->channel) > LOST_S * LCORE_NS_PER_S ||
+    int64_t lost_s = worker->is_run_kept ? LCORE_MASTER_SILENCE_S : LOST_S;
+    return lc_channel_unconnected_ns(worker->channel) > lost_s * LCORE_NS_PER_S ||
            (worker->is_own_master ? lc_list_is_empty(&worker->reports) : worker->unanswered_heartbeats == 0);
 }
 
@@ -99,6 +100,17 @@ check_leave(struct lc_worker *worker)
     if (worker->phase == LCORE_WORKER_LEAVING && may_leave(worker)) {
         lc_timer_stop(worker->loop, &worker->end);
         leave(&worker->end);
+    }
+}
+
+static void
+leave_late(struct lc_timer *timer)
+{
+    struct lc_worker *worker = LCORE_CONTAINER(timer, struct lc_worker, end);
+    bool is_waiting = worker->is_run_kept && lc_channel_unconnected_ns(worker->channel) > 0 && !may_leave(worker);
+    int64_t until_ns = lc_clock_monotonic_ns() + worker->patience_ns;
+    if (!is_waiting || lc_timer_start(worker->loop, timer, until_ns, leave_late) < 0) {
+        leave(timer);
     }
 }
 
@@ -119,7 +131,7 @@ begin_leave(struct lc_worker *worker)
     transit_s += worker->is_own_master ? FAREWELL_S : FAREWELL_OF_OTHERS_S;
     worker->patience_ns = (int64_t)(transit_s * (double)LCORE_NS_PER_S);
     int64_t until_ns = lc_clock_monotonic_ns() + worker->patience_ns;
-    if (may_leave(worker) || lc_timer_start(worker->loop, &worker->end, until_ns, leave) < 0) {
+    if (may_leave(worker) || lc_timer_start(worker->loop, &worker->end, until_ns, leave_late) < 0) {
         leave(&worker->end);
     }
 }
@@ -216,6 +228,7 @@ take_ack(struct lc_worker *worker, struct lc_str data)
     bool was_acknowledged = worker->is_acknowledged;
     bool is_first = worker->index >= 0 && worker->tries > 0;
     worker->is_own_master = lc__node_find(data, LCORE_OWN_KEY, &value);
+    worker->is_run_kept = lc__node_find(data, LCORE_STATE_KEY, &value);
     worker->is_acknowledged = true;
     worker->tries = 0;
     worker->unanswered_heartbeats = 0;
@@ -322,7 +335,7 @@ take_heartbeat(struct lc_worker *worker, struct lc_str data)
         }
         if (worker->phase == LCORE_WORKER_LEAVING && !may_leave(worker)) {
             /* It is there, and comes to the reports once it has taken what others sent before. */
-            lc_timer_start(worker->loop, &worker->end, now_ns + worker->patience_ns, leave);
+            lc_timer_start(worker->loop, &worker->end, now_ns + worker->patience_ns, leave_late);
         }
     }
     check_leave(worker);

@@ -41,6 +41,7 @@ struct lc_worker {
     int index;
     int end_result;
     bool is_acknowledged, is_own_master;
+    bool is_run_kept;        /* another master will go on with the run if this one dies */
     bool is_announcing_stop; /* the master asked for the stop and hears of its end */
     bool has_job;            /* counts, host and stop timeout of a spawn message that waits for the end of a stop */
     uint32_t *counts, *scratch;

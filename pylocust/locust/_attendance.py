@@ -92,7 +92,7 @@ class WatchedFleet(RampingFleet):
             self.losses.note(client_id)
 
     def _check_any_left(self, how: str) -> None:
-        if self._present():
+        if self._present() or (self._kept is not None and self._kept.is_awaiting):
             return
         logger.info("The last worker %s, stopping test.", how)
         if self.state not in (STATE_SPAWNING, STATE_RUNNING):

@@ -25,6 +25,8 @@ REGISTER = "cload_register"
 OWN_KEY = "cload"
 # In an ack: this master goes on with the test that the worker is in, so its users stay.
 KEEP_KEY = "cload_keep"
+# In an ack, too: another process will go on with this master's run, should this one die, so last reports wait for it.
+STATE_KEY = "cload_state"
 # The number of a report between nodes of our own, and in a master's heartbeat up to where it has them all. A worker
 # sends its reports again until they are confirmed, so none is lost with a connection or a master. Until then it sends
 # no other one, except when users end: it adds up what it measures. So neither needs more memory, whatever the other

@@ -39,6 +39,7 @@ class MasterRunner(ListeningFleet):
     def __init__(self, environment: Environment, master_bind_host: str, master_bind_port: int) -> None:
         super().__init__(environment, master_bind_host, master_bind_port)
         self._kept = self._open_state()
+        self._resuming: gevent.Greenlet[..., Any] | None = None
         environment.events.quitting.add_listener(self._on_quitting)
         self._spawn_own(self.heartbeat_worker)
         self._spawn_own(self.client_listener)
@@ -60,9 +61,30 @@ class MasterRunner(ListeningFleet):
         logger.info("Going on with the test that began %.0f s ago", self._kept.elapsed)
         self.update_state(STATE_SPAWNING)
         self._kept.resume_charts()
+        self.losses.begin()
         self.environment.events.test_start.fire(environment=self.environment)
-        self._spawn_aside(self._kept.resume)
+        self._resuming = self._spawn_aside(self._kept.resume)
         return self._kept.elapsed
+
+    def await_resumed(self) -> None:
+        """Returns once a run that goes on does so with its workers."""
+        if self._resuming is not None:
+            self._resuming.join()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether only last reports are missing of a run that another process began."""
+        return self._kept is not None and self._kept.is_ending
+
+    def await_workers(self) -> None:
+        """Before a run ends that another process began: waits for those of its workers that are not back yet."""
+        if self._kept is not None:
+            self._kept.await_workers()
+
+    def forget_run(self) -> None:
+        """The results are written: another process need not go on with the run any more."""
+        if self._kept is not None and self._kept.has_run:
+            self._kept.end()
 
     def stop(self, send_stop_to_client: bool = True) -> None:
         """Stops the test on all workers."""
@@ -74,6 +96,8 @@ class MasterRunner(ListeningFleet):
         environment.events.test_stopping.fire(environment=environment)
         self.final_user_classes_count = self.reported_user_classes_count
         self.update_state(STATE_STOPPING)
+        if self._kept is not None:
+            self._kept.note_ending()
         self._ramp += 1
         if environment.shape_class is not None and self.shape_greenlet is not gevent.getcurrent():
             if self.shape_greenlet is not None:
@@ -101,8 +125,8 @@ class MasterRunner(ListeningFleet):
             self.losses.say()
         environment.events.test_stop.fire(environment=environment)
         self.check_stopped()
-        if self._kept is not None:
-            self._kept.end()
+        if not self._is_quitting:
+            self.forget_run()
 
     def quit(self) -> None:
         """Ends the test and all workers."""

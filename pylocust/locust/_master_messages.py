@@ -13,7 +13,18 @@ import gevent
 # What user code may replace is looked up there.
 from . import __version__, runners
 from ._attendance import WatchedFleet
-from ._distributed import BEAT_KEY, KEEP_KEY, NAMES_KEY, NUMBER_KEY, OWN_KEY, PAUSE_KEY, PENDING_KEY, REGISTER, Taken
+from ._distributed import (
+    BEAT_KEY,
+    KEEP_KEY,
+    NAMES_KEY,
+    NUMBER_KEY,
+    OWN_KEY,
+    PAUSE_KEY,
+    PENDING_KEY,
+    REGISTER,
+    STATE_KEY,
+    Taken,
+)
 from ._generator import WIRE_KEY
 from ._messages import check_logs, read_exception, read_heartbeat, read_user_counts
 from .exception import RPCError, RPCReceiveError
@@ -117,6 +128,8 @@ class ListeningFleet(WatchedFleet):
             )
         index = self.get_worker_index(client_id)
         ack = {"index": index, OWN_KEY: 1}
+        if self._kept is not None:
+            ack[STATE_KEY] = 1
         was_running = self._kept is not None and self._kept.is_awaited(client_id)
         if was_running or (client_id in self.clients and client_id in self._taken):
             # It was running before this process was, or has not heard of it for a while (ours announce themselves again
@@ -199,6 +212,8 @@ class ListeningFleet(WatchedFleet):
         self._hear_generator(message)
         # Its last report came before this.
         self.losses.is_back(node.id)
+        if self._kept is not None:
+            self._kept.note_leave(node.id)
         index = self.get_worker_index(node.id)
         logger.info("Worker %r (index %d) quit. %d workers ready.", node.id, index, len(self.clients.ready))
         self._remove_from_dispatch(node)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import _cload
 import gevent
 
+from . import runners
 from ._distributed import Taken
 from ._state import StateError, StateFile
 from ._worker_nodes import WorkerNode
@@ -24,6 +25,11 @@ logger = logging.getLogger("locust.runners")
 # the master waits for the first one, up to _PATIENCE seconds.
 _GRACE = 8.0
 _PATIENCE = 60.0
+# For the last reports of a run that is over they have as long as a worker may need until it connects anew (_DEAFNESS),
+# unless they gave up before: workers do that when they have had no master for MASTER_HEARTBEAT_TIMEOUT.
+_LONGEST_RETURN = 25.0
+# Names in one line of the log.
+_NAMED = 8
 
 
 class KeptRun:
@@ -41,6 +47,11 @@ class KeptRun:
         # Workers of the run that have not been heard of since this process began.
         self._awaited: set[str] = set()
         self._is_complete = False
+        # Seconds since another process wrote last.
+        self._age = 0.0
+        self._resumed = time.monotonic()
+        # Whether the run is over, but for what its workers have not reported.
+        self.is_ending = False
         self.has_run = False
         records = self._file.read()
         if records:
@@ -80,6 +91,8 @@ class KeptRun:
         history = runner.stats._history
         self._history_written = history.merged_count + len(history)
         frames = [self._meta(), Message("history", history.since(0), ""), Message("exceptions", exceptions, "")]
+        if self.is_ending:
+            frames.append(Message("ending", None, ""))
         self._timeline_written = (-1, 0, 0.0)
         charts = self._new_charts()
         if charts is not None:
@@ -103,6 +116,7 @@ class KeptRun:
         """A test began."""
         self._began = time.time()
         self._awaited.clear()
+        self.is_ending = False
         self.has_run = True
         self._snapshot()
 
@@ -115,6 +129,17 @@ class KeptRun:
     def note_target(self) -> None:
         """Where the run is going, and who takes part."""
         self._file.append(self._meta().serialize())
+
+    def note_ending(self) -> None:
+        """The test is being stopped: only last reports are missing."""
+        if self.has_run and not self.is_ending:
+            self.is_ending = True
+            self._file.append(Message("ending", None, "").serialize())
+
+    def note_leave(self, client_id: str) -> None:
+        """A worker has reported for the last time."""
+        if self.has_run:
+            self._file.append(Message("left", client_id, "").serialize())
 
     def note_report(self, client_id: str, number: int, frame: bytes) -> None:
         """A report was taken. Its sender's name is the connection's, not what it says itself."""
@@ -157,12 +182,17 @@ class KeptRun:
         meta: dict[str, Any] = {}
         taken: dict[str, Taken] = {}
         sender = ""
+        self._age = self._file.age
         try:
             for record in records:
                 if record.type == "run":
                     meta = record.data
                     for name, (last, early) in meta["taken"].items():
                         taken[name] = Taken(last, early)
+                elif record.type == "ending":
+                    self.is_ending = True
+                elif record.type == "left":
+                    meta["workers"].pop(record.data, None)
                 elif record.type == "from":
                     sender, number = record.data
                     if number:
@@ -220,13 +250,13 @@ class KeptRun:
     def resume(self) -> None:
         """Waits for the run's workers, makes their users the start of a dispatch, and goes on to the target."""
         runner = self._runner
+        begin = self._resumed = time.monotonic()
         self._snapshot()
-        begin = time.monotonic()
-        while runner.clients.missing and time.monotonic() - begin < _GRACE:
+        while not self.is_ending and self._absent() and time.monotonic() - begin < _GRACE:
             gevent.sleep(0.05)
-        while not runner._present() and time.monotonic() - begin < _PATIENCE:
+        while not self.is_ending and not runner._present() and time.monotonic() - begin < _PATIENCE:
             gevent.sleep(0.2)
-        if runner.state not in (STATE_SPAWNING, STATE_RUNNING):
+        if self.is_ending or runner.state not in (STATE_SPAWNING, STATE_RUNNING):
             return  # stopped in the meantime
         self._awaited.clear()
         if not runner._present():
@@ -247,3 +277,36 @@ class KeptRun:
             runner.start(target, rate)
         else:
             runner.spawn_rate = rate
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Whether workers of the run may still come back to this process."""
+        return bool(self._absent())
+
+    def _absent(self) -> list[str]:
+        return [client_id for client_id in self._awaited if self.is_awaited(client_id)]
+
+    def await_workers(self) -> None:
+        """Before the run ends: waits for its workers, if this process has not heard of them yet, since nobody else
+        takes their last reports."""
+        self.note_ending()
+        left = runners.MASTER_HEARTBEAT_TIMEOUT + _GRACE - self._age
+        wait = max(_GRACE, min(left, _LONGEST_RETURN + _GRACE))
+        absent = self._absent()
+        if absent:
+            logger.info(
+                "The test is over, but %d of its workers are not back yet: waiting up to %.0f s for their last reports",
+                len(absent),
+                wait,
+            )
+        while absent and time.monotonic() - self._resumed < wait:
+            gevent.sleep(0.05)
+            absent = self._absent()
+        if absent:
+            logger.warning(
+                "%d workers of the test did not come back (%s): what they measured after their last reports may be"
+                " missing",
+                len(absent),
+                ", ".join(sorted(absent)[:_NAMED] + ["..."] * (len(absent) > _NAMED)),
+            )
+        self._awaited.clear()

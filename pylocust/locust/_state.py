@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 import struct
+import time
 import zlib
 from typing import Any
 
@@ -33,6 +34,8 @@ class StateFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        # When it was read, seconds since it had been written.
+        self.age = 0.0
         self._file: Any = None
         self._snapshot_bytes = 0
         self._journal_bytes = 0
@@ -50,6 +53,7 @@ class StateFile:
         try:
             with open(self.path, "rb") as file:
                 data = file.read()
+                self.age = max(0.0, time.time() - os.fstat(file.fileno()).st_mtime)
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -231,12 +231,18 @@ class TestRun:
             options.num_users = 1
         if options.spawn_rate is None:
             options.spawn_rate = 1
+        if elapsed is not None and runner.is_ending:
+            self.helpers.append(self._spawn(self._end_of_test, "The test was ending already"))
+            return
         if self.environment.shape_class:
             # The run time is for the shape to read: it alone decides about the end.
             if elapsed is None:
                 runner.start_shape()
             try:
-                runner.shape_greenlet.join()
+                if elapsed is not None:
+                    runner.await_resumed()
+                if runner.shape_greenlet is not None:
+                    runner.shape_greenlet.join()
             except KeyboardInterrupt:
                 logging.info("Exiting due to CTRL+C interruption")
                 raise
@@ -281,6 +287,8 @@ class TestRun:
 
     def _end_of_test(self, reason: str) -> None:
         options = self.options
+        if options.master:
+            self.runner.await_workers()
         if options.headless:
             logger.info("%s, shutting down", reason)
             watch_end(self.runner)
@@ -321,6 +329,8 @@ class TestRun:
             logger.warning("Interrupted again: what is still running is left behind (exit code %s)", status)
         self.terminal.close_screen()
         is_all_written = self._write_results()
+        if self.options.master:
+            runner.forget_run()
         if status == 0 and not is_all_written:
             status = 1
         environment.events.quit.fire(exit_code=status)

@@ -24,6 +24,7 @@ from ._distributed import (
     OWN_KEY,
     PAUSE_KEY,
     PENDING_KEY,
+    STATE_KEY,
     DistributedRunner,
     secret_of,
     transit_of,
@@ -104,6 +105,8 @@ class WorkerRunner(DistributedRunner):
         # Whether the master confirms reports, and those that it has not: by their number, when they were sent, what,
         # and of how many requests.
         self._is_own_master = False
+        # Whether another master will go on with the run if that one dies.
+        self._is_run_kept = False
         self._last_number = 0
         self._unconfirmed: dict[int, tuple[float, Message, int]] = {}
         self._told = 0.0  # when the master last said which it has
@@ -218,6 +221,7 @@ class WorkerRunner(DistributedRunner):
         if "index" in data:
             self.worker_index = data["index"]
         self._is_own_master = OWN_KEY in data
+        self._is_run_kept = STATE_KEY in data
         self._report_pause = 0.0
         # The clock of a new master may be behind the one before.
         self.last_received_spawn_timestamp = 0.0
@@ -389,8 +393,12 @@ class WorkerRunner(DistributedRunner):
         begin = time.monotonic()
         while self._unconfirmed if self._is_own_master else self._unanswered_heartbeats:
             # Clients that programs and tests bring know of no connection.
+            unconnected = getattr(self.client, "unconnected", 0.0)
+            if self._is_run_kept and 0 < unconnected <= runners.MASTER_HEARTBEAT_TIMEOUT:
+                # Another master is about to come in its place.
+                begin = time.monotonic()
             # A master of ours that says what it has comes to the rest, too, once it has taken what others sent before.
-            if time.monotonic() > max(begin, self._told) + patience or getattr(self.client, "unconnected", 0) > _LOST:
+            elif time.monotonic() > max(begin, self._told) + patience or unconnected > _LOST:
                 requests = sum(count for _, _, count in self._unconfirmed.values())
                 logger.warning(
                     "The master has not said that it has the last report of this worker%s",

@@ -1,6 +1,7 @@
 """A master with workers played by hand."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -183,6 +184,45 @@ def test_charts_go_on_with_the_run(make_master: Any, make_hand: Any, tmp_path: P
     last = resumed.samples()[-1]
     assert (last.run, last.heat, last.reasons) == (1, (), ()), "what was counted before is not counted again"
     assert json.loads(resumed.to_json(0, 2))["first"] == 0, "a page that knew the other process gets all of it"
+
+
+def test_a_run_that_is_over_ends_with_the_reports_of_all_its_workers(
+    make_master: Any, make_hand: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DST-44, --master-state: another master waits for those that are not back, but not for one that had left, and not
+    for ever."""
+    master = make_master(master_state=str(tmp_path / "state"), headless=True)
+    hands = [make_hand(master, f"h_{index}").join() for index in range(4)]
+    assert [hand.of("ack")[0].get("cload_state") for hand in hands] == [1] * 4, "last reports wait for another master"
+    run_test(master, hands, 4)
+    hands[3].report(cload_report=1)
+    hands[3].send("quit")
+    until(lambda: len(master.clients) == 3)
+    shutil.copy(tmp_path / "state", tmp_path / "copy")
+
+    monkeypatch.setattr("locust._resume._GRACE", 0.2)
+    monkeypatch.setattr("locust._resume._LONGEST_RETURN", 60.0)
+    second = make_master(master_state=str(tmp_path / "copy"), headless=True)
+    assert second.resume() is not None and second.stats.total.num_requests == 3
+    waiting = gevent.spawn(second.await_workers)
+    first = make_hand(second, "h_0")
+    until(lambda: second.clients["h_0"].state != "missing")
+    first.report(cload_report=1)
+    first.send("quit")
+    until(lambda: "h_0" not in second.clients)
+    assert second.stats.total.num_requests == 6
+    assert not waiting.ready() and second.state == "spawning", "that was not the last one"
+    make_hand(second, "h_1"), make_hand(second, "h_2")
+    waiting.join(60)
+    assert waiting.ready() and "did not come back" not in caplog.text
+
+    # Nobody is left who would come back to a third one: they had no master for too long.
+    os.utime(tmp_path / "copy", (0, 0))
+    shutil.copy2(tmp_path / "copy", tmp_path / "late")
+    third = make_master(master_state=str(tmp_path / "late"), headless=True)
+    assert third.resume() is not None and third.is_ending
+    third.await_workers()
+    assert "2 workers of the test did not come back (h_1, h_2)" in caplog.text
 
 
 def test_many_that_come_and_go_are_one_rebalance(make_master: Any, make_hand: Any) -> None:

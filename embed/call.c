@@ -219,6 +219,9 @@ call_finish(struct cload_session *self, const struct cload_call *call, struct lc
     made->response_time_ns += call->lost_ns;
     made->is_catching = call->is_catching;
     made->body = Py_XNewRef(call->body_owner);
+    if (core->fail == LCORE_FAIL_CONNECT_TIMEOUT || core->fail == LCORE_FAIL_READ_TIMEOUT) {
+        made->timeout = Py_XNewRef(call->timeout);
+    }
     if (self->is_fast) {
         made->is_fast = true;
         made->asked_url = Py_NewRef(call->url);

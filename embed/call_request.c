@@ -480,7 +480,7 @@ cload__call_fill(struct cload_session *self, struct cload_call *call, struct clo
         }
     }
     request->max_redirects = call->max_redirects;
-    request->flags = self->is_fast ? LCORE_REQUEST_PLAIN_METHODS | LCORE_REQUEST_KEEP_DOTS |
+    request->flags = self->is_fast ? LCORE_REQUEST_PLAIN_METHODS | LCORE_REQUEST_LOOSE_URL |
                                          LCORE_REQUEST_WHOLE_CODING | LCORE_REQUEST_LARGE_HEAD
                                    : 0;
     if (call->is_stream) {

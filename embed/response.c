@@ -66,6 +66,7 @@ response_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->user);
     Py_VISIT(self->context);
     Py_VISIT(self->owner);
+    Py_VISIT(self->timeout);
     Py_VISIT(self->stream);
     Py_VISIT(self->manual);
     Py_VISIT(self->dict);
@@ -86,6 +87,7 @@ response_clear(PyObject *object)
     Py_CLEAR(self->context);
     Py_CLEAR(self->manual);
     Py_CLEAR(self->body);
+    Py_CLEAR(self->timeout);
     Py_CLEAR(self->stream);
     Py_CLEAR(self->asked_url);
     Py_CLEAR(self->base_url);
@@ -148,8 +150,8 @@ static PyMethodDef response_methods[] = {
     {"_core_sent_head", cload__response_core_sent_head, METH_NOARGS,
      PyDoc_STR("_core_sent_head() -> bytes | None\n\nRequest line and headers of the last hop, as sent.")},
     {"_core_failure", cload__response_core_failure, METH_NOARGS,
-     PyDoc_STR("_core_failure() -> tuple[str, int, str, str, int] | None\n\n"
-               "Kind of the transport failure, errno, text, URL, status (0: no head came).")},
+     PyDoc_STR("_core_failure() -> tuple[str, int, str, str, int, Any] | None\n\n"
+               "Kind of the transport failure, errno, text, URL, status (0: no head came), timeout= if it was over.")},
     {"_core_method", cload__response_core_method, METH_NOARGS,
      PyDoc_STR("_core_method() -> str | None\n\nMethod of the last hop.")},
     {"_core_wire", cload__response_core_wire, METH_NOARGS,

@@ -42,6 +42,7 @@ struct cload_response {
     PyObject *body;      /* bytes that were sent, or NULL */
     PyObject *asked_url; /* where requests' own code made it, or history was taken; fast: the url argument */
     PyObject *base_url;  /* fast: what is put before asked_url unless that is absolute */
+    PyObject *timeout;   /* timeout= of a call that ran into it, or NULL */
     PyObject *stream;    /* the rest of a body that is taken piece by piece, or NULL */
     PyObject *owner;     /* fast: the response whose `core` this one shows, or NULL */
     PyObject *slots[CLOAD_SLOT_COUNT];

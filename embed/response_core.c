@@ -62,9 +62,9 @@ cload__response_core_failure(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (self->core == NULL || self->core->fail == LCORE_FAIL_NONE) {
         Py_RETURN_NONE;
     }
-    return Py_BuildValue("(siNNi)", names[self->core->fail], self->core->fail_errno,
+    return Py_BuildValue("(siNNiO)", names[self->core->fail], self->core->fail_errno,
                          cload__response_text(self->core->fail_text), cload__response_text(self->core->url),
-                         self->core->status);
+                         self->core->status, self->timeout == NULL ? Py_None : self->timeout);
 }
 
 PyObject *

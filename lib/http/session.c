@@ -286,8 +286,8 @@ set_url(struct lc_exchange *exchange, struct lc_str given, struct lc_error *erro
         }
     }
     struct lc_str all = {text->data, text->len};
-    if (exchange->request.flags & LCORE_REQUEST_KEEP_DOTS) {
-        return lc_url_prepare_keeping_dots(all, &exchange->url_text[1], &exchange->url, error);
+    if (exchange->request.flags & LCORE_REQUEST_LOOSE_URL) {
+        return lc_url_prepare_loosely(all, &exchange->url_text[1], &exchange->url, error);
     }
     return lc_url_prepare(all, &exchange->url_text[1], &exchange->url, error);
 }

@@ -34,9 +34,9 @@ int lc_url_parse(struct lc_str text, struct lc_url *out, struct lc_error *error)
  * then borrows from it, otherwise from `text`, which must not lie in it. Failures: lc_url_parse()'s and LCE_NOMEM. */
 int lc_url_prepare(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error);
 
-/* The same, but dot segments of the path stay: what a server makes of "/a/../b" may be what is tested. */
-int lc_url_prepare_keeping_dots(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out,
-                                struct lc_error *error);
+/* The same as geventhttpclient does it: tabs and line ends go, wherever they are (URLs are read from files), and of
+ * path and query only what lc_url_requote() changes is changed, so dot segments, brackets and a lone '%' stay. */
+int lc_url_prepare_loosely(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error);
 
 /* Whether lc_url_prepare() would leave path and query alone: begins with '/', no fragment, no dot segment, no empty
  * query, no character that must be quoted and no escape that would be written otherwise. For callers whose scheme and

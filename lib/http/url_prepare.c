@@ -248,25 +248,101 @@ trim_front(struct lc_str text)
     return text;
 }
 
+/* What lc_url_requote() appends, at `out`, where there is room for three times its length; returns its end. */
+static char *
+requote(char *out, struct lc_str text)
+{
+    /* requests looks at an escape only if two letters or digits follow the '%'; others it leaves as they are. */
+    bool is_valid = true;
+    for (size_t i = 0; i + 2 < text.len && is_valid; i++) {
+        if (text.data[i] == '%') {
+            bool is_alnum = true;
+            for (size_t k = 1; k <= 2; k++) {
+                char c = lc_ascii_lower(text.data[i + k]);
+                is_alnum = is_alnum && ((c >= 'a' && c <= 'z') || lc_ascii_is_digit(c));
+            }
+            is_valid = !is_alnum || lc__url_escape_value(text.data + i, text.data + text.len) >= 0;
+        }
+    }
+    const char *end = text.data + text.len;
+    for (const char *c = text.data; c < end; c++) {
+        int value = lc__url_escape_value(c, end);
+        if (is_valid && value >= 0 && lc__url_has_class((char)value, LCORE_URL_UNRESERVED)) {
+            *out++ = (char)value;
+            c += 2;
+        } else if (lc__url_has_class(*c, LCORE_URL_SAFE) || (*c == '%' && is_valid)) {
+            *out++ = *c;
+        } else {
+            out = put_escape(out, (unsigned char)*c);
+        }
+    }
+    return out;
+}
+
+/* urlsplit() of Python drops them anywhere. */
+static struct lc_str
+without_line_ends(char *out, struct lc_str text)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (c != '\t' && c != '\r' && c != '\n') {
+            out[len++] = c;
+        }
+    }
+    return (struct lc_str){out, len};
+}
+
+/* Path and query at `out`, for which there is room enough; returns their end. `spare`: path.len + 1 bytes. */
+static char *
+put_target(char *out, struct lc_str target, char *spare)
+{
+    struct lc_str query;
+    struct lc_str path = lc__url_split_query(target, &query);
+    if (path.len > 0) {
+        path = remove_dots(spare, path);
+    }
+    if (path.len == 0 || path.data[0] != '/') {
+        *out++ = '/';
+    }
+    out = put_component(out, path, LCORE_URL_PATH, true);
+    if (query.len > 0) {
+        *out++ = '?';
+        out = put_component(out, query, LCORE_URL_QUERY, true);
+    }
+    return out;
+}
+
+static char *
+put_target_loosely(char *out, struct lc_str target)
+{
+    struct lc_str query;
+    struct lc_str path = lc__url_split_query(target, &query);
+    if (path.len == 0 || path.data[0] != '/') {
+        *out++ = '/';
+    }
+    return requote(out, query.len == 0 ? path : target);
+}
+
 static int
-prepare(struct lc_str text, bool is_keeping_dots, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error)
+prepare(struct lc_str text, bool is_loose, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error)
 {
     scratch->len = 0;
     if (parse_clean(text, out)) {
         return 0;
     }
-    struct lc_url raw;
-    int err = lc_url_parse(trim_front(text), &raw, error);
-    if (err < 0) {
-        return err;
-    }
-    size_t room = raw.text.len * 3 + 32;
-    err = lc_buffer_reserve(scratch, room + raw.target.len + 1);
+    size_t room = text.len * 3 + 32;
+    int err = lc_buffer_reserve(scratch, room + text.len + 1);
     if (err < 0) {
         return lc_error_set(error, err, "out of memory for a URL of %zu bytes", text.len);
     }
-    /* Dot segments are resolved behind the place of the result, from where the path is quoted into it. */
+    /* Behind the place of the result is what it is made from: the text without line ends, or the path without dots. */
     char *spare = scratch->data + room;
+    struct lc_url raw;
+    err = lc_url_parse(trim_front(is_loose ? without_line_ends(spare, text) : text), &raw, error);
+    if (err < 0) {
+        return err;
+    }
     *out = raw;
     char *place = scratch->data;
     out->text.data = place;
@@ -302,19 +378,7 @@ prepare(struct lc_str text, bool is_keeping_dots, struct lc_buffer *scratch, str
         place = put(place, digits + start, sizeof(digits) - start);
     }
     char *target = place;
-    struct lc_str query;
-    struct lc_str path = lc__url_split_query(raw.target, &query);
-    if (path.len > 0 && !is_keeping_dots) {
-        path = remove_dots(spare, path);
-    }
-    if (path.len == 0 || path.data[0] != '/') {
-        *place++ = '/';
-    }
-    place = put_component(place, path, LCORE_URL_PATH, true);
-    if (query.len > 0) {
-        *place++ = '?';
-        place = put_component(place, query, LCORE_URL_QUERY, true);
-    }
+    place = is_loose ? put_target_loosely(place, raw.target) : put_target(place, raw.target, spare);
     out->target = lc__url_between(target, place);
     out->fragment = (struct lc_str){0};
     if (raw.fragment.len > 0) {
@@ -335,7 +399,7 @@ lc_url_prepare(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out
 }
 
 int
-lc_url_prepare_keeping_dots(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error)
+lc_url_prepare_loosely(struct lc_str text, struct lc_buffer *scratch, struct lc_url *out, struct lc_error *error)
 {
     return prepare(text, true, scratch, out, error);
 }
@@ -398,34 +462,8 @@ int
 lc_url_requote(struct lc_str text, struct lc_buffer *out)
 {
     int err = lc_buffer_reserve(out, text.len * 3);
-    if (err < 0) {
-        return err;
+    if (err == 0) {
+        out->len = (size_t)(requote(out->data + out->len, text) - out->data);
     }
-    /* requests looks at an escape only if two letters or digits follow the '%'; others it leaves as they are. */
-    bool is_valid = true;
-    for (size_t i = 0; i + 2 < text.len && is_valid; i++) {
-        if (text.data[i] == '%') {
-            bool is_alnum = true;
-            for (size_t k = 1; k <= 2; k++) {
-                char c = lc_ascii_lower(text.data[i + k]);
-                is_alnum = is_alnum && ((c >= 'a' && c <= 'z') || lc_ascii_is_digit(c));
-            }
-            is_valid = !is_alnum || lc__url_escape_value(text.data + i, text.data + text.len) >= 0;
-        }
-    }
-    char *place = out->data + out->len;
-    const char *end = text.data + text.len;
-    for (const char *c = text.data; c < end; c++) {
-        int value = lc__url_escape_value(c, end);
-        if (is_valid && value >= 0 && lc__url_has_class((char)value, LCORE_URL_UNRESERVED)) {
-            *place++ = (char)value;
-            c += 2;
-        } else if (lc__url_has_class(*c, LCORE_URL_SAFE) || (*c == '%' && is_valid)) {
-            *place++ = *c;
-        } else {
-            place = put_escape(place, (unsigned char)*c);
-        }
-    }
-    out->len = (size_t)(place - out->data);
-    return 0;
+    return err;
 }

@@ -105,9 +105,9 @@ def resolve_error(number: int, text: str) -> socket.gaierror:
     return socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def _seconds(text: str) -> Any:
-    match = re.search(r"([0-9.]+) ?s", text)
-    return float(match[1]) if match else None
+def _limit(timeout: Any, place: int) -> Any:
+    """What requests shows of a call's `timeout`: as it was given, of two the one for this place."""
+    return timeout[place] if isinstance(timeout, tuple) else timeout
 
 
 def plain_cause(kind: str, number: int, text: str, status: int, url: str) -> Exception | None:
@@ -136,7 +136,7 @@ def plain_cause(kind: str, number: int, text: str, status: int, url: str) -> Exc
 
 def transport_error(response: Any) -> tuple[Exception, Exception]:
     """The exception that requests raises for a failed exchange, and the innermost cause, which is what is counted."""
-    kind, number, text, url, status = response._core_failure()
+    kind, number, text, url, status, timeout = response._core_failure()
     peer: Any = Peer(url, "")
     pool: Any = Peer(url, "Pool")
     request = response.request
@@ -151,14 +151,14 @@ def transport_error(response: Any) -> tuple[Exception, Exception]:
         failed = urllib3.exceptions.NameResolutionError(peer.host, peer, cause)  # type: ignore[arg-type]
         return exceptions.ConnectionError(_max_retries(url, failed), request=request), cause
     if kind == "CONNECT_TIMEOUT" and not text.startswith(_HANDSHAKE):
-        message = f"Connection to {peer.host} timed out. (connect timeout={_seconds(text)})"
+        message = f"Connection to {peer.host} timed out. (connect timeout={_limit(timeout, 0)})"
         late = urllib3.exceptions.ConnectTimeoutError(peer, message)
         return exceptions.ConnectTimeout(_max_retries(url, late), request=request), late
     if kind == "READ_TIMEOUT" and status:
         silent = urllib3.exceptions.ReadTimeoutError(pool, "", "Read timed out.")
         return exceptions.ConnectionError(silent, request=request), silent
     if kind in ("CONNECT_TIMEOUT", "READ_TIMEOUT"):
-        message = f"Read timed out. (read timeout={_seconds(text)})"
+        message = f"Read timed out. (read timeout={_limit(timeout, 1)})"
         return _twice(exceptions.ReadTimeout(urllib3.exceptions.ReadTimeoutError(pool, "", message), request=request))
     if isinstance(cause, OSError) and kind == "PROXY" and not isinstance(cause, ConnectionResetError):
         return exceptions.ProxyError(_proxy_retries(url, text, cause), request=request), cause

@@ -93,7 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     unsigned flags = ((data[0] & 8) != 0 ? LCORE_REQUEST_STREAM : 0) |
                      ((data[0] & 16) != 0 ? LCORE_REQUEST_KEEP_CHUNKS : 0) |
-                     ((data[0] & 64) != 0 ? LCORE_REQUEST_KEEP_DOTS | LCORE_REQUEST_WHOLE_CODING : 0);
+                     ((data[0] & 64) != 0 ? LCORE_REQUEST_LOOSE_URL | LCORE_REQUEST_WHOLE_CODING : 0);
     struct lc_session_options options;
     lc_session_options_init(&options);
     options.base_url = (struct lc_str){base, strlen(base)};

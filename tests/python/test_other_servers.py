@@ -50,7 +50,7 @@ def told(
 
 
 def test_bodies_that_end_early(engine: Engine) -> None:
-    """API-164, API-165: between chunks, in a chunk, and by silence, in the words of urllib3."""
+    """API-164, API-165: between chunks, in a chunk, and by silence, in urllib3's words; timeouts as given."""
     answers = {
         "/between": [CHUNKED + b"3\r\nabc\r\n", CLOSE],
         "/within": [CHUNKED + b"5\r\nabc", CLOSE],
@@ -59,14 +59,14 @@ def test_bodies_that_end_early(engine: Engine) -> None:
         "/late-head": [60.0],
     }
     with ScriptedServer(answers) as server:
-        late: dict[str, object] = {"timeout": 1.2}
+        late: dict[str, object] = {"timeout": 1}
         found = told(engine, server, [("GET", path, late if "late" in path else {}) for path in answers])
     pool = "HTTPConnectionPool(host='127.0.0.1', port): Read timed out."
     assert found["/between"] == ["ChunkedEncodingError(ProtocolError('Response ended prematurely'))", "0"]
     assert found["/within"][0].startswith("ChunkedEncodingError(ProtocolError('Connection broken: IncompleteRead(3 by")
     assert "2 more expected" in found["/within"][0]
     assert found["/late"] == found["/late-chunk"] == [f'ReadTimeoutError("{pool}")', "0"]
-    assert found["/late-head"] == [f'ReadTimeout(ReadTimeoutError("{pool} (read timeout=1.2)"))', "0"]
+    assert found["/late-head"] == [f'ReadTimeout(ReadTimeoutError("{pool} (read timeout=1)"))', "0"]
 
 
 def test_chunks_without_their_last_line(engine: Engine) -> None:
@@ -78,6 +78,20 @@ def test_chunks_without_their_last_line(engine: Engine) -> None:
     with ScriptedServer(answers) as server:
         found = told(engine, server, [("GET", path, {}) for path in answers])
     assert found == {path: ["None", "200"] for path in answers}
+
+
+def test_urls_of_fast_users(engine: Engine) -> None:
+    """API-206: brackets, a lone '%' and escapes are sent as they are, and line ends (of URLs from files) not."""
+    asked = {
+        "/a?filter[x][]=1&y={z}": "/a?filter[x][]=1&y=%7Bz%7D",
+        "/a?r=100%": "/a?r=100%",
+        "/%2fb%2D?q=%c3%a9": "/%2fb-?q=%c3%a9",
+        "/a?no=%escape&x=%2f": "/a?no=%25escape&x=%252f",
+        "/li\tne\r\n": "/line",
+    }
+    with ScriptedServer({path.partition("?")[0]: [OK] for path in asked.values()}) as server:
+        told(engine, server, [("GET", path, {}) for path in asked], "FastHttpUser")
+        assert [request.split()[1].decode() for request in server.requests] == list(asked.values())
 
 
 def test_redirects_that_lose_the_body_say_so(engine: Engine) -> None:

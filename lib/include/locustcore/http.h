@@ -144,7 +144,7 @@ enum {
     LCORE_REQUEST_PLAIN_METHODS = 1 << 4,
     /* The response comes with its head, and the body piece by piece, unless it is here already. HTTP/1.1 only. */
     LCORE_REQUEST_STREAM = 1 << 5,
-    LCORE_REQUEST_KEEP_DOTS = 1 << 6, /* "/a/../b" is sent as it is; redirects are resolved as ever */
+    LCORE_REQUEST_LOOSE_URL = 1 << 6, /* dots, brackets, a lone '%' are sent as given; redirects are resolved as ever */
     /* The body keeps the framing of its chunks, for callers that read chunk by chunk: see is_in_chunks of struct
      * lc_response. HTTP/1.1 only. */
     LCORE_REQUEST_KEEP_CHUNKS = 1 << 7,

@@ -78,9 +78,9 @@ class HTTPConnectionClosed(HTTPParseError):
 FAILURE_EXCEPTIONS = (ConnectionError, OSError, HTTPParseError, zlib.error)
 
 
-def failure_of(response: Any, failure: tuple[str, int, str, str, int]) -> Exception:
+def failure_of(response: Any, failure: tuple[str, int, str, str, int, Any]) -> Exception:
     """The exception for a call that brought no usable answer."""
-    kind, number, text, url, status = failure
+    kind, number, text, url, status, _ = failure
     if kind in ("REFUSED", "CONNECT", "SEND", "RESET", "TLS") and number and (kind != "RESET" or status):
         return OSError(number, os.strerror(number))
     if kind == "DNS":

@@ -221,15 +221,27 @@ test_failures(void **state)
 }
 
 static void
-test_dots_are_kept(void **state)
+test_loosely(void **state)
 {
+    static const char *const cases[][2] = {
+        {"HTTP://H/a/../%2E/b c/.?x", "/a/.././b%20c/.?x"},
+        {"http://h/clean", "/clean"},
+        {" http://h/list?of[a][]={1}&\n", "/list?of[a][]=%7B1%7D&"},
+        {"ht\ttp://h\r\n/a\tb#c\n", "/ab"},
+        {"http://h/%2f%41%?%2", "/%2fA%?%2"},
+        {"http://h/%2f%zz?%41", "/%252f%25zz?%2541"},
+        {"http://h?\xc3\xa9", "/?%C3%A9"},
+        {"http://h/a?", "/a"},
+        {"http://h", "/"},
+    };
     struct lc_url url;
-    assert_int_equal(lc_url_prepare_keeping_dots(LCORE_STR("HTTP://H/a/../%2E/b c/.?x"), &scratch, &url, NULL), 0);
-    assert_str(url.text, "http://h/a/.././b%20c/.?x");
-    assert_str(url.target, "/a/.././b%20c/.?x");
-    assert_int_equal(lc_url_prepare_keeping_dots(LCORE_STR("http://h/clean"), &scratch, &url, NULL), 0);
-    assert_str(url.target, "/clean");
-    assert_int_equal(lc_url_prepare_keeping_dots(LCORE_STR("http://h:x/.."), &scratch, &url, NULL), LCE_URL);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(lc_url_prepare_loosely(lc_str_from(cases[i][0]), &scratch, &url, NULL), 0);
+        assert_str(url.target, cases[i][1]);
+    }
+    assert_int_equal(lc_url_prepare_loosely(LCORE_STR("HTTP://H/a/.."), &scratch, &url, NULL), 0);
+    assert_str(url.text, "http://h/a/..");
+    assert_int_equal(lc_url_prepare_loosely(LCORE_STR("http://h:x/.."), &scratch, &url, NULL), LCE_URL);
 }
 
 static void
@@ -363,7 +375,7 @@ main(void)
         cmocka_unit_test_teardown(test_prepared_as_requests_does, forget_scratch),
         cmocka_unit_test_teardown(test_prepared_parts_lie_in_the_result, forget_scratch),
         cmocka_unit_test_teardown(test_failures, forget_scratch),
-        cmocka_unit_test_teardown(test_dots_are_kept, forget_scratch),
+        cmocka_unit_test_teardown(test_loosely, forget_scratch),
         cmocka_unit_test_teardown(test_clean_target, forget_scratch),
         cmocka_unit_test_teardown(test_join, forget_scratch),
         cmocka_unit_test_teardown(test_requote, forget_scratch),

@@ -69,7 +69,7 @@ def results(request: pytest.FixtureRequest, target: Target) -> Iterator[dict[tup
         if item.path == Path(__file__) and hasattr(item, "callspec"):
             module, name = item.callspec.params["case"]
             chosen.setdefault(module, []).append(name)
-    with ThreadPoolExecutor(4) as executor:
+    with ThreadPoolExecutor(8) as executor:
         started = {}
         for module, names in chosen.items():
             for engine in ENGINES:

@@ -6,6 +6,8 @@ import json
 import re
 import signal
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -59,56 +61,75 @@ for hook in {hooks.split()!r}:
     assert done.stderr.count("Aggregated") == 2
 
 
-@pytest.mark.parametrize(
-    ("addition", "args", "status"),
-    [
-        pytest.param(
+# What is added to LOCUSTFILE and to the command line, and the status of that run.
+EXITS: dict[str, tuple[str, list[str], int]] = {
+    "CLI-82-request": (
+        (
             "A.t = lambda s: 0\nA.tasks = [lambda s: events.request.fire("
-            "request_type='T', name='n', response_time=1, response_length=0, exception=ValueError('x'))]\n",
-            [],
-            1,
-            id="CLI-82-request",
+            "request_type='T', name='n', response_time=1, response_length=0, exception=ValueError('x'))]\n"
         ),
-        pytest.param("def bad(user): raise ValueError('x')\nA.tasks = [bad]\n", [], 1, id="CLI-82-task"),
-        pytest.param(
-            "def bad(user): raise ValueError('x')\nA.tasks = [bad]\n", ["--exit-code-on-error", "0"], 0, id="CLI-48"
-        ),
-        pytest.param(
-            "@events.test_start.add_listener\ndef bad(**_): raise ValueError('x')\n", [], 2, id="CLI-83-listener"
-        ),
-        pytest.param("@events.init.add_listener\ndef bad(**_): raise ValueError('x')\n", [], 1, id="CLI-84-init"),
-        pytest.param(
-            "@events.quitting.add_listener\ndef decide(environment, **_): environment.process_exit_code = 42\n",
-            [],
-            42,
-            id="CLI-86",
-        ),
-        pytest.param("def stop(user): sys.exit(7)\nA.tasks = [stop]\n", [], 7, id="API-90"),
-        pytest.param("def stop(user): raise KeyboardInterrupt\nA.tasks = [stop]\n", ["-u", "1"], 0, id="API-91"),
-        pytest.param("def init(self, env): raise ValueError('x')\nA.__init__ = init\n", [], 2, id="API-26"),
-        pytest.param(
-            "from locust.exception import StopTest\ndef init(self, env): raise StopTest('x')\nA.__init__ = init\n",
-            [],
-            0,
-            id="API-86",
-        ),
-        pytest.param("A.weight = 0\n", [], 1, id="API-18"),
-        pytest.param("B = A\n", [], 1, id="API-107"),
-        pytest.param("", ["NoSuchClass"], 1, id="CLI-78"),
-        pytest.param("", ["--autoquit", "3"], 1, id="CLI-15"),
-        pytest.param("", ["--master", "--worker"], 255, id="CLI-24"),
-        pytest.param("", ["-f", "nothing.py"], 1, id="CLI-73"),
-        pytest.param("", ["-f", "locustfile"], 1, id="CLI-73-name"),
-        pytest.param("", ["-f", "-"], 1, id="CLI-74"),
-        pytest.param("import no_such_module\n", [], 1, id="CLI-75"),
-        pytest.param("def broken(:\n", [], 1, id="CLI-75-syntax"),
-        pytest.param("del A\n", [], 1, id="CLI-77"),
-    ],
-)
-def test_exit_status(engine: Engine, tmp_path: Path, addition: str, args: list[str], status: int) -> None:
-    write(tmp_path, LOCUSTFILE + addition)
-    done = engine.command(*RUN, *args, cwd=tmp_path)
-    assert done.status == status, done.stderr
+        [],
+        1,
+    ),
+    "CLI-82-task": ("def bad(user): raise ValueError('x')\nA.tasks = [bad]\n", [], 1),
+    "CLI-48": ("def bad(user): raise ValueError('x')\nA.tasks = [bad]\n", ["--exit-code-on-error", "0"], 0),
+    "CLI-83-listener": ("@events.test_start.add_listener\ndef bad(**_): raise ValueError('x')\n", [], 2),
+    "CLI-84-init": ("@events.init.add_listener\ndef bad(**_): raise ValueError('x')\n", [], 1),
+    "CLI-86": (
+        "@events.quitting.add_listener\ndef decide(environment, **_): environment.process_exit_code = 42\n",
+        [],
+        42,
+    ),
+    "API-90": ("def stop(user): sys.exit(7)\nA.tasks = [stop]\n", [], 7),
+    "API-91": ("def stop(user): raise KeyboardInterrupt\nA.tasks = [stop]\n", ["-u", "1"], 0),
+    "API-26": ("def init(self, env): raise ValueError('x')\nA.__init__ = init\n", [], 2),
+    "API-86": (
+        "from locust.exception import StopTest\ndef init(self, env): raise StopTest('x')\nA.__init__ = init\n",
+        [],
+        0,
+    ),
+    "API-18": ("A.weight = 0\n", [], 1),
+    "API-107": ("B = A\n", [], 1),
+    "CLI-78": ("", ["NoSuchClass"], 1),
+    "CLI-15": ("", ["--autoquit", "3"], 1),
+    "CLI-24": ("", ["--master", "--worker"], 255),
+    "CLI-73": ("", ["-f", "nothing.py"], 1),
+    "CLI-73-name": ("", ["-f", "locustfile"], 1),
+    "CLI-74": ("", ["-f", "-"], 1),
+    "CLI-75": ("import no_such_module\n", [], 1),
+    "CLI-75-syntax": ("def broken(:\n", [], 1),
+    "CLI-77": ("del A\n", [], 1),
+}
+
+
+@pytest.fixture(scope="module")
+def exits(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[tuple[str, str], Future[Finished]]]:
+    """Those of EXITS that were asked for, by the names of program and case. They sleep most of the time, so several run
+    at once."""
+
+    def run(engine: Engine, name: str) -> Finished:
+        addition, args, _ = EXITS[name]
+        folder = tmp_path_factory.mktemp("exit")
+        write(folder, LOCUSTFILE + addition)
+        return engine.command(*RUN, *args, cwd=folder)
+
+    items = [item for item in request.session.items if item.path == Path(__file__) and hasattr(item, "callspec")]
+    chosen = [
+        (item.callspec.params["engine"], item.callspec.params["case"])
+        for item in items
+        if "case" in item.callspec.params
+    ]
+    with ThreadPoolExecutor(6) as pool:
+        yield {(one.name, name): pool.submit(run, one, name) for one, name in chosen if one.python is not None}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("case", EXITS)
+def test_exit_status(engine: Engine, exits: dict[tuple[str, str], Future[Finished]], case: str) -> None:
+    done = exits[engine.name, case].result()
+    assert done.status == EXITS[case][2], done.stderr
     if engine.is_ours:
         assert len(done.stderr.splitlines()) > 0
         assert "site-packages/cload" not in done.stderr
@@ -146,11 +167,14 @@ def test_which_files_and_classes(engine: Engine, tmp_path: Path) -> None:
         return done.stdout if done.status == 0 else done.status
 
     head = "Available Users:\n"
-    assert listed("d/a.py, other.py") == 1
-    assert listed("d/a.py,d/_c.py") == head + "    A\n    C\n"
-    assert listed("d") == head + "    A\n"
-    assert listed("nothing") == 1
-    assert listed("empty.py") == head
+    expected = {
+        "d/a.py, other.py": 1,
+        "d/a.py,d/_c.py": head + "    A\n    C\n",
+        "d": head + "    A\n",
+        "nothing": 1,
+        "empty.py": head,
+    }
+    assert dict(zip(expected, side_by_side(listed, expected), strict=True)) == expected
     if engine.is_ours:
         # Real Locust cannot be started as a module in a folder with a locust.py.
         write(tmp_path, "from locust import User\nclass D(User): pass\nE = D\n", "locust.py")
@@ -266,9 +290,8 @@ class S(LoadTestShape):
 def test_files_and_json(engine: Engine, tmp_path: Path) -> None:
     """CLI-35, CLI-41, CLI-42, CLI-45."""
     write(tmp_path)
-    done = engine.command(
-        *RUN, "--csv", "out/run", "--logfile", "logs/x.log", "--json-file", "out/x.json", cwd=tmp_path
-    )
+    files = [*RUN, "--csv", "out/run", "--logfile", "logs/x.log", "--json-file", "out/x.json"]
+    done, printed = side_by_side(lambda args: engine.command(*args, cwd=tmp_path), [files, [*RUN, "--json"]])
     assert done.status == 0, done.stderr
     names = ["run_exceptions.csv", "run_failures.csv", "run_stats.csv", "run_stats_history.csv", "x.json.json"]
     own = {"run_phases.csv", "run_generator.csv"}
@@ -276,7 +299,7 @@ def test_files_and_json(engine: Engine, tmp_path: Path) -> None:
     assert sorted(found - own if engine.name == "cload" else found) == names
     assert "Ramping to 2 users" in (tmp_path / "logs" / "x.log").read_text()
     assert "Ramping" not in done.stderr
-    shown = json.loads(engine.command(*RUN, "--json", cwd=tmp_path).stdout)
+    shown = json.loads(printed.stdout)
     assert [entry["name"] for entry in shown] == ["n"]
 
 
@@ -306,17 +329,25 @@ def test_pytest_style(engine: Engine, tmp_path: Path) -> None:
         tmp_path,
         "def test_a(session):\n    session.get('/x')\n"
         "def test_b(fastsession):\n    fastsession.get('/y').raise_for_status()\n"
-        "import time\n"
+        "import time, gevent\n"
         "from locust import events\n"
-        "events.request.add_listener(lambda **_: time.sleep(0.05))\n",
+        "names = set()\n"
+        "@events.init.add_listener\n"
+        "def on_init(environment, **_):\n"
+        "    @events.request.add_listener\n"
+        "    def on_request(name, **_):\n"
+        "        names.add(name)\n"
+        "        time.sleep(0.05)\n"
+        "        if len(names) == 2: gevent.spawn(environment.runner.quit)\n",
     )
-    done = engine.command(*RUN, "-H", "http://127.0.0.1:9", cwd=tmp_path)
+    lines = [[*RUN, "-t", "60", "-H", "http://127.0.0.1:9"], ["--list"]]
+    done, listed = side_by_side(lambda line: engine.command(*line, cwd=tmp_path), lines)
     assert '{"test_a": 1, "test_b": 1}' in done.stderr
     if engine.is_ours:
         # Real Locust's users do not survive a refused connection.
         assert done.status == 1
         assert {line.split()[1] for line in done.stderr.splitlines() if line.startswith("GET ")} == {"/x", "/y"}
-    assert engine.command("--list", cwd=tmp_path).stdout == "Available Users:\n    test_a\n    test_b\n"
+    assert listed.stdout == "Available Users:\n    test_a\n    test_b\n"
 
 
 def test_host_without_scheme_is_explained(tmp_path: Path) -> None:

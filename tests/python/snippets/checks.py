@@ -200,8 +200,10 @@ def who_says_what(kit: Kit) -> Any:
         runner.start(0, 1)
         gevent.sleep(0.05)
         runner.quit()
-    with Records() as loose, gevent.Timeout(0.05, False):
-        Nested(Environment(user_classes=[Nested])).run()
+    with Records() as loose:
+        running = gevent.spawn(Nested(Environment(user_classes=[Nested])).run)
+        until(lambda: loose.found)
+        running.kill()
 
     class Empty(User): ...
 
@@ -325,13 +327,13 @@ def targets_of_a_ramp(kit: Kit) -> Any:
     with mock.patch("locust.rpc.rpc.Server", transport):
         master = environment.create_master_runner("127.0.0.1", 0)
         transport.put("client_ready", "2.47.0")
-        gevent.spawn(master.start, 2, 10)
-        gevent.sleep(0.01)
+        ramp = gevent.spawn(master.start, 2, 10)
+        until(lambda: master.state == "spawning")
         states = [master.state, master.target_user_count]
-        gevent.sleep(1.2)
+        ramp.join(60)
         after = dict(master.target_user_classes_count)
         ramp = gevent.spawn(master.start, 5, 1)
-        gevent.sleep(0.1)
+        until(lambda: master.target_user_count == 5)
         during = dict(master.target_user_classes_count)
         ramp.kill()
         other = Environment(user_classes=[Idle]).create_master_runner("127.0.0.1", 0)

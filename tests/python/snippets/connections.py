@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import gevent
@@ -16,7 +15,7 @@ import gevent.event
 import gevent.pool
 from gevent.server import StreamServer
 from geventhttpclient.client import HTTPClientPool
-from kit import Kit, kind_of
+from kit import Kit, kind_of, until
 from locust import FastHttpUser, HttpUser
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
@@ -33,6 +32,7 @@ class Counting:
         self.are_together = gevent.event.Event()
         self.connections = self.open = self.under_way = self.most = self.requests = 0
         self.paths: list[str] = []
+        self.answered: list[float] = []
         self.server = StreamServer(("127.0.0.1", 0), self.serve, **tls)
         self.server.start()
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_port}"
@@ -54,6 +54,7 @@ class Counting:
                     self.are_together.set()
                 self.are_together.wait(50)
                 gevent.sleep(float(path[7:]) if path.startswith("/sleep/") else 0.02)
+                self.answered.append(time.monotonic())
                 if path == "/slow-body":
                     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
                     gevent.sleep(0.1)
@@ -102,11 +103,16 @@ def concurrency_limits_greenlets(kit: Kit) -> Any:
             told[-1].append(server.connections)
     with _counting() as server:
         environment = Environment()
-        times = []
-        environment.events.request.add_listener(lambda response_time, **_: times.append(response_time))
+        times: list[float] = []
+        environment.events.request.add_listener(lambda response_time, **_: times.append(response_time / 1000))
         alone = FastHttpSession(server.url, environment.events.request, None)
-        _all_at_once([alone], "/sleep/0.05", each=4)
-        told += [server.most, server.connections, [later - first > 40 for first, later in pairwise(times)]]
+        calls = gevent.spawn(_all_at_once, [alone], "/sleep/0.05", each=4)
+        until(lambda: server.requests)
+        # By now all four have begun.
+        begun = time.monotonic()
+        calls.join(60)
+        waited = [answered - begun for answered in server.answered]
+        told += [server.most, server.connections, [took > least for took, least in zip(times, waited, strict=True)]]
     return told
 
 
@@ -166,8 +172,7 @@ def client_pool_is_shared(kit: Kit) -> Any:
             _all_at_once([users[0].client], each=1)
             told.append(server.connections)
             pool.close()
-            gevent.sleep(0.05)
-            told.append(server.open)
+            until(lambda server=server: server.open == 0)
             told.append([_all_at_once([users[0].client], each=1), server.connections - most])
     with _counting() as server:
         pool = HTTPClientPool(network_timeout=0.1, headers={"X-Pool": "1"})
@@ -181,18 +186,18 @@ def pool_manager_is_shared(kit: Kit) -> Any:
     """API-170, API-152: with block=True at most maxsize connections are there for all users; without it as many as are
     needed, of which maxsize are kept."""
     told = []
-    for most, settings in (
-        (1, {"maxsize": 1, "block": True}),
-        (3, {"maxsize": 3, "block": True}),
-        (5, {"maxsize": 3}),
-        (5, {}),
+    for most, kept, settings in (
+        (1, 1, {"maxsize": 1, "block": True}),
+        (3, 3, {"maxsize": 3, "block": True}),
+        (5, 3, {"maxsize": 3}),
+        (5, 5, {}),
     ):
         with _counting(most) as server:
             manager = PoolManager(**settings)
             users = [_user(HttpUser, server, pool_manager=manager) for _ in range(5)]
             statuses = _all_at_once([user.client for user in users], each=1)
-            gevent.sleep(0.02)
-            told.append([set(statuses) == {200}, server.most, server.connections, server.open])
+            until(lambda server=server, kept=kept: server.open == kept)
+            told.append([set(statuses) == {200}, server.most, server.connections])
             for user in users:
                 user.client.get("/again")
             told.append(server.connections)

@@ -36,9 +36,9 @@ class Kit:
         environment = self.environment(*classes, **options)
         runner = environment.create_local_runner()
         runner.start(users or len(classes), 100)
+        # The first users are there when the ramp is over.
+        runner.spawning_greenlet.join()
         with gevent.Timeout(seconds, False):
-            # The first users are there when the ramp is over.
-            runner.spawning_greenlet.join()
             while runner.user_count:
                 gevent.sleep(0.01)
         runner.quit()
@@ -50,6 +50,13 @@ def until(condition: Any, seconds: float = 60) -> None:
     with gevent.Timeout(seconds):
         while not condition():
             gevent.sleep(0.01)
+
+
+def rest(seconds: float) -> None:
+    """As sleep(), which takes less time where the process had no turn before: gevent counts from that of its loop."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        gevent.sleep(left)
 
 
 class Stalls:

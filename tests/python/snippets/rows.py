@@ -7,7 +7,7 @@ from typing import Any
 
 import gevent
 import locust
-from kit import Kit, Records, kind_of, until
+from kit import Kit, Records, kind_of, rest, until
 from locust import (
     FastHttpUser,
     HttpUser,
@@ -87,7 +87,7 @@ def measuring(kit: Kit) -> Any:
     told: list[Any] = []
     with hook.measure("T", "n") as meta:
         told.append([sorted(meta), meta["context"], meta["response_length"], type(meta["start_time"]).__name__])
-        gevent.sleep(0.02)
+        rest(0.02)
     with hook.measure("T", "n", 7, {"a": 1}) as meta:
         meta.update(name="other", extra=5, response_length=9, request_type="U")
     with hook.measure("T", "timed") as meta:
@@ -185,21 +185,25 @@ def waits(kit: Kit) -> Any:
         kind_of(between("a", "b"), Someone()),
     ]
 
-    class Paced(User):
-        wait_time = constant_pacing(0.2)
+    for slow, quick in (
+        (constant_pacing(100), constant_pacing(0.01)),
+        (constant_throughput(0.01), constant_throughput(100)),
+    ):
 
-    class Through(User):
-        wait_time = constant_throughput(5)
+        class Slow(User):
+            wait_time = slow
 
-    for cls in (Paced, Through):
-        user = cls(Environment())
-        first = user.wait_time()
-        gevent.sleep(0.05)
-        second = user.wait_time()
-        other = cls(Environment()).wait_time()
-        told.append([0 <= first <= 0.2, second < 0.2, 0 <= other <= 0.2, type(first).__name__])
-        gevent.sleep(0.5)
-        told.append([user.wait_time() == 0, user.wait_time() <= 0.2])
+        class Quick(User):
+            wait_time = quick
+
+        # Who does not wait as long as it was told is told to wait all the longer.
+        user, other = Slow(Environment()), Slow(Environment())
+        pauses = [user.wait_time(), user.wait_time(), other.wait_time()]
+        told.append([[round(pause / 100) for pause in pauses], type(pauses[0]).__name__])
+        hasty = Quick(Environment())
+        hasty.wait_time()
+        rest(0.1)
+        told.append([hasty.wait_time() == 0, hasty.wait_time() <= 0.01])
     return told
 
 

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from flask import Response, make_response, request, send_file
 from jinja2 import TemplateNotFound
@@ -38,7 +39,7 @@ class Files:
         write(csv.writer(text))
         response = make_response(text.getvalue())
         response.headers["Content-Type"] = "text/csv"
-        response.headers["Content-Disposition"] = f"attachment;filename={self._file_name(f'_{kind}.csv')}"
+        response.headers["Content-Disposition"] = _attachment(self._file_name(f"_{kind}.csv"))
         return response
 
     def requests_csv(self) -> Response:
@@ -73,5 +74,12 @@ class Files:
             return make_response(NO_PAGES, 500)
         response = make_response(report)
         if is_download:
-            response.headers["Content-Disposition"] = f"attachment;filename={self._file_name('.html')}"
+            response.headers["Content-Disposition"] = _attachment(self._file_name(".html"))
         return response
+
+
+def _attachment(name: str) -> str:
+    """The header of a file to keep. As Locust writes it where that can be understood; RFC 6266 for other names."""
+    if name.isascii() and not set(name) & set('";\\'):
+        return f"attachment;filename={name}"
+    return f"attachment;filename*=UTF-8''{quote(name, safe='')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import uuid
+from argparse import Namespace
 from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -48,23 +49,33 @@ class Numbers:
         self._identity = uuid.uuid4().hex
         shared = memoize(timeout=cache_time, dynamic_timeout=True)
         self._statistics = shared(functools.partial(self._statistics_json, _MAX_ROWS))
-        # Cheap, and what is done in the page must be seen there soon.
-        self._summary = memoize(timeout=_SUMMARY_CACHE_TIME)(functools.partial(self._statistics_json, 0))
+        # Cheap, and what is done in the page must be seen there soon. The texts of errors can be long.
+        briefly = memoize(timeout=_SUMMARY_CACHE_TIME)
+        self._summary = briefly(functools.partial(self._statistics_json, 0))
+        self._short_summary = briefly(functools.partial(self._statistics_json, 0, 0))
 
     def clear_cache(self) -> None:
         """What is told next is new."""
-        for cached in (self._statistics, self._summary):
+        for cached in (self._statistics, self._summary, self._short_summary):
             cached.clear_cache()  # type: ignore[attr-defined]
 
     def request_stats(self) -> Response:
         # Our own page has its rows from elsewhere.
-        is_summary = request.args.get("rows") == "0"
-        return Response(self._summary() if is_summary else self._statistics(), mimetype="application/json")
+        if request.args.get("rows") != "0":
+            text = self._statistics()
+        elif request.args.get("errors") != "0":
+            text = self._summary()
+        else:
+            text = self._short_summary()
+        return Response(text, mimetype="application/json")
 
-    def _statistics_json(self, rows: int) -> str:
-        report = self._collect_statistics(rows)
+    def _statistics_json(self, rows: int, errors: int = _MAX_ROWS) -> str:
+        report = self._collect_statistics(rows, errors)
+        runner = self._ui.environment.runner
         if not rows:
             report["server"] = self._identity
+            report["error_count"] = 0 if runner is None else len(runner.stats.errors)
+            report["exception_count"] = 0 if runner is None else len(runner.exceptions)
         response: Any = self._ui.app.json.response(report)
         text: str = response.get_data(as_text=True)
         return text
@@ -90,7 +101,7 @@ class Numbers:
         rows = ",".join(text for text in texts if text)
         return f'{{"percentiles": {json.dumps(percentiles)}, "rows": [{rows}]}}\n'
 
-    def _collect_statistics(self, rows: int) -> dict[str, Any]:
+    def _collect_statistics(self, rows: int, errors: int) -> dict[str, Any]:
         runner = self._ui.environment.runner
         if runner is None:
             return {
@@ -108,7 +119,7 @@ class Numbers:
         total = self._row(numbers.total)
         report = {
             "stats": [self._row(entry) for entry in _first_entries(numbers, rows)] + [total],
-            "errors": [error.serialize() for error in islice(numbers.errors.values(), _MAX_ROWS)],
+            "errors": [error.serialize() for error in islice(numbers.errors.values(), errors)],
             "current_rps": total["current_rps"],
             "current_fail_per_sec": total["current_fail_per_sec"],
             "total_rps": total["total_rps"],
@@ -155,7 +166,15 @@ class Numbers:
         return task_ratios(self._ui.environment, {} if runner is None else running_users(runner))
 
     def logs(self) -> Response:
-        return jsonify(master=web.get_logs(), workers=self._ui.environment.worker_logs)
+        workers = self._ui.environment.worker_logs
+        wanted = request.args.getlist("worker")
+        if not wanted:
+            return jsonify(master=web.get_logs(), workers=workers)
+        return jsonify(
+            master=web.get_logs(),
+            workers={worker: lines for worker, lines in workers.items() if worker in wanted},
+            counts={worker: len(lines) for worker, lines in workers.items()},
+        )
 
     def timeline(self) -> Response:
         generation, since = (request.args.get(name, -1, type=int) for name in ("generation", "since"))
@@ -173,6 +192,7 @@ class Numbers:
             "spawn_rate": options and options.spawn_rate,
             "shape": shape and type(shape).__name__,
             "shape_uses_options": bool(shape and shape.use_common_options),
+            "options": self._shown_options(options),
         }
         if isinstance(runner, MasterRunner):
             clients: Any = runner.clients  # type: ignore[attr-defined,unused-ignore]
@@ -185,6 +205,12 @@ class Numbers:
             }
             report["backlog"] = runner.backlog.report()
         return jsonify(report)
+
+    def _shown_options(self, options: Namespace | None) -> dict[str, Any]:
+        """What the options of the form are now, but for those that are secret."""
+        fields = self._ui.template_args.get("extra_options") or {}
+        shown = {name for name, field in fields.items() if not field["is_secret"]}
+        return {name: value for name, value in vars(options or Namespace()).items() if name in shown}
 
     def metrics(self) -> Any:
         own = request.url_rule

@@ -78,6 +78,22 @@ def test_from_start_to_report(page: Page, host: str, tmp_path: Path) -> None:
         report.wait_for_function("document.documentElement.scrollWidth <= 390")
 
 
+def _look_away(page: Page) -> None:
+    """Behind other tabs a page follows the state, for its title, and asks for nothing more until it is seen again."""
+    asked: list[str] = []
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.evaluate("new Promise((done) => setTimeout(() => setTimeout(done)))")
+    page.on("request", lambda request: asked.append(request.url.partition("?")[0].rpartition("/")[2]))
+    for _ in range(2):
+        with page.expect_request("**/stats/requests?rows=0*"):
+            pass
+    assert set(asked) == {"requests"}
+    assert page.title() == "running · locustfile.py · cload"
+    with page.expect_request("**/stats/timeline*"):
+        page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+
+
 def answer_as_another(route: Route) -> None:
     """As a process does that was started after the one which made the page."""
     answer = route.fetch()
@@ -91,9 +107,14 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         other.goto(url)
         start(page, url)
         # What is looked at is asked for again and again, and the rest only when it is looked at.
-        with page.expect_request("**/stats/table*"), page.expect_request("**/exceptions"):
+        with page.expect_request("**/stats/table*"):
             pass
-        for tab, path in (("Current ratio", "**/tasks"), ("Logs", "**/logs"), ("Charts", "**/stats/timeline*")):
+        for tab, path in (
+            ("Current ratio", "**/tasks"),
+            ("Exceptions", "**/exceptions"),
+            ("Logs", "**/logs*"),
+            ("Charts", "**/stats/timeline*"),
+        ):
             with page.expect_request(path):
                 page.get_by_role("tab", name=tab).click()
         expect(other.locator("#state")).to_have_text(re.compile("starting users|running"))
@@ -101,6 +122,12 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=10_000)
         page.context.set_offline(False)
         expect(page.get_by_text("The connection is lost")).to_be_hidden(timeout=10_000)
+        page.route("**/stats/requests?rows=0*", lambda route: route.fulfill(status=500, body="no <b>room</b>"))
+        refusal = page.get_by_role("alert").filter(has_text="The server answers with an error")
+        expect(refusal).to_contain_text("<b>room</b>")
+        page.unroute("**/stats/requests?rows=0*")
+        expect(refusal).to_be_hidden()
+        _look_away(page)
         other.get_by_role("button", name="Edit").click()
         expect(other.get_by_role("dialog").get_by_label("Number of users")).to_have_value("4")
         page.get_by_role("button", name="Dark").click()
@@ -109,7 +136,7 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         check_accessibility(page)
         # A process that was started anew may have another script: the page is made anew, and stays where it was.
         page.evaluate("window.isOld = true")
-        page.route("**/stats/requests?rows=0", answer_as_another, times=1)
+        page.route("**/stats/requests?rows=0*", answer_as_another, times=1)
         page.wait_for_function("window.isOld === undefined")
         assert "tab=charts" in page.url
         expect(page.locator("#state")).to_have_text("running")
@@ -147,6 +174,11 @@ environment.create_local_runner()
 for number in range(3000):
     environment.stats.log_request("GET", f"/page/{number}", 1 + number % 500, 10)
 environment.stats.log_error("GET", "/page/8", "long " * 200)
+environment.stats.log_error("GET", "/wide/" + "x" * 4096, "y" * 390)
+for number in range(12):
+    environment.runner.log_exception("local", f"exception {number}", f"trace back {number}")
+for _ in range(99):
+    environment.stats.log_request("GET", "/wide/" + "x" * 4096, 5, 10)
 environment.stats.log_error("GET", "/page/7", "</script><img src=x onerror='window.hurt = 1'>")
 write_html_report(environment, sys.argv[1])
 for second in range(0, 36000, 5):
@@ -176,9 +208,16 @@ write_html_report(environment, sys.argv[2])
         *("Type", "Name", "# Requests", "# Fails", "Median", "Average", "Min", "Max", "Average size"),
         *("RPS", "Failures/s"),
     ]
-    expect(page.get_by_text("3,000 names")).to_be_visible()
+    expect(page.get_by_text("3,001 names")).to_be_visible()
+    # Whatever has no place to break is broken.
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    failures = page.get_by_role("region", name="Failures", exact=True)
+    assert failures.evaluate("box => box.scrollWidth - box.clientWidth") == 0
+    expect(page.locator(".exceptions li")).to_have_count(12)
+    page.get_by_label("Filter Exceptions").fill("trace back 7")
+    expect(page.locator(".exceptions li")).to_have_count(1)
     # What is printed of so many rows says that it is not all.
-    notes = page.get_by_text(re.compile("^These are the first 250 of 3000 rows"))
+    notes = page.get_by_text(re.compile("^These are the first 250 of 3001 rows"))
     expect(notes.first).to_be_hidden()
     page.emulate_media(media="print")
     expect(notes.first).to_be_visible()
@@ -188,7 +227,7 @@ write_html_report(environment, sys.argv[2])
     page.get_by_label("Filter Requests").fill("/page/2999")
     region = page.get_by_role("region", name="Requests")
     expect(region.locator("tbody tr")).to_have_count(1)
-    expect(page.get_by_text("1 of 3000 rows").first).to_be_visible()
+    expect(page.get_by_text("1 of 3001 rows").first).to_be_visible()
     page.get_by_role("combobox", name="Times of").select_option(index=1)
     expect(page.locator("svg.bars .band").first).to_be_attached()
     page.emulate_media(media="print")
@@ -241,7 +280,7 @@ window.refreshes = 0;
     },
     exceptions: () => ({ exceptions: [] }),
     logs: () => ({
-      master: names.slice(0, 500).map((name) => `[now] host/INFO/x: ${name} ${Math.random()}`), workers: {},
+      master: names.slice(0, 500).map((name) => `[now] host/INFO/x: ${name} ${Math.random()}`), workers: {}, counts: {},
     }),
     tasks: () => ({ per_class: {}, total: {} }),
   };

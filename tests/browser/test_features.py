@@ -515,6 +515,12 @@ def test_an_overloaded_and_a_lost_worker(page: Page, host: str, tmp_path: Path) 
         expect(alert).to_contain_text("it had to wait for a core (" + busy.locator("td").first.inner_text() + ")")
         check_accessibility(page)
         page.unroute("**/stats/generator")
+        # Lines of workers come when they are wanted.
+        page.get_by_role("tab", name="Logs").click()
+        worker = page.locator(".log-of").filter(has=page.get_by_text(re.compile(r"\([1-9]\d* lines?\)"))).first
+        worker.locator("summary").click()
+        expect(worker.get_by_role("log")).to_be_visible()
+        page.get_by_role("tab", name="Workers").click()
         port = url.rpartition(":")[2]
         master = next(child for child in psutil.Process().children() if port in child.cmdline())
         worker = master.children()[0]

@@ -98,6 +98,23 @@ def test_what_is_sent_and_remembered(page: Page, host: str, tmp_path: Path) -> N
             "example": ["other", True, 2.5, host],
             "running": ["Example"],
         }
+        # What somebody else changed is shown to who edits the test, and stays unless it is touched.
+        requests.post(url + "/swarm", data={"user_count": "1", "spawn_rate": "0.001", "stage": "prod"}, timeout=60)
+        other = page.context.new_page()
+        other.goto(url)
+        expect(other.locator("#state")).to_have_text("running")
+        with other.expect_response("**/stats/generator"):
+            pass
+        other.get_by_role("button", name="Edit").click()
+        dialog = other.get_by_role("dialog")
+        expect(dialog.get_by_label("stage")).to_have_value("prod")
+        expect(dialog.get_by_label("Ramp-up")).to_have_value("0.001")
+        requests.post(url + "/swarm", data={"user_count": "1", "spawn_rate": "1", "stage": "dev"}, timeout=60)
+        dialog.get_by_label("Number of users").fill("2")
+        dialog.get_by_role("button", name="Change the test").click()
+        expect(dialog).to_be_hidden()
+        assert (known()["stage"], known()["num_users"]) == ("dev", 2)
+        other.close()
         page.get_by_role("button", name="Stop").click()
         page.get_by_role("button", name="New test").click()
         expect(page.get_by_label("Some text")).to_have_value("other")

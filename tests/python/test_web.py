@@ -220,7 +220,9 @@ def test_generator_tells_how_it_copes(url: str) -> None:
     now = {"cpu_usage", "memory_usage", "lag_ms", "starved", "is_lagging", "reasons"}
     assert set(report) == now | {"test", "whole_test"}
     assert report["memory_usage"] > 2**20 and report["whole_test"]["seconds"] >= 0
-    assert set(report["test"]) == {"host", "num_users", "spawn_rate", "shape", "shape_uses_options"}
+    assert set(report["test"]) == {"host", "num_users", "spawn_rate", "shape", "shape_uses_options", "options"}
+    # What the form of a running test begins with; what is secret is not told again and again.
+    assert set(report["test"]["options"]) == {"env", "number", "flagged", "several"}
 
 
 def test_table_of_all_names(url: str) -> None:
@@ -262,8 +264,14 @@ def test_table_of_all_names(url: str) -> None:
             for place, name in enumerate(("dns", "connect", "tls", "queue", "first_byte", "transfer"))
             if name in entry["phases"]
         }
-    few = requests.get(url + "/stats/requests?rows=0", timeout=PATIENCE).json()
-    assert [row["name"] for row in few["stats"]] == ["Aggregated"]
+    for errors in (0, 1):
+        few = requests.get(f"{url}/stats/requests?rows=0&errors={errors}", timeout=PATIENCE).json()
+        assert [row["name"] for row in few["stats"]] == ["Aggregated"]
+        assert len(few["errors"]) == errors * len(plain["errors"])
+        assert few["error_count"] == len(plain["errors"]) > 0
+        assert few["exception_count"] == len(requests.get(url + "/exceptions", timeout=PATIENCE).json()["exceptions"])
+    logs = requests.get(url + "/logs?worker=nobody", timeout=PATIENCE).json()
+    assert (logs["workers"], logs["counts"]) == ({}, {}) and logs["master"]
 
 
 def test_timeline(url: str) -> None:
@@ -468,3 +476,18 @@ def test_a_refused_start_leaves_the_run_time_alone() -> None:
         while runner.state != "stopped":
             gevent.sleep(0.05)
     runner.quit()
+
+
+def test_files_of_hosts_in_any_language(url: str, host: str) -> None:
+    """WEB-17, 21: where Locust answers 500. Browsers name the file so (RFC 6266)."""
+    idle = {"user_count": "0", "spawn_rate": "1"}
+    requests.post(url + "/swarm", data={**idle, "host": "http://пример"}, timeout=PATIENCE)
+    try:
+        for path, ending in (("/stats/requests/csv", "requests.csv"), ("/stats/report?download=1", ".html")):
+            answer = requests.get(url + path, timeout=PATIENCE)
+            disposition = answer.headers["Content-Disposition"]
+            assert answer.status_code == 200 and disposition.startswith("attachment;filename*=UTF-8''Locust_")
+            assert disposition.endswith(ending) and "%D0%BF%D1%80" in disposition
+    finally:
+        requests.post(url + "/swarm", data={**idle, "host": host}, timeout=PATIENCE)
+        requests.post(url + "/stop", timeout=PATIENCE)

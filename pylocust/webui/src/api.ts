@@ -3,6 +3,9 @@ import { absorb, type Timeline, type TimelineAnswer } from "./timeline";
 
 const PATIENCE_MS = 10_000;
 
+/** A server that answers, but not with what was asked for. */
+class Refused extends Error {}
+
 /** Somebody who is not logged in any more: the page itself is asked for again, which leads to the login and back. */
 function checkLogin(response: Response) {
   if (response.redirected && new URL(response.url).pathname.endsWith("/login")) {
@@ -16,15 +19,17 @@ export async function get<T>(path: string): Promise<T> {
   const response = await fetch(`./${path}`, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE_MS) });
   checkLogin(response);
   if (!response.ok) {
-    throw new Error(`${path}: ${response.status}`);
+    throw new Refused(await reasonIn(response));
   }
   return response.json();
 }
 
-/** Why something was not done: the message of an answer in JSON, or the text of any other. */
+/** Why something was not done: the message of an answer in JSON, or the text of any other but a page. */
 async function reasonIn(response: Response): Promise<string> {
   const text = await response.text();
-  return response.headers.get("Content-Type")?.startsWith("application/json") ? JSON.parse(text).message : text;
+  const kind = response.headers.get("Content-Type") ?? "";
+  const reason = kind.startsWith("application/json") ? JSON.parse(text).message : kind.startsWith("text/html") ? "" : text;
+  return String(reason ?? "").slice(0, 500) || `${response.status} ${response.statusText}`.trim();
 }
 
 export async function post(path: string, body?: URLSearchParams | string): Promise<Response> {
@@ -37,19 +42,45 @@ export async function post(path: string, body?: URLSearchParams | string): Promi
   }
   checkLogin(response);
   if (!response.ok) {
-    throw new Error((await reasonIn(response)) || `${path}: ${response.status}`);
+    throw new Error(await reasonIn(response));
   }
   return response;
 }
 
 interface Polled<T> {
   value: T | null;
+  /** Whether nobody answered the last time. */
   isLost: boolean;
+  /** What the server said instead of an answer. */
+  refusal: string;
 }
 
-/** The latest answer of an endpoint, asked for again so long after each answer; `turn` asks at once when it changes. */
-export function usePoll<T>(path: string | (() => string), everyMs: number, isOn: boolean, turn = 0, onValue?: (value: T) => void): Polled<T> {
-  const [polled, setPolled] = useState<Polled<T>>({ value: null, isLost: false });
+/** Whether the page can be seen: not in a tab behind others, nor in a window that is put away. */
+function useSight(): boolean {
+  const [isSeen, setSeen] = useState(!document.hidden);
+  useEffect(() => {
+    const look = () => setSeen(!document.hidden);
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, []);
+  return isSeen;
+}
+
+interface Wish<T> {
+  everyMs: number;
+  isOn?: boolean;
+  /** Asks at once when it changes. */
+  turn?: number;
+  /** Also while nobody sees the page. */
+  isUnseen?: boolean;
+  onValue?: (value: T) => void;
+}
+
+/** The latest answer of an endpoint, asked for again so long after each answer. */
+export function usePoll<T>(path: string | (() => string), { everyMs, isOn: isWanted = true, turn = 0, isUnseen = false, onValue }: Wish<T>): Polled<T> {
+  const [polled, setPolled] = useState<Polled<T>>({ value: null, isLost: false, refusal: "" });
+  const isSeen = useSight();
+  const isOn = isWanted && (isSeen || isUnseen);
   const latest = useRef({ path, onValue });
   latest.current = { path, onValue };
   useEffect(() => {
@@ -61,11 +92,12 @@ export function usePoll<T>(path: string | (() => string), everyMs: number, isOn:
         const value = await get<T>(typeof path === "string" ? path : path());
         if (!isOver) {
           latest.current.onValue?.(value);
-          setPolled({ value, isLost: false });
+          setPolled({ value, isLost: false, refusal: "" });
         }
-      } catch {
+      } catch (error) {
         if (!isOver) {
-          setPolled((before) => (before.isLost ? before : { ...before, isLost: true }));
+          const refusal = error instanceof Refused ? error.message : "";
+          setPolled((before) => ({ ...before, isLost: refusal === "", refusal }));
         }
       }
       if (!isOver) {
@@ -87,13 +119,17 @@ export function usePoll<T>(path: string | (() => string), everyMs: number, isOn:
 export function useTimeline(store: MutableRefObject<Timeline>, everyMs: number, turn: number): Timeline {
   const [timeline, setTimeline] = useState(store.current);
   const path = () => `stats/timeline?generation=${store.current.generation}&since=${store.current.samples.length}`;
-  usePoll<TimelineAnswer>(path, everyMs, true, turn, (answer) => {
-    const known = store.current;
-    const isMore = answer.generation === known.generation && answer.first === known.samples.length;
-    if (!isMore || answer.samples.length > 0 || answer.marks.length !== known.marks.length || answer.marks.at(-1)?.time !== known.marks.at(-1)?.time) {
-      store.current = absorb(known, answer);
-      setTimeline(store.current);
-    }
+  usePoll<TimelineAnswer>(path, {
+    everyMs,
+    turn,
+    onValue: (answer) => {
+      const known = store.current;
+      const isMore = answer.generation === known.generation && answer.first === known.samples.length;
+      if (!isMore || answer.samples.length > 0 || answer.marks.length !== known.marks.length || answer.marks.at(-1)?.time !== known.marks.at(-1)?.time) {
+        store.current = absorb(known, answer);
+        setTimeline(store.current);
+      }
+    },
   });
   return timeline;
 }

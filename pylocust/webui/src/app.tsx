@@ -3,15 +3,15 @@ import { useDisclosure } from "@mantine/hooks";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { post, usePoll } from "./api";
 import { type Sent, TestForm } from "./form";
-import { Header } from "./header";
+import { few } from "./format";
+import { Header, stateText } from "./header";
 import { reasonsText, secondsText, worstOf } from "./health";
 import { Exceptions, Failures, TaskRatios } from "./sections";
 import { ChartsTab, DownloadTab, ExtendedTab, LogsTab, StatisticsTab, WorkersTab } from "./tabs";
 import { EMPTY } from "./timeline";
-import type { Failure, Generator, PageArgs, Ratios, Statistics, UserException } from "./types";
+import type { Generator, PageArgs, Ratios, Statistics, UserException } from "./types";
+import { Waiting } from "./waiting";
 
-const NO_FAILURES: Failure[] = [];
-const NO_EXCEPTIONS: UserException[] = [];
 const ACTIVE = ["spawning", "running"];
 
 /** Addresses with ?tab=… are those of Locust. */
@@ -68,14 +68,15 @@ export function App({ args }: { args: PageArgs }) {
     setTest((old) => (old.host === host && old.users === num_users && old.rate === spawn_rate ? old : { host: host || old.host, users: num_users, rate: spawn_rate }));
   }, []);
   const everyMs = isActive ? 2000 : 4000;
-  const statistics = usePoll<Statistics>("stats/requests?rows=0", everyMs, true, turn, onStatistics);
-  const ratios = usePoll<Ratios>("tasks", 5000, tab === "ratios", turn);
-  const exceptions = usePoll<{ exceptions: UserException[] }>("exceptions", 5000, isActive || tab === "exceptions", turn);
-  const generator = usePoll<Generator>("stats/generator", 3000, state !== "ready" || args.is_distributed, turn, onGenerator);
+  // The texts of failures may be megabytes: they are asked for when somebody reads them.
+  const statistics = usePoll<Statistics>(`stats/requests?rows=0&errors=${Number(tab === "failures")}`, { everyMs, turn, isUnseen: true, onValue: onStatistics });
+  const ratios = usePoll<Ratios>("tasks", { everyMs: 5000, isOn: tab === "ratios", turn });
+  const exceptions = usePoll<{ exceptions: UserException[] }>("exceptions", { everyMs: 5000, isOn: tab === "exceptions", turn });
+  const generator = usePoll<Generator>("stats/generator", { everyMs: 3000, isOn: state !== "ready" || args.is_distributed, turn, onValue: onGenerator });
 
   const report = statistics.value;
-  const failures = report?.errors ?? NO_FAILURES;
-  const raised = exceptions.value?.exceptions ?? NO_EXCEPTIONS;
+  const failureCount = report?.error_count ?? 0;
+  const exceptionCount = report?.exception_count ?? 0;
   const workerCount = report?.worker_count ?? args.worker_count;
 
   useEffect(() => {
@@ -86,12 +87,15 @@ export function App({ args }: { args: PageArgs }) {
     document.querySelector('[role="tab"][aria-selected="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [tab]);
   useEffect(() => {
-    if (tab === "failures") {
-      setSeen((old) => ({ ...old, failures: failures.length }));
-    } else if (tab === "exceptions") {
-      setSeen((old) => ({ ...old, exceptions: raised.length }));
-    }
-  }, [tab, failures.length, raised.length]);
+    // After a new start there are fewer, and those are news again.
+    setSeen((old) => ({
+      failures: tab === "failures" ? failureCount : Math.min(old.failures, failureCount),
+      exceptions: tab === "exceptions" ? exceptionCount : Math.min(old.exceptions, exceptionCount),
+    }));
+  }, [tab, failureCount, exceptionCount]);
+  useEffect(() => {
+    document.title = [state !== "ready" && stateText(state), args.locustfile, "cload"].filter(Boolean).join(" · ");
+  }, [state, args.locustfile]);
 
   async function command(path: string) {
     setComplaint("");
@@ -132,13 +136,13 @@ export function App({ args }: { args: PageArgs }) {
   const badSeconds = !isNew && whole && whole.lagging_seconds > 0 ? `${whole.lagging_seconds} of ${whole.seconds} s` : "";
   const lost = report?.workers?.filter((worker) => worker.state === "missing").map((worker) => worker.id) ?? [];
   const news: Record<string, number> = {
-    failures: Math.max(0, failures.length - seen.failures),
-    exceptions: Math.max(0, raised.length - seen.exceptions),
+    failures: Math.max(0, failureCount - seen.failures),
+    exceptions: Math.max(0, exceptionCount - seen.exceptions),
   };
   // The class picker may have chosen a shape since the page was made.
   const running = generator.value?.test;
   const isFixed = running ? Boolean(running.shape) && !running.shape_uses_options : Boolean(args.hide_common_options);
-  const form = (isEdit: boolean) => <TestForm {...{ args, isEdit, sent, onDone }} {...test} workers={workerCount} runningShape={running?.shape ?? null} />;
+  const form = (isEdit: boolean) => <TestForm {...{ args, isEdit, sent, onDone, running }} {...test} workers={workerCount} />;
 
   return (
     <div className="page">
@@ -171,9 +175,14 @@ export function App({ args }: { args: PageArgs }) {
             What is shown is the last that was heard of; the page goes on trying.
           </Alert>
         )}
+        {statistics.refusal && (
+          <Alert color="red" mt="sm" title="The server answers with an error">
+            <span className="message">{statistics.refusal}</span> – what is shown is the last that it told; the page goes on trying.
+          </Alert>
+        )}
         {lost.length > 0 && (
           <Alert color="red" mt="sm" title={lost.length === 1 ? "A worker is lost" : `${lost.length} workers are lost`}>
-            <span className="message">{lost.join(", ")}</span>: what it ran is missing until it comes back. With --enable-rebalancing the other workers take its users over.
+            <span className="message">{few(lost)}</span>: what it ran is missing until it comes back. With --enable-rebalancing the other workers take its users over.
           </Alert>
         )}
         {isActive && generator.value?.backlog?.is_slow && (
@@ -185,7 +194,7 @@ export function App({ args }: { args: PageArgs }) {
         {isBusy && (
           <Alert color="yellow" mt="sm" title="The generator is short of CPU time">
             Rates are what it can send, and times may be longer than what the server took{health.reasons.length > 0 && `: ${reasonsText(health.reasons)}`}
-            {laggards.length > 0 && ` (${laggards.join(", ")})`}. Use more processes or machines.
+            {laggards.length > 0 && ` (${few(laggards)})`}. Use more processes or machines.
           </Alert>
         )}
         {complaint && (
@@ -226,9 +235,11 @@ export function App({ args }: { args: PageArgs }) {
             <Tabs.Panel value="charts">
               <ChartsTab {...{ everyMs, turn, isDark }} store={timeline} />
             </Tabs.Panel>
-            <Tabs.Panel value="failures">{report ? <Failures rows={failures} /> : <p className="empty">Loading…</p>}</Tabs.Panel>
-            <Tabs.Panel value="exceptions">{exceptions.value ? <Exceptions rows={raised} /> : <p className="empty">Loading…</p>}</Tabs.Panel>
-            <Tabs.Panel value="ratios">{ratios.value ? <TaskRatios ratios={ratios.value} /> : <p className="empty">Loading…</p>}</Tabs.Panel>
+            <Tabs.Panel value="failures">
+              {report && (report.errors.length > 0 || failureCount === 0) ? <Failures rows={report.errors} count={failureCount} /> : <Waiting refusal={statistics.refusal} />}
+            </Tabs.Panel>
+            <Tabs.Panel value="exceptions">{exceptions.value ? <Exceptions rows={exceptions.value.exceptions} /> : <Waiting refusal={exceptions.refusal} />}</Tabs.Panel>
+            <Tabs.Panel value="ratios">{ratios.value ? <TaskRatios ratios={ratios.value} /> : <Waiting refusal={ratios.refusal} />}</Tabs.Panel>
             <Tabs.Panel value="reports">
               <DownloadTab args={args} theme={isDark ? "dark" : "light"} />
             </Tabs.Panel>

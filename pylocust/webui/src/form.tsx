@@ -1,7 +1,7 @@
 import { Accordion, Alert, Autocomplete, Button, Checkbox, MultiSelect, NativeSelect, NumberInput, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { type FormEvent, type MutableRefObject, useState } from "react";
 import { post } from "./api";
-import type { Field, PageArgs } from "./types";
+import type { Field, Generator, PageArgs } from "./types";
 
 function OptionField({ name, field, value, onChange }: { name: string; field: Field; value: string | string[]; onChange: (value: string | string[]) => void }) {
   const shared = { label: name, description: field.help_text ?? undefined, required: field.is_required };
@@ -112,8 +112,8 @@ interface Props {
   args: PageArgs;
   sent: MutableRefObject<Partial<Sent>>;
   isEdit: boolean;
-  /** The load shape of the running test. */
-  runningShape: string | null;
+  /** What the server's test has now; other windows and scripts change it, too. */
+  running?: Generator["test"];
   users: number | null;
   rate: number | null;
   host: string;
@@ -122,7 +122,7 @@ interface Props {
 }
 
 /** Starts a test, or changes the one that runs. */
-export function TestForm({ args, sent, isEdit, runningShape, users, rate, host, workers, onDone }: Props) {
+export function TestForm({ args, sent, isEdit, running, users, rate, host, workers, onDone }: Props) {
   const [userCount, setUserCount] = useState<string | number>(users ?? 1);
   const [spawnRate, setSpawnRate] = useState<string | number>(rate ?? 1);
   const [target, setTarget] = useState(host);
@@ -132,9 +132,16 @@ export function TestForm({ args, sent, isEdit, runningShape, users, rate, host, 
   const [classes, setClasses] = useState(sent.current.classes ?? all);
   const [shape, setShape] = useState(sent.current.shape ?? args.available_shape_classes[0]);
   const [settings, setSettings] = useState(sent.current.settings ?? {});
-  const [fields, setFields] = useState<Fields>(() =>
-    Object.fromEntries(Object.entries(args.extra_options).map(([name, field]) => [name, sent.current.fields?.[name] ?? initial(field)])),
+  // A running test is shown as it is; a new one begins with what the last one here was given.
+  const [begun] = useState<Fields>(() =>
+    Object.fromEntries(
+      Object.entries(args.extra_options).map(([name, field]) => {
+        const now = isEdit ? running?.options[name] : undefined;
+        return [name, now !== undefined ? initial({ ...field, default_value: now }) : (sent.current.fields?.[name] ?? initial(field))];
+      }),
+    ),
   );
+  const [fields, setFields] = useState(begun);
   const [refusal, setRefusal] = useState("");
   const [isSending, setSending] = useState(false);
   // A running test is changed only where its shape leaves something to change.
@@ -144,6 +151,12 @@ export function TestForm({ args, sent, isEdit, runningShape, users, rate, host, 
 
   async function submit(event: FormEvent) {
     event.preventDefault();
+    // The browser itself does not look into these.
+    const lacking = Object.entries(args.extra_options).find(([name, field]) => field.is_required && field.is_multiple && fields[name].length === 0);
+    if (lacking) {
+      setRefusal(`${lacking[0]}: at least one has to be chosen.`);
+      return;
+    }
     setSending(true);
     setRefusal("");
     const body: [string, string][] = [];
@@ -155,11 +168,14 @@ export function TestForm({ args, sent, isEdit, runningShape, users, rate, host, 
       if (args.show_userclass_picker) {
         body.push(...classes.map((name): [string, string] => ["user_classes", name]), ["shape_class", shape]);
       }
-    } else if (args.show_userclass_picker && runningShape) {
-      body.push(["shape_class", runningShape]);
+    } else if (args.show_userclass_picker && running?.shape) {
+      body.push(["shape_class", running.shape]);
     }
     for (const [name, value] of Object.entries(fields)) {
-      body.push(...[value].flat().map((item): [string, string] => [name, item]));
+      // What nobody touched here may have been changed elsewhere meanwhile.
+      if (!isEdit || String(value) !== String(begun[name])) {
+        body.push(...(value.length === 0 ? [""] : [value].flat()).map((item): [string, string] => [name, item]));
+      }
     }
     try {
       for (const [name, changed] of isEdit ? [] : Object.entries(settings)) {
@@ -184,7 +200,7 @@ export function TestForm({ args, sent, isEdit, runningShape, users, rate, host, 
         {hasUsers ? (
           <>
             <NumberInput label="Number of users" name="userCount" description="How many run at the peak" min={0} allowDecimal={false} required value={userCount} onChange={setUserCount} data-autofocus />
-            <NumberInput label="Ramp-up" name="spawnRate" description="Users started per second" min={0.01} decimalScale={2} required value={spawnRate} onChange={setSpawnRate} />
+            <NumberInput label="Ramp-up" name="spawnRate" description="Users started per second" min={0.0001} decimalScale={4} required value={spawnRate} onChange={setSpawnRate} />
           </>
         ) : (
           <Alert color="blue">A load shape decides how many users run.</Alert>

@@ -27,6 +27,12 @@ export function percent(share: number): string {
   return `${(100 * share).toFixed(share > 0 && share < 0.001 ? 3 : 1)} %`;
 }
 
+/** A list as people say it; of many things the first. */
+export function few(names: string[], most = 5): string {
+  const rest = names.length - most;
+  return rest > 0 ? `${names.slice(0, most).join(", ")} and ${rest} more` : names.join(", ");
+}
+
 /** The label of a percentile: 0.95 is "95%". */
 export function percentile(part: number): string {
   return `${+(100 * part).toFixed(6)}%`;

@@ -16,6 +16,10 @@ function Fact({ name, children, isBad = false, id, hint }: { name: string; child
 
 const STATES: Record<string, string> = { stopped: "finished", spawning: "starting users", cleanup: "stopping" };
 
+export function stateText(state: string): string {
+  return STATES[state] ?? state;
+}
+
 interface Props {
   host: string;
   state: string;
@@ -38,10 +42,14 @@ export function Header({ host, state, isActive, report, health, badSeconds, badH
   return (
     <header className="top">
       <h1>cload</h1>
+      {/* Numbers come too often to be read aloud; this does not. */}
+      <p className="unseen" role="status">
+        {`Status: ${stateText(state)}`}
+      </p>
       <dl className="facts">
         {host && <Fact name="Host">{host}</Fact>}
         <Fact name="Status" id="state">
-          {STATES[state] ?? state}
+          {stateText(state)}
         </Fact>
         {isActive && <Fact name="Users">{report ? whole(report.user_count) : "–"}</Fact>}
         {workers !== null && (

@@ -11,6 +11,7 @@ const theme = createTheme({
   primaryColor: "blue",
   primaryShade: 8,
   autoContrast: true,
+  respectReducedMotion: true,
   colors: {
     // The greys of dark pages, from ink to the darkest, in the tone of styles.css.
     dark: ["#e6ebf1", "#a5b1bf", "#8391a1", "#5b6877", "#46525f", "#2b343e", "#1d242c", "#14191f", "#10151a", "#0b0f13"],

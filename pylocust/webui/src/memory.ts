@@ -21,6 +21,18 @@ function remember(name: string | undefined, value: string[]) {
   }
 }
 
+const KEPT = new Map<string, unknown>();
+
+/** A state that lives as long as the page, also while nothing is drawn that has it. */
+export function useKept<Value>(name: string, initial: Value) {
+  const [value, setValue] = useState(() => (KEPT.has(name) ? (KEPT.get(name) as Value) : initial));
+  function keep(next: Value) {
+    KEPT.set(name, next);
+    setValue(next);
+  }
+  return [value, keep] as const;
+}
+
 /** A set of choices; without a name it lives as long as the page. */
 export function useMemory(name: string | undefined, initial: string[]) {
   const [value, setValue] = useState(() => new Set(remembered(name) ?? initial));

@@ -1,5 +1,5 @@
 // Tables that the application and the report have in common.
-import { type ReactNode, useMemo } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { PHASES } from "./entries";
 import { moment, percent, percentile, short, whole } from "./format";
 import { type Column, DataTable } from "./table";
@@ -116,30 +116,64 @@ function Message({ text }: { text: string }) {
 const FAILURES: Column<Failure>[] = [
   { key: "occurrences", title: "# Failures", value: (row) => row.occurrences, show: (row) => whole(row.occurrences) },
   { key: "method", title: "Method", value: (row) => row.method },
-  { key: "name", title: "Name", value: (row) => row.name },
-  { key: "error", title: "Message", value: (row) => row.error, show: (row) => <Message text={row.error} /> },
+  { key: "name", title: "Name", value: (row) => row.name, isWide: true },
+  { key: "error", title: "Message", value: (row) => row.error, isWide: true, show: (row) => <Message text={row.error} /> },
   { key: "first", title: "First seen", value: (row) => row.first_seen ?? 0, show: (row) => moment(row.first_seen) },
   { key: "last", title: "Last seen", value: (row) => row.last_seen ?? 0, show: (row) => moment(row.last_seen) },
 ];
 const failureKey = (row: Failure) => `${row.method} ${row.name} ${row.error}`;
 
-export function Failures({ rows }: { rows: Failure[] }) {
+/** `count`: how many kinds there are, if these are not all. */
+export function Failures({ rows, count = rows.length }: { rows: Failure[]; count?: number }) {
   return (
-    <DataTable
-      label="Failures"
-      columns={FAILURES}
-      rows={rows}
-      rowKey={failureKey}
-      empty="No request has failed."
-      sortedBy={{ key: "occurrences", isDescending: true }}
-    />
+    <>
+      {count > rows.length && (
+        <p className="notice">
+          These are the first {whole(rows.length)} of {whole(count)} kinds of failures. The CSV file has all.
+        </p>
+      )}
+      <DataTable
+        label="Failures"
+        columns={FAILURES}
+        rows={rows}
+        rowKey={failureKey}
+        empty="No request has failed."
+        sortedBy={{ key: "occurrences", isDescending: true }}
+      />
+    </>
   );
 }
 
+// From so many on they are more than one looks through.
+const MANY_EXCEPTIONS = 10;
+
+function byCount(one: UserException, other: UserException): number {
+  return other.count - one.count;
+}
+
 export function Exceptions({ rows }: { rows: UserException[] }) {
+  const [filter, setFilter] = useState("");
   if (rows.length === 0) {
     return <p className="empty">No exception was raised.</p>;
   }
+  const wanted = filter.trim().toLowerCase();
+  const shown = rows.filter((row) => !wanted || `${row.msg}\n${row.nodes}\n${row.traceback}`.toLowerCase().includes(wanted)).sort(byCount);
+  return (
+    <>
+      {rows.length >= MANY_EXCEPTIONS && (
+        <div className="tools">
+          <input type="search" placeholder="Filter" aria-label="Filter Exceptions" value={filter} onChange={(event) => setFilter(event.currentTarget.value)} />
+          <span className="count" role="status">
+            {wanted ? `${shown.length} of ${rows.length} exceptions` : `${rows.length} exceptions`}
+          </span>
+        </div>
+      )}
+      <ExceptionList rows={shown} />
+    </>
+  );
+}
+
+function ExceptionList({ rows }: { rows: UserException[] }) {
   return (
     <ul className="exceptions">
       {rows.map((row) => (

@@ -1,5 +1,5 @@
 import { type ReactNode, type UIEvent, useMemo, useState } from "react";
-import { useMemory } from "./memory";
+import { useKept, useMemory } from "./memory";
 import { arrange, inSight, type Order } from "./rows";
 
 export interface Column<Row> {
@@ -41,8 +41,8 @@ const MOST_HEIGHT = 1200;
 
 /** A table that sorts, filters, hides columns and keeps pinned rows on top. */
 export function DataTable<Row>({ label, columns, rows, total, rowKey, empty, memory, sortedBy, isLong, choices }: Props<Row>) {
-  const [order, setOrder] = useState(sortedBy ?? null);
-  const [filter, setFilter] = useState("");
+  const [order, setOrder] = useKept(`${label} order`, sortedBy ?? null);
+  const [filter, setFilter] = useKept(`${label} filter`, "");
   const [isComplete, setComplete] = useState(false);
   const [scrolled, setScrolled] = useState(0);
   // Columns that are not as they are at first: new ones may come while a test runs.

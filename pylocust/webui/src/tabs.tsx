@@ -1,9 +1,9 @@
 // What stands in the smaller tabs.
-import { type MutableRefObject, useLayoutEffect, useMemo, useRef } from "react";
+import { type MutableRefObject, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { safeAddress } from "./address";
 import { usePoll, useTimeline } from "./api";
 import { Entries, type TableAnswer } from "./entries";
-import { bytes, short } from "./format";
+import { bytes, short, whole } from "./format";
 import { rangesText, reasonsText, secondsText } from "./health";
 import { useMemory } from "./memory";
 import { allPercentiles, PercentileChoices } from "./percentiles";
@@ -12,15 +12,16 @@ import { type Column, DataTable } from "./table";
 import { TimeCharts } from "./timecharts";
 import type { Timeline } from "./timeline";
 import type { ExtendedTable, Generator, GeneratorTest, Health, PageArgs, Statistics, WorkerNode } from "./types";
+import { Waiting } from "./waiting";
 
 export function StatisticsTab({ configured, everyMs, turn }: { configured: number[]; everyMs: number; turn: number }) {
   const [chosen, togglePercentile] = useMemory("percentiles", []);
   const percentiles = useMemo(() => allPercentiles(configured, chosen), [configured, chosen]);
-  const { value } = usePoll<TableAnswer>(`stats/table?percentiles=${percentiles.join(",")}`, everyMs, true, turn);
+  const { value, refusal } = usePoll<TableAnswer>(`stats/table?percentiles=${percentiles.join(",")}`, { everyMs, turn });
   const made = useRef(new Entries());
   const entries = useMemo(() => (value ? made.current.take(value) : []), [value]);
   if (!value) {
-    return <p className="empty">Loading…</p>;
+    return <Waiting refusal={refusal} />;
   }
   return (
     <Requests
@@ -71,19 +72,39 @@ function Log({ lines, label }: { lines: string[]; label: string }) {
   );
 }
 
+interface Logs {
+  master: string[];
+  /** Of workers that were not asked about there is nothing. */
+  workers: Record<string, string[]>;
+  /** How many lines there are of each worker. */
+  counts: Record<string, number>;
+}
+
+/** The lines of a hundred workers are megabytes: those of one are asked for while somebody reads them. */
 export function LogsTab({ turn }: { turn: number }) {
-  const { value } = usePoll<{ master: string[]; workers: Record<string, string[]> }>("logs", 5000, true, turn);
+  const [open, setOpen] = useState<string[]>([]);
+  const query = open.map((worker) => `&worker=${encodeURIComponent(worker)}`).join("");
+  const { value, refusal } = usePoll<Logs>(`logs?worker=${query}`, { everyMs: 5000, turn });
   if (value === null) {
-    return <p className="empty">Loading…</p>;
+    return <Waiting refusal={refusal} />;
   }
   return (
     <>
       <Log lines={value.master} label="Log lines" />
-      {Object.entries(value.workers).map(([worker, lines]) => (
-        <section key={worker}>
-          <h3 className="message">{worker}</h3>
-          <Log lines={lines} label={`Log lines of ${worker}`} />
-        </section>
+      {Object.entries(value.counts).map(([worker, count]) => (
+        <details
+          key={worker}
+          className="log-of"
+          onToggle={({ currentTarget }) => {
+            const isOpen = currentTarget.open;
+            setOpen((old) => (isOpen ? [...new Set([...old, worker])] : old.filter((one) => one !== worker)));
+          }}
+        >
+          <summary className="message">
+            {worker} <span className="count">{`(${whole(count)} ${count === 1 ? "line" : "lines"})`}</span>
+          </summary>
+          {open.includes(worker) && (value.workers[worker] ? <Log lines={value.workers[worker]} label={`Log lines of ${worker}`} /> : <Waiting refusal={refusal} />)}
+        </details>
       ))}
     </>
   );

@@ -3,6 +3,7 @@ import { type KeyboardEvent, useMemo, useState } from "react";
 import type uPlot from "uplot";
 import { percentile, short } from "./format";
 import { bandStartMs, describe, extentMs, pictureOf, pixelsOf, shade } from "./heat";
+import { useKept } from "./memory";
 import { type Line, Plot } from "./plot";
 import { ALL, badSpans, columns, panned, type Range, rangeOf, reasonRates, runsOf, type Sample, type Timeline, type View, within, zoomed } from "./timeline";
 
@@ -87,7 +88,7 @@ interface Props {
 
 export function TimeCharts({ timeline, isDark }: Props) {
   const { samples, marks, percentiles, reasons } = timeline;
-  const [view, setView] = useState<View>(ALL);
+  const [view, setView] = useKept<View>("charts", ALL);
   const [point, setPoint] = useState<Range | null>(null);
   const hasGenerator = samples.some((sample) => sample.cpu !== null);
   const hasHeat = useMemo(() => samples.some((sample) => sample.heat.length > 0), [samples]);

@@ -56,6 +56,9 @@ export interface Statistics {
   current_fail_per_sec?: number;
   total_rps: number;
   fail_ratio: number;
+  /** How many kinds there are: `errors` has 500 at most, and none where they were not asked for. */
+  error_count?: number;
+  exception_count?: number;
   current_response_time_percentiles?: Record<string, number | null>;
   workers?: WorkerNode[];
   worker_count?: number;
@@ -91,11 +94,13 @@ export interface Generator extends Health {
   whole_test?: GeneratorTest;
   /** Whether the master keeps up with its workers' reports, and seconds: how old their numbers may be, between two reports. */
   backlog?: { is_slow: boolean; age: number; pause: number };
-  test: { host: string; num_users: number | null; spawn_rate: number | null; shape: string | null; shape_uses_options: boolean };
+  test: { host: string; num_users: number | null; spawn_rate: number | null; shape: string | null; shape_uses_options: boolean; options: Record<string, OptionValue> };
 }
 
+type OptionValue = string | number | boolean | string[] | null;
+
 export interface Field {
-  default_value: string | number | boolean | string[] | null;
+  default_value: OptionValue;
   choices: string[] | null;
   help_text: string | null;
   is_multiple: boolean;

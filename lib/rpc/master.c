@@ -57,6 +57,8 @@ static void
 on_tick(struct lc_timer *timer)
 {
     struct lc_master *master = LCORE_CONTAINER(timer, struct lc_master, tick);
+    /* Silence is no backlog, and what came while this process stood still is no worker's fault. */
+    lc__master_on_channel(master->channel, master);
     int64_t now_ns = lc_clock_monotonic_ns();
     master->seconds_behind = keep_pace(master, now_ns) ? master->seconds_behind + 1 : 0;
     LCORE_EACH_NODE(master, node)

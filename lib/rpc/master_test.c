@@ -28,6 +28,10 @@ static void
 finish_late(struct lc_timer *timer)
 {
     struct lc_master *master = LCORE_CONTAINER(timer, struct lc_master, end_timer);
+    lc__master_on_channel(master->channel, master);
+    if (master->state != LCORE_RUNNER_STOPPING) {
+        return; /* that was the last one */
+    }
     int64_t now_ns = lc_clock_monotonic_ns();
     bool is_catching_up = lc__pace_behind_ns(&master->pace, now_ns) > LCORE_NS_PER_S / 2;
     if (is_catching_up && now_ns < master->latest_end_ns &&

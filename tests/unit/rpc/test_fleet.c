@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "locustcore.h"
+#include "rpc/master_state.h"
 #include "rpc/node.h"
 
 #define WORKERS 3
@@ -20,6 +21,7 @@ struct scene {
     bool (*is_done)(struct scene *scene);
     bool is_over_time;
     int messages_at_master, messages_at_workers;
+    int64_t looked_ns; /* when the master's pace was looked at */
     char log[32768];
 };
 
@@ -371,6 +373,24 @@ strangers_without_a_name(void **state)
     lc_rpc_free(rpc);
 }
 
+static bool
+has_looked(struct scene *scene)
+{
+    return scene->master->pace.looked_ns > scene->looked_ns;
+}
+
+/* Silence, whether nobody speaks or the process got no time, is not taken for more than the master can take. */
+static void
+a_master_that_hears_nothing_is_not_behind(void **state)
+{
+    struct scene *scene = *state;
+    lc__pace_catch_up(&scene->master->pace, lc_clock_monotonic_ns() - 10 * LCORE_NS_PER_S);
+    scene->looked_ns = scene->master->pace.looked_ns;
+    run_until(scene, has_looked);
+    assert_int_equal(scene->master->pace.pause_ns, 0);
+    assert_null(strstr(scene->log, "cannot take"));
+}
+
 int
 main(void)
 {
@@ -378,6 +398,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_fleet_lives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nonsense_does_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strangers_without_a_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_master_that_hears_nothing_is_not_behind, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

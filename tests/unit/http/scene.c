@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,6 +109,69 @@ peer_wait_end(struct peer *peer)
     char waste[4096];
     while (peer->fd >= 0 && peer_receive(peer, waste, sizeof(waste)) > 0) {
     }
+}
+
+void
+peer_wait_go(struct peer *peer)
+{
+    atomic_int *permits = &peer->server->permits;
+    int left = atomic_load(permits);
+    while (left == 0 || !atomic_compare_exchange_strong(permits, &left, left - 1)) {
+        struct pollfd watched = {peer->fd, POLLRDHUP, 0};
+        if (poll(&watched, 1, 1) != 0) {
+            return;
+        }
+        left = atomic_load(permits);
+    }
+}
+
+void
+server_go(struct server *server)
+{
+    atomic_fetch_add(&server->permits, 1);
+}
+
+/* The client's descriptor of a connection; -1 if there is none. */
+static int
+client_fd(uint16_t server_port)
+{
+    for (int fd = 0; fd < 1024; fd++) {
+        struct sockaddr_in far;
+        socklen_t size = sizeof(far);
+        if (getpeername(fd, (struct sockaddr *)&far, &size) == 0 && far.sin_family == AF_INET &&
+            ntohs(far.sin_port) == server_port) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
+void
+peer_wait_read(struct peer *peer)
+{
+    int left = 1;
+    while (ioctl(client_fd(peer->server->port), FIONREAD, &left) == 0 && left > 0) {
+        pause_ms(1);
+    }
+}
+
+static void
+wait_for_arrival(const struct server *server, short events)
+{
+    struct pollfd watched = {client_fd(server->port), events, 0};
+    assert_true(watched.fd < 0 || poll(&watched, 1, 20000) == 1);
+}
+
+void
+server_wait_bytes(const struct server *server)
+{
+    wait_for_arrival(server, POLLIN);
+}
+
+void
+server_wait_end(const struct server *server)
+{
+    wait_for_arrival(server, POLLRDHUP);
 }
 
 static void *

@@ -38,6 +38,7 @@ struct server {
     pthread_mutex_t lock; /* of closing a connection before its thread ends */
     atomic_int accepted;
     atomic_int requests; /* read by peer_read() */
+    atomic_int permits;  /* of server_go() */
 };
 
 /* Listens on 127.0.0.1; fn serves each connection in a thread of its own. tls is taken over. */
@@ -54,6 +55,15 @@ void peer_answer(struct peer *peer, const char *body);
 void peer_reset(struct peer *peer);
 /* Until the client closes. */
 void peer_wait_end(struct peer *peer);
+/* Until the test calls server_go(), once for each of these, or the client closes. */
+void peer_wait_go(struct peer *peer);
+void server_go(struct server *server);
+/* Until the client, who has no other connection, has read what was sent. */
+void peer_wait_read(struct peer *peer);
+/* Until something, or the end, has arrived on the client's only connection with the server, while its loop stands; it
+ * may have seen that with the answer, and have no connection any more. */
+void server_wait_bytes(const struct server *server);
+void server_wait_end(const struct server *server);
 void pause_ms(int ms);
 
 struct client {

@@ -68,7 +68,8 @@ send_much(struct h2_peer *h2, atomic_int *unasked)
     }
 }
 
-static atomic_int canceled, unasked;
+static atomic_int canceled; /* calls of /hang */
+static atomic_int unasked;
 
 static void
 serve(struct peer *peer, void *arg)
@@ -79,8 +80,9 @@ serve(struct peer *peer, void *arg)
         peer_answer(peer, "plain");
         return;
     }
+    uint32_t hung = 0;
     while (h2_read(&h2)) {
-        if (h2.type == H2_RST_STREAM) {
+        if (h2.type == H2_RST_STREAM && h2.stream == hung) {
             canceled++;
         }
         if (h2.type != H2_HEADERS) {
@@ -93,11 +95,13 @@ serve(struct peer *peer, void *arg)
         } else if (strcmp(h2.path, "/pieces") == 0) {
             h2_headers(&h2, h2.stream, 200, "set-cookie: a=1\n", 0);
             h2_data(&h2, h2.stream, "one", 0);
-            pause_ms(40);
+            peer_wait_read(peer);
+            pause_ms(20);
             h2_data(&h2, h2.stream, "two", H2_END_STREAM);
         } else if (strcmp(h2.path, "/late-reset") == 0) {
             h2_headers(&h2, h2.stream, 200, NULL, 0);
             h2_data(&h2, h2.stream, "part", 0);
+            peer_wait_read(peer);
             pause_ms(20);
             h2_reset(&h2, h2.stream, 2);
         } else if (strcmp(h2.path, "/goodbye") == 0) {
@@ -105,6 +109,7 @@ serve(struct peer *peer, void *arg)
         } else if (strcmp(h2.path, "/cut") == 0) {
             h2_headers(&h2, h2.stream, 200, "content-length: 100\n", 0);
             h2_data(&h2, h2.stream, "part", 0);
+            peer_wait_read(peer);
             pause_ms(20);
             break;
         } else if (strcmp(h2.path, "/lines") == 0) {
@@ -112,7 +117,9 @@ serve(struct peer *peer, void *arg)
                 memcpy(h2.fields + i * 5, "a: b\n", 6);
             }
             h2_headers(&h2, h2.stream, 200, h2.fields, H2_END_STREAM);
-        } else if (strcmp(h2.path, "/hang") != 0) {
+        } else if (strcmp(h2.path, "/hang") == 0) {
+            hung = h2.stream;
+        } else {
             h2_answer(&h2, h2.stream, "hello");
         }
     }
@@ -125,6 +132,7 @@ struct refusal {
     int most;     /* refusals; then it answers */
     size_t after; /* bytes of the request's body */
     atomic_int count;
+    atomic_size_t got; /* of the last one's body */
 };
 
 static void
@@ -144,7 +152,7 @@ serve_refusing(struct peer *peer, void *arg)
         uint32_t stream = h2.stream;
         if (strcmp(h2.path, "/") != 0 && refusal->count < refusal->most) {
             refusal->count++;
-            for (size_t got = 0; got < refusal->after && h2_wait(&h2, H2_DATA); got += h2.len) {
+            for (refusal->got = 0; refusal->got < refusal->after && h2_wait(&h2, H2_DATA); refusal->got += h2.len) {
                 grant(&h2, stream, h2.len == 0 ? 1 : h2.len);
             }
             if (refusal->is_goaway) {
@@ -352,7 +360,7 @@ test_slow_reader(void **state)
     borrow(&self);
     atomic_store(&unasked, 0);
     ask(&self, "/down");
-    for (int i = 0; i < 400 && atomic_load(&unasked) == 0; i++) {
+    for (int i = 0; i < 2000 && atomic_load(&unasked) == 0; i++) {
         client_run_ms(&self.client, 10);
     }
     /* The server stands still, others on the connection do not need to. */
@@ -468,7 +476,9 @@ test_refusals(void **state)
             assert_non_null(data);
             write_all(&self, large, strlen(large));
             write_all(&self, data, cases[i].size / 2);
-            client_run_ms(&self.client, 100);
+            while (refusal.got < cases[i].size / 2) {
+                client_run_ms(&self.client, 10);
+            }
             write_all(&self, data, cases[i].size / 2);
             free(data);
         }

@@ -248,7 +248,7 @@ serve_talkative(struct peer *peer, void *arg)
         peer_send(peer, "garbage");
     }
     if (peer->index == 1) {
-        pause_ms(20);
+        peer_wait_go(peer);
         peer_send(peer, "late garbage");
     }
     while (peer_read(peer)) {
@@ -270,7 +270,13 @@ test_unasked_bytes(void **state)
         assert_false(response->is_kept_alive);
         assert_str(response->body, "one");
         lc_response_free(response);
-        client_run_ms(&client, 60);
+        if (i == 1) {
+            server_go(&server);
+        }
+        if (i < 2) {
+            server_wait_bytes(&server);
+        }
+        client_run_ms(&client, 10);
     }
     struct lc_response *response = client_get(&client, "/");
     assert_true(response->is_kept_alive);

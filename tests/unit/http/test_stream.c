@@ -21,9 +21,9 @@ serve(struct peer *peer, void *arg)
             peer_send(peer, "it!");
         } else if (strstr(peer->input, "/pieces") != NULL) {
             peer_send(peer, "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
-            pause_ms(60);
+            peer_wait_go(peer);
             peer_send(peer, "3\r\ntwo\r\n");
-            pause_ms(60);
+            pause_ms(20);
             peer_send(peer, "0\r\n\r\n");
         } else if (strstr(peer->input, "/large") != NULL) {
             peer_send(peer, "HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n");
@@ -34,15 +34,15 @@ serve(struct peer *peer, void *arg)
             }
         } else if (strstr(peer->input, "/cut") != NULL) {
             peer_send(peer, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart");
-            pause_ms(20);
+            peer_wait_go(peer);
             return;
         } else if (strstr(peer->input, "/bad") != NULL) {
             peer_send(peer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
-            pause_ms(20);
+            peer_wait_go(peer);
             peer_send(peer, "nonsense\r\n");
         } else {
             peer_send(peer, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 100\r\n\r\n");
-            pause_ms(20);
+            peer_wait_go(peer);
             peer_send(peer, "this is no gzip at all");
         }
     }
@@ -78,6 +78,7 @@ test_pieces(void **state)
     assert_str(response->previous->body, "wait!");
     assert_non_null(response->stream);
     assert_int_equal(response->body.len, 0);
+    server_go(&server);
     assert_int_equal(client_take(&client, response->stream, text, sizeof(text)), 6);
     assert_string_equal(text, "onetwo");
     struct lc_cookie cookie;
@@ -138,6 +139,7 @@ test_broken(void **state)
         struct lc_response *response = call(&client, cases[i].path);
         assert_int_equal(response->fail, LCORE_FAIL_NONE);
         assert_non_null(response->stream);
+        server_go(&server);
         assert_int_equal(client_take(&client, response->stream, text, sizeof(text)), -EIO);
         assert_int_equal(response->stream->fail, cases[i].fail);
         assert_int_equal(lc_stream_read(response->stream, text, 1), -EIO);

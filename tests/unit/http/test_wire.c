@@ -32,7 +32,7 @@ static void
 wait_event(struct client *client, int *events)
 {
     int before = *events;
-    for (int i = 0; i < 400 && *events == before; i++) {
+    for (int i = 0; i < 4000 && *events == before; i++) {
         client_run_ms(client, 5);
     }
     assert_true(*events > before);

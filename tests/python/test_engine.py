@@ -506,11 +506,13 @@ def test_the_interpreter_ends_with_users_alive(target: Target, ending: str) -> N
     code = f"""
     class Late:
         def __del__(self): gc.collect()
+    calls = []
     class U(Base):
         wait_time = constant(0)
         @task
         def t(self):
             self.late = Late()
+            calls.append(self)
             self.client.get("/delay/50")
         @task
         def u(self): gevent.sleep(0.1)
@@ -521,7 +523,7 @@ def test_the_interpreter_ends_with_users_alive(target: Target, ending: str) -> N
     environment = Environment(user_classes=[U, Waiting])
     runner = environment.create_local_runner()
     runner.start(40, 1000)
-    rest(0.3)
+    until(lambda: len(calls) > 20)
     out(runner.user_count)
     {ending}
     """

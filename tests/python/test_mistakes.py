@@ -23,7 +23,7 @@ class U(User):
     def t(self):
         pass
 """
-RUN = ["--headless", "-u", "1", "-t", "2", "--only-summary"]
+RUN = ["--headless", "-u", "1", "-t", "1", "--only-summary"]
 
 
 @dataclass

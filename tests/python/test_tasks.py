@@ -281,7 +281,8 @@ run(W)
 out(log)
 """
     visit = ["set waits", "leave"]
-    assert engine.snippet(code)[:10] == [
+    lines = engine.snippet(code)
+    assert lines[:10] == [
         "enter 1",
         *visit,
         "user waits",
@@ -291,7 +292,7 @@ out(log)
         "user waits",
         "enter 4",
     ]
-    assert not any(line.startswith(("W stops", "user_error W")) for line in engine.snippet(code))
+    assert not any(line.startswith(("W stops", "user_error W")) for line in lines)
 
 
 def test_wait_times(engine: Engine) -> None:

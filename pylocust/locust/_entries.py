@@ -145,18 +145,46 @@ class StatsEntry(_cload.StatsEntry):
     @classmethod
     def unserialize(cls, data: StatsEntryDict, stats: RequestStats) -> StatsEntry:
         entry = cls(stats, data["name"], data["method"])
+        entry._set_numbers(data)
+        return entry
+
+    def _set_numbers(self, data: Mapping[str, Any]) -> None:
+        """Those that `data` has, keyed as in a report."""
         for key in _ENTRY_KEYS[2:]:
             if key in data:
-                setattr(entry, key, data[key])  # type: ignore[literal-required]
+                setattr(self, key, data[key])
         for key, attribute in _OWN_KEYS.items():
             if key in data:
-                setattr(entry, attribute, data[key])  # type: ignore[literal-required]
-        return entry
+                setattr(self, attribute, data[key])
+
+    def _own_report(self) -> dict[str, Any]:
+        return {key: getattr(self, attribute) for key, attribute in _OWN_KEYS.items()}
 
     def _report_to_master(self) -> StatsEntryDict:
         """A stripped report that also has what only cload's nodes know; real Locust's master ignores it."""
-        own = {key: getattr(self, attribute) for key, attribute in _OWN_KEYS.items()}
+        own = self._own_report()
         return self.get_stripped_report() | own  # type: ignore[return-value, operator]
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Its numbers, and what scripts put on it. What it was in recent seconds is left out: copies begin anew."""
+        return {**self.serialize(), **self._own_report()}, dict(self.__dict__)
+
+    def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        numbers, own = state
+        self._set_numbers(numbers)
+        self.__dict__.update(own)
+
+    def __reduce__(self) -> Any:
+        table = self.stats
+        if table is not None and self in (table.total, table.entries.get((self.name, self.method))):
+            # The numbers are in what the table becomes.
+            return _entry_of, (table, None if self is table.total else (self.name, self.method))
+        return type(self), (table, self.name, self.method, self.use_response_times_cache), self._state()
+
+    def __copy__(self) -> StatsEntry:
+        copied = type(self)(self.stats, self.name, self.method, self.use_response_times_cache)
+        copied.__setstate__(self._state())
+        return copied
 
     def _is_used(self) -> bool:
         return bool(self.num_requests or self.num_failures)
@@ -205,6 +233,10 @@ class StatsEntry(_cload.StatsEntry):
             },
             "avg_content_length": self.avg_content_length,
         }
+
+
+def _entry_of(stats: RequestStats, key: tuple[str, str] | None) -> StatsEntry:
+    return stats.total if key is None else stats.entries[key]
 
 
 class EntriesDict(MutableMapping[tuple[str, str], StatsEntry]):
@@ -258,6 +290,8 @@ class EntriesDict(MutableMapping[tuple[str, str], StatsEntry]):
 
     def copy(self) -> dict[tuple[str, str], StatsEntry]:
         return dict(self)
+
+    __copy__ = copy
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.request_stats._keys())

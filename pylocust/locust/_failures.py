@@ -248,6 +248,10 @@ class ErrorsDict(MutableMapping[str, StatsError]):
     def copy(self) -> dict[str, StatsError]:
         return dict(self)
 
+    def __reduce__(self) -> Any:
+        # A copy is the plain dictionary that it is in Locust.
+        return dict, (list(self.items()),)
+
     def __contains__(self, key: object) -> bool:
         return key in self._current()
 

@@ -106,6 +106,15 @@ class LocustArgumentParser(configargparse.ArgumentParser):  # type: ignore[misc]
         return self._in_form("is_secret")
 
     @property
+    def private_args(self) -> set[str]:
+        """What a report tells nobody: secrets, and what its author kept out of the form."""
+        return {
+            action.dest
+            for action in self._actions
+            if getattr(action, "is_secret", False) or not getattr(action, "include_in_web_ui", True)
+        }
+
+    @property
     def required_args_included_in_web_ui(self) -> dict[str, argparse.Action]:
         """Those of them that must be filled in."""
         return self._in_form("is_required")
@@ -226,12 +235,22 @@ def parse_locustfile_option(args: Sequence[str] | None = None) -> argparse.Names
     return options
 
 
+_latest_parser: LocustArgumentParser | None = None
+
+
 def get_parser(default_config_files: Sequence[str] = DEFAULT_CONFIG_FILES) -> LocustArgumentParser:
     """A parser for everything, with the options that locustfiles add."""
+    global _latest_parser
     parser = get_empty_argument_parser(add_help=True, default_config_files=default_config_files)
     setup_parser_arguments(parser)
     locust.events.init_command_line_parser.fire(parser=parser)
+    _latest_parser = parser
     return parser
+
+
+def latest_parser() -> LocustArgumentParser:
+    """For who only reads it: listeners are not called again, as they may not stand that."""
+    return _latest_parser or get_parser()
 
 
 def parse_options(args: Sequence[str] | None = None) -> argparse.Namespace:

@@ -83,18 +83,18 @@ def task_ratios(environment: Environment, users: dict[str, int]) -> dict[str, An
 
 
 def options_of_run(environment: Environment) -> dict[str, str]:
-    """The options that differ from their defaults, as text; without those that are secret."""
+    """The options that differ from their defaults, as text; without those that are secret or kept out of the form."""
     options = environment.parsed_options
     if options is None:
         return {}
     defaults = argument_parser.default_args_dict()
-    secret = argument_parser.get_parser().secret_args_included_in_web_ui
+    private = argument_parser.latest_parser().private_args
     return {
         name: ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
         for name, value in sorted(vars(options).items())
         if value not in (None, "", [], False)
         and value != defaults.get(name)
-        and name not in secret
+        and name not in private
         and name not in _HIDDEN_OPTIONS
     }
 

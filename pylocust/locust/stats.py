@@ -6,6 +6,7 @@ attributes give (`response_times`, `num_reqs_per_sec`, ...) are copies.
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import signal
@@ -173,6 +174,12 @@ for _each in (
     _each.__module__ = __name__
 
 
+def _empty_table(kind: type[RequestStats], use_response_times_cache: bool) -> RequestStats:
+    table = kind.__new__(kind, use_response_times_cache)
+    RequestStats.__init__(table, use_response_times_cache)
+    return table
+
+
 class RequestStats(_cload.Stats):
     """The statistics of a run; users find them as `self.environment.stats`."""
 
@@ -302,6 +309,30 @@ class RequestStats(_cload.Stats):
 
     def serialize_errors(self) -> dict[str, StatsErrorDict]:
         return {key: error.serialize() for key, error in self._errors.items()}
+
+    def __reduce__(self) -> Any:
+        """Copies, deep or not, have the numbers of this moment."""
+        state = {
+            "total": self.total._state(),
+            "entries": [(entry.name, entry.method, entry._state()) for entry in self._entries.values()],
+            "errors": [(key, copy.copy(error), error._is_remote) for key, error in self._errors.items()],
+            "history": self._history.since(0),
+            "own": {name: value for name, value in self.__dict__.items() if name not in _PARTS},
+        }
+        return _empty_table, (type(self), self.use_response_times_cache), state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.total.__setstate__(state["total"])
+        for name, method, numbers in state["entries"]:
+            self.get(name, method).__setstate__(numbers)
+        for key, error, is_remote in state["errors"]:
+            error._is_remote = is_remote
+            self._errors[key] = error
+        self._history.extend(state["history"])
+        self.__dict__.update(state["own"])
+
+
+_PARTS = ("_entries", "_errors", "_generator", "_history")
 
 
 def setup_distributed_stats_event_listeners(events: Events, stats: RequestStats) -> None:

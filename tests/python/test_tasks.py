@@ -33,11 +33,11 @@ def fails(**body):
         return True
 names = lambda c: [t.__name__ for t in c.tasks]
 out([names(Base), names(Sub), Base.abstract, Sub.abstract, User.abstract, names(Nothing), names(Zero),
-     fails(tasks={a: 1.5}), fails(tasks={a: "2"}), Sub.c.locust_task_weight])
+     fails(tasks={a: 1.5}), fails(tasks={a: "2"}), fails(t=task(None)(lambda u: None)), Sub.c.locust_task_weight])
 """
     base = ["a", "a", "b", "c", "c"]
     sub = [*base, "b", "b", "a", "c", "Inner", "Inner", "Inner"]
-    assert engine.snippet(code) == [base, sub, True, False, True, [], [], True, True, 1]
+    assert engine.snippet(code) == [base, sub, True, False, True, [], [], True, True, True, 1]
 
 
 def test_decorator_errors(engine: Engine) -> None:

@@ -21,9 +21,7 @@ class SequentialTaskSetMeta(TaskSetMeta):
                 if not isinstance(member, (list, dict)):
                     raise ValueError(f"{classname}.tasks has to be a list or a dictionary")
                 ordered += member if isinstance(member, list) else expand_tasks(member)
-            weight = declared_weight(member)
-            if weight is not None:
-                ordered += [member] * weight
+            ordered += [member] * declared_weight(member)
         class_dict["tasks"] = ordered
         return type.__new__(mcs, classname, bases, class_dict)
 

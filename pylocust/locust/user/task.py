@@ -80,9 +80,9 @@ def tag(*tags: str) -> Callable[[TaskT], TaskT]:
     return mark
 
 
-def declared_weight(item: object) -> int | None:
-    """How often ``@task`` wants this object; None: it is no task, even if it would answer to any attribute."""
-    weight: int | None = inspect.getattr_static(item, "locust_task_weight", None)
+def declared_weight(item: object) -> int:
+    """How often ``@task`` wants this object; 0 if it is no task, even if it would answer to any attribute."""
+    weight: int = inspect.getattr_static(item, "locust_task_weight", 0)
     return weight
 
 
@@ -107,9 +107,7 @@ def get_tasks_from_base_classes(bases: tuple[type, ...], class_dict: dict[str, A
     if class_dict.get("tasks") is not None:
         collected += expand_tasks(class_dict["tasks"])
     for member in class_dict.values():
-        weight = declared_weight(member)
-        if weight is not None:
-            collected += [member] * weight
+        collected += [member] * declared_weight(member)
     return collected
 
 

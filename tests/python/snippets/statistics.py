@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from kit import Kit, kind_of
-from locust import FastHttpUser, HttpUser
+from locust import FastHttpUser, HttpUser, events
+from locust.argument_parser import get_parser
 from locust.env import Environment
 from locust.exception import CatchResponseError
+from locust.html import get_html_report
 from locust.stats import (
     RequestStats,
     StatsCSV,
@@ -236,6 +238,63 @@ def entries_by_hand(kit: Kit) -> Any:
     ]
     told += [stats.entries.get(("/c", "GET")), stats.entries.pop(("/b", "PUT")).name, len(stats.entries), stats.history]
     return told
+
+
+def copies_keep_their_numbers(kit: Kit) -> Any:
+    """API-219, API-220: snapshots, deep ones and pickled ones, of the table and of what is in it."""
+    stats = RequestStats()
+    stats.mine = [1]  # type: ignore[attr-defined]
+    for milliseconds in (1, 14, 147, None):
+        stats.log_request("GET", "/a", milliseconds, 10)
+    for failure in ("in words", ValueError("v"), CatchResponseError("c")):
+        stats.log_error("GET", "/a", failure)
+    stats.history.append({"time": "T", "user_count": ["T", 3]})
+    told: list[Any] = []
+    for copied in (copy.deepcopy, lambda original: pickle.loads(pickle.dumps(original))):
+        table, entry, total = copied(stats), copied(stats.get("/a", "GET")), copied(stats.total)
+        entries, errors = copied(stats.entries), copied(stats.errors)
+        stats.log_request("GET", "/a", 5000, 10)
+        stats.log_error("GET", "/a", "in words")
+        told += [table.num_requests, table.num_none_requests, table.mine, table.history, list(table.entries)]
+        told += [[error.to_name(), error.occurrences] for error in table.errors.values()]
+        for each in (entry, total, entries[("/a", "GET")], table.get("/a", "GET"), table.total):
+            told += [each.name, each.num_requests, each.num_failures, each.max_response_time, each.num_reqs_per_sec]
+            told[-1] = sum(told[-1].values())
+            told += [dict(each.response_times), each.get_response_time_percentile(0.5)]
+        told += [[error.occurrences for error in errors.values()], table.total.stats is table, entry.stats is stats]
+        table.log_request("GET", "/a", 1, 1)
+        told += [table.num_requests, stats.num_requests, entry.num_requests]
+    alone = StatsEntry(None, "/a", "GET")  # type: ignore[arg-type]
+    alone.log(5, 5)
+    alone.mine = 1
+    for copied in (copy.copy, copy.deepcopy):
+        again = copied(alone)
+        told += [again.num_requests, again.mine, again.stats, again.method]
+    snapshot = copy.copy(stats.get("/a", "GET"))
+    stats.log_request("GET", "/a", 1, 1)
+    told += [stats.get("/a", "GET").num_requests - snapshot.num_requests, type(copy.copy(stats.errors)).__name__]
+    assert copy.copy(stats).total.serialize() == stats.total.serialize()
+    return told
+
+
+def reports_call_no_listeners_of_the_parser(kit: Kit) -> Any:
+    """EVT-11, REP-43: what adds options may not stand another call; what is private is in no report."""
+    calls = []
+
+    def add_options(parser: Any) -> None:
+        calls.append(parser)
+        parser.add_argument("--token", is_secret=True, include_in_web_ui=False)
+        parser.add_argument("--hidden", include_in_web_ui=False)
+
+    events.init_command_line_parser.add_listener(add_options)
+    try:
+        environment = Environment()
+        environment.create_local_runner()
+        environment.parsed_options = get_parser().parse_args(["--token", "hush-7", "--hidden", "hush-8"])
+        page = get_html_report(environment)
+    finally:
+        events.init_command_line_parser.remove_listener(add_options)
+    return len(calls), "hush-" in page
 
 
 def functions_of_statistics(kit: Kit) -> Any:

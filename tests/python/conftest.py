@@ -86,11 +86,14 @@ def hand_master() -> Iterator[HandMaster]:
 
 
 @pytest.fixture
-def worker(hand_master: HandMaster) -> Iterator[WorkerRunner]:
+def worker(hand_master: HandMaster, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerRunner]:
     """Its worker."""
     from hands import A, B, environment
 
     runner = environment(A, B).create_worker_runner("127.0.0.1", hand_master.server.port)
     yield runner
+    # What this master has not confirmed by now it never will.
+    monkeypatch.setattr("locust._worker._FAREWELL_OF_OTHERS", 0.0)
+    monkeypatch.setattr("locust._worker._FAREWELL", 0.0)
     runner.quit()
     runner.client.close()

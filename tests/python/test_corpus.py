@@ -223,7 +223,7 @@ def runs(
     if "LOCUST_ORACLE" not in os.environ:
         pytest.skip("LOCUST_ORACLE names no Python with real Locust; ./dev test sets it")
     folder = tmp_path_factory.mktemp("corpus")
-    with ThreadPoolExecutor(4) as executor:
+    with ThreadPoolExecutor(6) as executor:
         started = {}
         for item in request.session.items:
             callspec = getattr(item, "callspec", None)

@@ -302,7 +302,7 @@ def talk(**_):
     import gevent
     def run():
         for number in range(60):
-            gevent.sleep(0.05)
+            gevent.sleep(0.02)
             print("printed", number)
             open("progress", "w").write(str(number))
     gevent.spawn(run)

@@ -227,11 +227,19 @@ def test_generator_tells_how_it_copes(url: str) -> None:
 
 def test_table_of_all_names(url: str) -> None:
     """What our own page shows are the numbers of /stats/requests."""
+    requests.get(url + "/stats/reset", timeout=PATIENCE)
     requests.post(url + "/swarm", data=SWARM, timeout=PATIENCE)
-    time.sleep(1.5)
+    # A head, three names, and all of them together.
+    wait_for(lambda: len(requests.get(url + "/stats/requests/csv", timeout=PATIENCE).text.splitlines()) == 5)
     requests.post(url + "/stop", timeout=PATIENCE)
-    time.sleep(2.1)  # until what was told before is forgotten
-    plain = requests.get(url + "/stats/requests", timeout=PATIENCE).json()
+
+    def now() -> Any:
+        return requests.get(url + "/stats/requests", timeout=PATIENCE).json()
+
+    # What was told before is told again for two seconds.
+    wait_for(lambda: now()["state"] == "stopped")
+    plain = now()
+    assert len(plain["stats"]) == 4
     wanted = [0.95, 0.99, 0.9, 1]
     table = requests.get(url + "/stats/table?percentiles=0.95,0.99,7,x,0.9,1", timeout=PATIENCE).json()
     assert table["percentiles"] == wanted

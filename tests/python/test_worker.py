@@ -174,6 +174,7 @@ def test_a_master_changes_a_class_of_its_workers(hand_master: HandMaster, worker
 def test_a_silent_master(hand_master: HandMaster, worker: WorkerRunner, monkeypatch: Any) -> None:
     """DST-43."""
     monkeypatch.setattr(runners, "MASTER_HEARTBEAT_TIMEOUT", 0.5)
+    monkeypatch.setattr("locust._worker._FAREWELL_OF_OTHERS", 0.05)
     hand_master.is_answering = False
     worker.greenlet.join(60)
     assert not worker.greenlet
@@ -225,6 +226,7 @@ def test_a_worker_that_lost_its_place_connects_anew(
 ) -> None:
     """DST-40, DST-43: another one took its name, so what it sends arrives nowhere, though the connection lives."""
     hand_master.send("ack", {"index": 7, "cload": 1}, worker.client_id)
+    monkeypatch.setattr(runners, "CONNECT_TIMEOUT", 0.1)
     monkeypatch.setattr("locust._worker._SILENCE", 0.1)
     monkeypatch.setattr("locust._worker._DEAFNESS", 0.1)
     until(lambda: worker._is_own_master)

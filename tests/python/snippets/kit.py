@@ -52,13 +52,6 @@ def until(condition: Any, seconds: float = 60) -> None:
             gevent.sleep(0.01)
 
 
-def rest(seconds: float) -> None:
-    """As sleep(), which takes less time where the process had no turn before: gevent counts from that of its loop."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        gevent.sleep(left)
-
-
 class Stalls:
     """Counts in a with-block the seconds in which this process did not get its turn."""
 

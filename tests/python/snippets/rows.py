@@ -7,7 +7,7 @@ from typing import Any
 
 import gevent
 import locust
-from kit import Kit, Records, kind_of, rest, until
+from kit import Kit, Records, kind_of, until
 from locust import (
     FastHttpUser,
     HttpUser,
@@ -87,7 +87,7 @@ def measuring(kit: Kit) -> Any:
     told: list[Any] = []
     with hook.measure("T", "n") as meta:
         told.append([sorted(meta), meta["context"], meta["response_length"], type(meta["start_time"]).__name__])
-        rest(0.02)
+        gevent.sleep(0.02)
     with hook.measure("T", "n", 7, {"a": 1}) as meta:
         meta.update(name="other", extra=5, response_length=9, request_type="U")
     with hook.measure("T", "timed") as meta:
@@ -202,7 +202,7 @@ def waits(kit: Kit) -> Any:
         told.append([[round(pause / 100) for pause in pauses], type(pauses[0]).__name__])
         hasty = Quick(Environment())
         hasty.wait_time()
-        rest(0.1)
+        gevent.sleep(0.1)
         told.append([hasty.wait_time() == 0, hasty.wait_time() <= 0.01])
     return told
 

@@ -101,7 +101,8 @@ class TestRun:
         if options.web_host_display_name and not host:
             return str(options.web_host_display_name)
         scheme = "https" if options.tls_cert and options.tls_key else "http"
-        return f"{scheme}://{host or '0.0.0.0'}:{options.web_port}{options.web_base_path}"
+        shown = f"[{host}]" if ":" in host else host or "0.0.0.0"
+        return f"{scheme}://{shown}:{options.web_port}{options.web_base_path}"
 
     def _serve_metrics(self) -> Any:
         from ._prometheus import MetricsServer

@@ -18,7 +18,7 @@ import gevent
 
 from . import stats
 from ._generator import Watch
-from .runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner
+from .runners import STATE_CLEANUP, STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner
 
 if TYPE_CHECKING:
     from .env import Environment
@@ -33,7 +33,7 @@ MAX_MARKS = 200
 MAX_REASONS = 9
 OTHER_REASONS = "other reasons"
 
-_ACTIVE = (STATE_SPAWNING, STATE_RUNNING, STATE_STOPPING)
+_ACTIVE = (STATE_SPAWNING, STATE_RUNNING, STATE_CLEANUP, STATE_STOPPING)
 
 
 class Sample(NamedTuple):
@@ -156,6 +156,7 @@ class Timeline:
         self._failures: dict[str, int] = {}
         self._failure_count = 0
         self._last_time = 0.0
+        self._latest = self._turned_back = 0.0
         self._target_users: int | None = None
         self._missing: set[str] = set()
         self._is_going_on = False
@@ -163,17 +164,26 @@ class Timeline:
         environment.events.test_stop.add_listener(self._on_test_stop)
         environment.events.reset_stats.add_listener(self._on_reset)
 
+    def _now(self) -> float:
+        """The time, which goes on also after a clock was turned back: charts have one time axis."""
+        now = time.time() + self._turned_back
+        if now < self._latest:
+            self._turned_back += self._latest - now
+            now = self._latest
+        self._latest = now
+        return now
+
     # Marks
 
     def mark(self, text: str, kind: str) -> None:
         """Remembers that something happened now: ``kind`` is start, stop, change or trouble."""
-        self.marks.append({"time": round(time.time(), 3), "text": text, "kind": kind})
+        self.marks.append({"time": round(self._now(), 3), "text": text, "kind": kind})
         del self.marks[:-MAX_MARKS]
 
     def _on_test_start(self, **_: Any) -> None:
         self._target_users = None
         self._forget_counts()
-        self._last_time = time.time()
+        self._last_time = self._now()
         if self._is_going_on:
             self._is_going_on = False
             runner = self.environment.runner
@@ -244,7 +254,7 @@ class Timeline:
         runner = self.environment.runner
         if runner is None:
             return
-        now = time.time()
+        now = self._now()
         total = runner.stats.total
         health = self._watch.since_last()
         cpu = health.cpu_usage

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import gevent
 from flask import Response, jsonify, request
 
 # Where user code may have put a handler of its own.
-from . import web
+from . import argument_parser, web
 from .runners import STATE_RUNNING, STATE_SPAWNING
 from .util.timespan import parse_timespan
 
@@ -144,7 +145,7 @@ class Control:
                         raise Refusal("Valid run_time formats are : 20, 20s, 3m, 2h, 1h20m, 3h30m10s, etc.") from error
             elif name in options:
                 try:
-                    options[name] = _like(options[name], text, request.form.getlist(name))
+                    options[name] = _like(name, options[name], text, request.form.getlist(name))
                 except (TypeError, ValueError) as error:
                     raise Refusal(f"{name}: {text!r} is not of the option's type: {error}", 500) from error
         return users, rate, run_time
@@ -203,13 +204,24 @@ def _number(name: str, text: str, kind: type[Any]) -> Any:
         raise Refusal(f"{name}: {text!r} is no {'whole number' if kind is int else 'number'}") from error
 
 
-def _like(old: Any, text: str, texts: list[str]) -> Any:
+def _like(name: str, old: Any, text: str, texts: list[str]) -> Any:
     """What was typed, as a value of the type that the option has."""
     if old is None:
         return text
     if isinstance(old, bool):
         return text == "true"
     if isinstance(old, list):
+        if texts == [""]:
+            return []
         items = text.split(",") if "," in text else texts
-        return [int(item) for item in items] if all(isinstance(item, int) for item in old) else items
+        own = int if all(isinstance(item, int) for item in old) else str
+        kind = own if old else _kind_of(name)
+        return [kind(item) for item in items]
     return type(old)(text)
+
+
+def _kind_of(name: str) -> Callable[[str], Any]:
+    """What the parser makes of each value of an option."""
+    kinds = (action.type for action in argument_parser.get_parser()._actions if action.dest == name)
+    kind = next(kinds, None)
+    return kind if callable(kind) else str

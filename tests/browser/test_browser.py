@@ -94,10 +94,9 @@ def _look_away(page: Page) -> None:
         page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def answer_as_another(route: Route) -> None:
-    """As a process does that was started after the one which made the page."""
+def answer_with(route: Route, **others: str) -> None:
     answer = route.fetch()
-    route.fulfill(response=answer, json=answer.json() | {"server": "another"})
+    route.fulfill(response=answer, json=answer.json() | others)
 
 
 def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path) -> None:
@@ -127,6 +126,12 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         expect(refusal).to_contain_text("<b>room</b>")
         page.unroute("**/stats/requests?rows=0*")
         expect(refusal).to_be_hidden()
+        # Until a test has ended, another one would be stopped with it.
+        page.route("**/stats/requests?rows=0*", lambda route: answer_with(route, state="cleanup"))
+        expect(page.locator("#state")).to_have_text("stopping")
+        expect(page.get_by_role("button", name="New test")).to_have_count(0)
+        page.unroute("**/stats/requests?rows=0*")
+        expect(page.locator("#state")).to_have_text("running")
         _look_away(page)
         other.get_by_role("button", name="Edit").click()
         expect(other.get_by_role("dialog").get_by_label("Number of users")).to_have_value("4")
@@ -136,7 +141,7 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         check_accessibility(page)
         # A process that was started anew may have another script: the page is made anew, and stays where it was.
         page.evaluate("window.isOld = true")
-        page.route("**/stats/requests?rows=0*", answer_as_another, times=1)
+        page.route("**/stats/requests?rows=0*", lambda route: answer_with(route, server="another"), times=1)
         page.wait_for_function("window.isOld === undefined")
         assert "tab=charts" in page.url
         expect(page.locator("#state")).to_have_text("running")

@@ -153,12 +153,41 @@ def test_shapes_of_the_class_picker(page: Page, host: str, tmp_path: Path) -> No
 
 
 def test_a_refusal_says_why(page: Page, host: str, tmp_path: Path) -> None:
-    """WEB-35: the sentence of an answer with status 500, and not its JSON."""
+    """WEB-35: the sentence of an answer with status 500, and not its JSON. Choices may be few, none, or too few."""
     script = SCRIPT + "\n@events.init_command_line_parser.add_listener\ndef on_parser(parser):\n"
     script += "    parser.add_argument('--whole', type=int, default=3)\n"
+    script += "    parser.add_argument('--days', type=int, choices=[1, 2], nargs='*', is_multiple=True, default=[])\n"
+    script += (
+        "    parser.add_argument('--must', choices=['p', 'q'], is_multiple=True, is_required=True, default=['p'])\n"
+    )
+    script = script.replace('"stage", "parts"', '"stage", "parts", "days", "must"')
     with serving(tmp_path, host, script=script) as url:
         page.goto(url)
         page.get_by_label("Whole").fill("x")
         page.get_by_role("button", name="Start").click()
         expect(page.get_by_text("whole: 'x' is not of the option's type", exact=False)).to_be_visible()
         expect(page.get_by_text('"success"')).to_have_count(0)
+        page.get_by_label("Whole").fill("4")
+        days, must = page.get_by_role("textbox", name="days"), page.get_by_role("textbox", name="must")
+        must.press("Backspace")
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_text("must: at least one has to be chosen")).to_be_visible()
+        must.press("ArrowDown")
+        page.get_by_role("option", name="q", exact=True).click()
+        days.press("ArrowDown")
+        page.get_by_role("option", name="2", exact=True).click()
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Start").click()
+        expect(page.locator("#state")).to_have_text("running")
+
+        def chosen() -> tuple[object, object]:
+            known = requests.get(url + "/known", timeout=60).json()
+            return known["days"], known["must"]
+
+        assert chosen() == ([2], ["q"])
+        page.get_by_role("button", name="Edit").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("textbox", name="days").press("Backspace")
+        dialog.get_by_role("button", name="Change the test").click()
+        expect(dialog).to_be_hidden()
+        assert chosen() == ([], ["q"])

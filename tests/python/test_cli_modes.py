@@ -160,6 +160,15 @@ def test_web_options_plain(outcomes: Outcomes) -> None:
     assert ours == theirs == ("shown", *ENDED)
 
 
+def test_an_address_of_ipv6_can_be_opened(tmp_path: Path) -> None:
+    """CLI-10: what is printed, and opened with Enter, is a URL."""
+    (tmp_path / "locustfile.py").write_text(LOCUSTFILE)
+    port = free_port()
+    one = Running(ENGINES[0], tmp_path, "--web-host", "::1", "-P", str(port))
+    one.expect(rf"web interface at http://\[::1\]:{port}\b")
+    one.finish()
+
+
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_web_options_tls(outcomes: Outcomes) -> None:
     """CLI-19."""

@@ -324,7 +324,7 @@ def test_timeline(url: str) -> None:
 
 def test_timeline_of_a_long_run_is_small() -> None:
     """Ten hours: sums stay, the last minutes are fine, old times coarse; and a test does not flow into the next."""
-    kept, sums, spans, size, resets, runs = ENGINES[0].snippet(
+    kept, sums, spans, size, resets, runs, turned = ENGINES[0].snippet(
         """
 from locust import _timeline
 environment = Environment(user_classes=[User])
@@ -336,12 +336,17 @@ for second in range(0, 36000, 2):
     sample = (float(second), 2.0, run, 5, 100.0, 1.0, (20, None), heat, reasons, 50.0, lag, int(lag > 1))
     line._add(_timeline.Sample(*sample))
 samples = line.samples()
+from types import SimpleNamespace
+clock = iter([4e4, 4e4 + 2, 39000, 39002, 39004])
+_timeline.time = SimpleNamespace(time=lambda: next(clock))
+for _ in range(5): line.sample()
+turned = [[one.time, one.span] for one in line.samples()[-5:]]
 out([len(samples),
      [sum(sum(one.heat[1:]) for one in samples), sum(sum(one.reasons[1::2]) for one in samples),
       sum(one.span for one in samples), sum(one.bad_seconds for one in samples), max(one.lag_ms for one in samples)],
      [max(one.span for one in samples), samples[-1].span, samples[-300].span],
      len(line.to_json(-1, 0)), line.generation,
-     all(one.run == (1 if one.time < 30000 else 2) for one in samples)])
+     all(one.run == (1 if one.time < 30000 else 2) for one in samples), turned])
 """
     )
     assert kept <= 1800
@@ -350,6 +355,8 @@ out([len(samples),
     assert size < 400_000
     assert resets < 40
     assert runs
+    # A clock that is turned back does not turn the charts back.
+    assert turned == [[40000, 2], [40002, 2], [40002, 0], [40004, 2], [40006, 2]]
 
 
 def test_https_at_a_port_of_http_is_told_of(host: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import type { Generator, PageArgs, Ratios, Statistics, UserException } from "./t
 import { Waiting } from "./waiting";
 
 const ACTIVE = ["spawning", "running"];
+const ENDING = ["stopping", "cleanup"];
 
 /** Addresses with ?tab=… are those of Locust. */
 function tabsOf(args: PageArgs): [string, string][] {
@@ -52,6 +53,8 @@ export function App({ args }: { args: PageArgs }) {
   const server = useRef<string | undefined>(undefined);
 
   const isActive = ACTIVE.includes(state);
+  // A test that is started now would be stopped with the old one.
+  const isEnding = ENDING.includes(state);
   const onStatistics = useCallback((report: Statistics) => {
     if (server.current !== undefined && report.server !== undefined && report.server !== server.current) {
       // Started anew, perhaps with other options and another script: what the page knows is of the old one.
@@ -67,7 +70,7 @@ export function App({ args }: { args: PageArgs }) {
     // Another window, or a script, may have changed the test.
     setTest((old) => (old.host === host && old.users === num_users && old.rate === spawn_rate ? old : { host: host || old.host, users: num_users, rate: spawn_rate }));
   }, []);
-  const everyMs = isActive ? 2000 : 4000;
+  const everyMs = isActive || isEnding ? 2000 : 4000;
   // The texts of failures may be megabytes: they are asked for when somebody reads them.
   const statistics = usePoll<Statistics>(`stats/requests?rows=0&errors=${Number(tab === "failures")}`, { everyMs, turn, isUnseen: true, onValue: onStatistics });
   const ratios = usePoll<Ratios>("tasks", { everyMs: 5000, isOn: tab === "ratios", turn });
@@ -153,16 +156,16 @@ export function App({ args }: { args: PageArgs }) {
         onTheme={() => setColorScheme(isDark ? "light" : "dark")}
       >
         {isActive && (
-          <>
-            <Button variant="default" onClick={edit.open} disabled={isFixed} title={isFixed ? "A load shape decides how many users run" : undefined}>
-              Edit
-            </Button>
-            <Button color="red.9" loading={isStopping} onClick={stop}>
-              Stop
-            </Button>
-          </>
+          <Button variant="default" onClick={edit.open} disabled={isFixed} title={isFixed ? "A load shape decides how many users run" : undefined}>
+            Edit
+          </Button>
         )}
-        {!isActive && !isNew && <Button onClick={() => setNew(true)}>New test</Button>}
+        {(isActive || isEnding) && (
+          <Button color="red.9" loading={isStopping || isEnding} onClick={stop}>
+            Stop
+          </Button>
+        )}
+        {!isActive && !isEnding && !isNew && <Button onClick={() => setNew(true)}>New test</Button>}
         {!isNew && (
           <Button variant="default" onClick={() => command("stats/reset")}>
             Reset

@@ -50,7 +50,8 @@ def _make_runner(environment: Environment, options: argparse.Namespace) -> Runne
     except (ConnectionError, RPCError) as error:
         stop_with_error(f"Failed to connect to the Locust master: {error}", 255)
     except KeyboardInterrupt:
-        sys.exit(0)
+        logger.info("Interrupted before a master answered at %s:%d", options.master_host, options.master_port)
+        raise
 
 
 class TestRun:

@@ -57,6 +57,12 @@ class ToTheLog:
     def flush(self): pass
 sys.stdout = ToTheLog()
 """
+# The signal comes while a worker asks for its master.
+ALARM = """
+import os, signal
+signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+signal.setitimer(signal.ITIMER_REAL, 1.5)
+"""
 
 
 @dataclass
@@ -82,6 +88,7 @@ CASES = {
     "own_stdout": Case(BASE + TO_THE_LOG, 0, ["--json"]),
     "no_room": Case(BASE, 1, ["--html", "r.html", "--json-file", "j"], "ulimit -f 1; {}"),
     "not_ordinary": Case("class Odd(BaseException): pass\nraise Odd('odd')\n", 1),
+    "worker_interrupted": Case(BASE + ALARM, 130, ["--worker", "--master-port", "1"], locust=-1),
     "import_interrupted": Case(
         "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(9)\n", 130, locust=-signal.SIGINT
     ),
@@ -192,6 +199,12 @@ def test_half_a_report_is_none(runs: Runs) -> None:
     assert [path.name for path in folder.iterdir()] == ["locustfile.py"]
     assert "The HTML report was not written: r.html: [Errno 27] File too large" in done.stderr
     assert "could not be written to j.json" in done.stderr and '"num_requests": ' in done.stderr
+
+
+def test_worker_without_a_master_is_interrupted(runs: Runs) -> None:
+    """DST-45: Ctrl-C ends it as before any test; it was not done with its work."""
+    _, done = ours(runs, "worker_interrupted")
+    assert "Traceback" not in done.stderr and done.stderr.count("Interrupted") == 1
 
 
 def test_import_that_does_not_end_or_ends_oddly(runs: Runs) -> None:

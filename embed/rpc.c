@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "rpc/node.h"
 #include "rpc/pace.h"
+#include "rpc/silence.h"
 
 /* Messages taken in a row before others get their turn. */
 #define RECEIVE_BURST 64
@@ -406,17 +407,19 @@ merge_report(PyObject *module, PyObject *args)
         return NULL;
     }
     struct lc_str data;
-    struct lc_pack_reader users;
+    struct lc_report_told told;
     struct lc_stats *core = cload__stats_get(stats);
     if (core == NULL) {
         goto out;
     }
     int err = lc_message_data((struct lc_str){view.buf, (size_t)view.len}, &data);
     if (err == 0) {
-        err = lc_report_merge_users(core, data, cload__stats_now(), &users);
+        err = lc_report_merge(core, data, cload__stats_now(), &told);
     }
     if (err == 0) {
-        result = users.at == NULL ? Py_NewRef(Py_None) : cload_unpack(cload_state_of_module(module), &users);
+        struct lc_pack_reader users = told.users;
+        PyObject *counts = users.at == NULL ? Py_NewRef(Py_None) : cload_unpack(cload_state_of_module(module), &users);
+        result = counts == NULL ? NULL : Py_BuildValue("(Nd)", counts, told.until_unix_s);
         err = result == NULL ? LCE_FORMAT : 0;
     }
     if (err < 0) {
@@ -448,6 +451,70 @@ write_report(PyObject *module, PyObject *stats)
     lc_buffer_fini(&data);
     lc_buffer_fini(&frame);
     return result;
+}
+
+/* The bytes are made before what they say is zeroed: nothing is lost where there is no memory for them. No Python code
+ * runs between. */
+static PyObject *
+take_report(PyObject *module, PyObject *args)
+{
+    PyObject *stats, *users;
+    struct lc_str node_id;
+    unsigned long long number, user_count;
+    double until_unix_s;
+    Py_ssize_t node_len;
+    if (!PyArg_ParseTuple(args, "Os#KdOK:take_report", &stats, &node_id.data, &node_len, &number, &until_unix_s, &users,
+                          &user_count)) {
+        return NULL;
+    }
+    node_id.len = (size_t)node_len;
+    struct lc_stats *core = cload__stats_get(stats);
+    if (core == NULL) {
+        return NULL;
+    }
+    PyObject *result = NULL;
+    struct lc_buffer counts = {0}, data = {0}, frame = {0};
+    if (cload_pack(cload_state_of_module(module), &counts, users) < 0) {
+        goto out;
+    }
+    int err = lc_pack_map(&data, LCORE_REPORT_KEYS + 2 + (number > 0 ? LCORE_REPORT_OWN_KEYS : 0));
+    if (number > 0) {
+        err = err < 0 ? err : lc_report_write_own(&data, number, until_unix_s);
+    }
+    err = err < 0 ? err : lc_report_write(&data, core);
+    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("user_classes_count"));
+    err = err < 0 ? err : lc_buffer_append(&data, counts.data, counts.len);
+    err = err < 0 ? err : lc_pack_str(&data, LCORE_STR("user_count"));
+    err = err < 0 ? err : lc_pack_uint(&data, user_count);
+    err = err < 0 ? err : lc__node_frame(&frame, "stats", (struct lc_str){data.data, data.len}, node_id);
+    result = err < 0 ? cload_raise(err, NULL) : PyBytes_FromStringAndSize(frame.data, (Py_ssize_t)frame.len);
+    if (result != NULL) {
+        lc__stats_reported(core, cload__stats_now());
+    }
+out:
+    lc_buffer_fini(&counts);
+    lc_buffer_fini(&data);
+    lc_buffer_fini(&frame);
+    return result;
+}
+
+static PyObject *
+silence_limit(PyObject *module, PyObject *count)
+{
+    size_t workers = PyLong_AsSize_t(count);
+    return workers == (size_t)-1 && PyErr_Occurred() != NULL ? NULL : PyFloat_FromDouble(lc__silence_limit(workers));
+}
+
+static PyObject *
+silence_counts(PyObject *module, PyObject *args)
+{
+    struct lc_silence silence;
+    int is_behind, are_many;
+    if (!PyArg_ParseTuple(args, "Ipp:silence_counts", &silence.excused_s, &is_behind, &are_many)) {
+        return NULL;
+    }
+    bool is_counted = lc__silence_counts(&silence, is_behind, are_many);
+    return Py_BuildValue("(IN)", silence.excused_s, PyBool_FromLong(is_counted));
 }
 
 static PyObject *
@@ -504,11 +571,20 @@ static PyMethodDef rpc_methods[] = {
      PyDoc_STR("unpack_message(frame, late='') -> (type, data, node_id)\n\nValueError: that is no message. Of messages "
                "of the type `late` the frame is checked, but None is given for the data.")},
     {"merge_report", merge_report, METH_VARARGS,
-     PyDoc_STR("merge_report(stats, frame) -> user_classes_count or None\n\nAdds the report of a stats message. "
-               "ValueError: it is "
-               "none, and nothing was added.")},
+     PyDoc_STR("merge_report(stats, frame) -> (user_classes_count or None, until)\n\nAdds the report of a stats "
+               "message, and says up to when it has all of its worker, by that one's clock; 0: it has no requests. "
+               "ValueError: it is none, and nothing was added.")},
     {"write_report", write_report, METH_O,
      PyDoc_STR("write_report(stats) -> bytes\n\nA stats message with all that was counted, for merge_report().")},
+    {"take_report", take_report, METH_VARARGS,
+     PyDoc_STR("take_report(stats, node_id, number, until, user_classes_count, user_count) -> bytes\n\nA stats message "
+               "with what was counted since the last one, which is zeroed. number 0: for a master that is not ours.")},
+    {"silence_limit", silence_limit, METH_O,
+     PyDoc_STR("silence_limit(workers) -> float\n\nMore than this of so many workers have to be silent at once, and "
+               "connected, to be many.")},
+    {"silence_counts", silence_counts, METH_VARARGS,
+     PyDoc_STR("silence_counts(excused, is_behind, are_many) -> (excused, bool)\n\nTo be called every second with what "
+               "it said before, 0 at first: whether the second counts of those in which workers were not heard of.")},
     {"report_number", report_number, METH_O,
      PyDoc_STR("report_number(frame) -> int\n\nThe number of a stats message between nodes of ours; 0: it has none.")},
     {"set_rpc_helpers", set_rpc_helpers, METH_O,

@@ -240,6 +240,17 @@ stats_reset(struct cload_stats *self, PyObject *unused)
 }
 
 static PyObject *
+stats_set_whole(struct cload_stats *self, PyObject *unix_s)
+{
+    double whole_unix_s = PyFloat_AsDouble(unix_s);
+    if (whole_unix_s == -1 && PyErr_Occurred() != NULL) {
+        return NULL;
+    }
+    self->core->total->whole_unix_s = whole_unix_s;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 stats_left_out(struct cload_stats *self, PyObject *unused)
 {
     uint64_t requests, failures;
@@ -278,6 +289,9 @@ static PyMethodDef stats_methods[] = {
     {"_remove", (PyCFunction)stats_remove, METH_O, "Drops an entry."},
     {"_left_out", (PyCFunction)stats_left_out, METH_NOARGS,
      "Requests and failures that a meter left out since the start or a reset."},
+    {"_set_whole", (PyCFunction)stats_set_whole, METH_O,
+     "_set_whole($self, unix_s, /)\n--\n\nSays up to when all that workers measured is counted here, for current "
+     "rates; 0: nothing of it."},
     {"_reset", (PyCFunction)stats_reset, METH_NOARGS, "Zeroes all entries, drops the failures."},
     {"_clear", (PyCFunction)stats_clear_all, METH_NOARGS, "Drops all entries and failures."},
     {"_failure", (PyCFunction)cload__stats_failure, METH_O, "A failure by its place in the order of first occurrence."},

@@ -218,6 +218,8 @@ entry_request_row(struct cload_stats_entry *self, PyObject *args)
     struct lc_buffer text = {0};
     PyObject *row = NULL;
     if (cload__entry_read_clock(self, &clock->start_unix_s, &clock->last_request_unix_s) == 0) {
+        struct lc_stats *stats;
+        clock->whole_unix_s = cload__stats_is(self->stats, &stats) ? stats->total->whole_unix_s : 0;
         int err = lc__console_request_row(&text, self->entry, clock, &options);
         row = err < 0 ? cload__stats_raise(err) : cload__stats_str((struct lc_str){text.data, text.len});
     }

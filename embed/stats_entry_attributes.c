@@ -1,6 +1,7 @@
 /* The numbers of a `_cload.StatsEntry` as attributes, most of which may be assigned to. */
 #include <math.h>
 
+#include "stats_entry.h"
 #include "stats_entry_parts.h"
 #include "stats_values.h"
 
@@ -8,6 +9,12 @@ static PyObject *
 get_current_rate(struct cload_stats_entry *self, void *which)
 {
     double start_unix_s, last_unix_s, rates[2];
+    struct lc_stats *stats;
+    if (cload__stats_is(self->stats, &stats) && stats->total->last_request_unix_s != 0) {
+        lc_stats_entry_current_rates(self->entry, stats->total, &rates[CLOAD_RATE_REQUESTS],
+                                     &rates[CLOAD_RATE_FAILURES]);
+        return PyFloat_FromDouble(rates[(intptr_t)which]);
+    }
     if (cload__entry_read_clock(self, &start_unix_s, &last_unix_s) < 0) {
         return NULL;
     }

@@ -13,8 +13,6 @@
 /* Without a moment in which nothing waited: it is said, and workers whose heartbeats may be among what waits get a sign
  * of life as often. Those of Locust end after a minute without one. */
 #define BEHIND_S 5
-/* While this process is behind, every so many seconds count of those in which workers were not heard of. */
-#define SLOWLY 4
 
 /* ---- By itself ---- */
 
@@ -53,6 +51,50 @@ keep_pace(struct lc_master *master, int64_t now_ns)
     return behind_ns > LCORE_HEARTBEAT_S * LCORE_NS_PER_S;
 }
 
+/* Up to when all that its workers measured is in the totals, for the current rates. */
+static void
+note_whole(struct lc_master *master)
+{
+    double whole_unix_s = 0;
+    LCORE_EACH_NODE(master, node)
+    {
+        bool is_earlier = whole_unix_s == 0 || node->until_unix_s < whole_unix_s;
+        if (lc__master_is_present(node) && lc__master_users_of(master, node) > 0 && node->until_unix_s > 0 &&
+            is_earlier) {
+            whole_unix_s = node->until_unix_s;
+        }
+    }
+    lc_stats_total(master->stats)->whole_unix_s = whole_unix_s;
+}
+
+static bool
+is_connected(const struct lc_master *master, const struct lc_master_node *node)
+{
+    struct lc_str id = lc_str_from(node->id);
+    return lc__node_send(master->channel, id, "heartbeat", (struct lc_str){0}, id, NULL) != LCE_NOTFOUND;
+}
+
+/* The connections of those that died are closed, unless the network is gone, too. */
+static bool
+are_many_silent(const struct lc_master *master)
+{
+    size_t overdue = 0, connected = 0;
+    LCORE_EACH_NODE(master, node)
+    {
+        overdue += lc__master_is_present(node) && node->liveness < LCORE_NODE_LIVENESS - 1;
+    }
+    double limit = lc__silence_limit(lc_master_worker_count(master));
+    if ((double)overdue <= limit) {
+        return false;
+    }
+    LCORE_EACH_NODE(master, node)
+    {
+        connected +=
+            lc__master_is_present(node) && node->liveness < LCORE_NODE_LIVENESS - 1 && is_connected(master, node);
+    }
+    return (double)connected > limit;
+}
+
 static void
 on_tick(struct lc_timer *timer)
 {
@@ -60,17 +102,17 @@ on_tick(struct lc_timer *timer)
     /* Silence is no backlog, and what came while this process stood still is no worker's fault. */
     lc__master_on_channel(master->channel, master);
     int64_t now_ns = lc_clock_monotonic_ns();
-    master->seconds_behind = keep_pace(master, now_ns) ? master->seconds_behind + 1 : 0;
+    bool is_behind = keep_pace(master, now_ns);
+    bool is_counted = lc__silence_counts(&master->silence, is_behind, are_many_silent(master));
+    note_whole(master);
     LCORE_EACH_NODE(master, node)
     {
-        if (node->state == LCORE_NODE_GONE || master->seconds_behind % SLOWLY > 0) {
+        if (node->state == LCORE_NODE_GONE || !is_counted) {
             continue;
         }
         /* Who is overdue and not even connected will not come in time. */
         bool is_lost = master->options.is_rebalancing && node->liveness < LCORE_NODE_LIVENESS &&
-                       lc__master_is_present(node) &&
-                       lc__node_send(master->channel, lc__master_id_of(node), "heartbeat", (struct lc_str){0},
-                                     lc__master_id_of(node), NULL) == LCE_NOTFOUND;
+                       lc__master_is_present(node) && !is_connected(master, node);
         if (node->liveness < FORGOTTEN) {
             lc__master_say(master, "%s did not come back and is forgotten", node->id);
             node->state = LCORE_NODE_GONE;

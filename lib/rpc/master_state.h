@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "rpc/node.h"
 #include "rpc/pace.h"
+#include "rpc/silence.h"
 #include "run/dispatcher.h"
 
 /* Heartbeats a worker may miss. */
@@ -31,6 +32,7 @@ struct lc_master_node {
     uint64_t memory_bytes;
     struct lc_taken taken;
     int64_t reported_ns;
+    double until_unix_s;    /* what it measured is in the totals up to then, by its clock */
     uint64_t pending_count; /* requests since then, as its last heartbeat said */
     uint64_t name_count;    /* of its statistics, as it said then */
     char id[];
@@ -62,7 +64,7 @@ struct lc_master {
     uint64_t strange_messages;
     struct lc_pace pace;
     bool is_slow; /* it has been said */
-    unsigned seconds_behind;
+    struct lc_silence silence;
     int64_t latest_end_ns; /* when a quit or stop ends at last */
     int64_t signed_ns;     /* when workers got a sign of life whose heartbeats were not answered yet */
     double job_unix_s;     /* time stamps of spawn messages grow, also where the clock does not */

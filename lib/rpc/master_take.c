@@ -159,7 +159,9 @@ take_stats(struct lc_master *master, struct lc_master_node *node, struct lc_str 
         !lc__taken_note(&node->taken, number)) {
         return;
     }
-    int err = lc_report_merge(master->stats, data, (double)lc_clock_realtime_ns() / (double)LCORE_NS_PER_S);
+    struct lc_report_told told;
+    double now_unix_s = (double)lc_clock_realtime_ns() / (double)LCORE_NS_PER_S;
+    int err = lc_report_merge(master->stats, data, now_unix_s, &told);
     if (err < 0) {
         lc__master_say(master, "the report of %.*s is not understood: %s", (int)id.len, id.data, lc_error_text(err));
         return;
@@ -167,6 +169,9 @@ take_stats(struct lc_master *master, struct lc_master_node *node, struct lc_str 
     lc__pace_take(&master->pace);
     if (node != NULL) {
         node->reported_ns = lc_clock_monotonic_ns();
+        /* One without requests has waited for as long as this master is behind, at most. */
+        double behind_s = (double)lc__pace_behind_ns(&master->pace, node->reported_ns) / (double)LCORE_NS_PER_S;
+        node->until_unix_s = told.until_unix_s > 0 ? told.until_unix_s : now_unix_s - behind_s;
         node->pending_count = 0;
         /* While this master is behind, a heartbeat may be far behind the report. */
         node->liveness = node->state == LCORE_NODE_MISSING ? node->liveness : LCORE_NODE_LIVENESS;

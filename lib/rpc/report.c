@@ -346,9 +346,10 @@ read_row_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
     }
 }
 
-/* target NULL: the row is only checked. */
+/* target NULL: the row is only checked. *last_unix_s: when its last request was; 0: never. */
 static int
-read_row(struct lc_pack_reader *reader, struct lc_stats_entry *target, const struct lc_stats_config *config)
+read_row(struct lc_pack_reader *reader, struct lc_stats_entry *target, const struct lc_stats_config *config,
+         double *last_unix_s)
 {
     struct row row = {.target = target};
     row.sums = (struct lc_stats_sums){.min_ms = INFINITY,
@@ -359,6 +360,9 @@ read_row(struct lc_pack_reader *reader, struct lc_stats_entry *target, const str
                                       .phases = row.phases};
     int err = target == NULL ? 0 : lc__stats_entry_pin(target);
     err = err < 0 ? err : read_fields(reader, read_row_field, &row);
+    if (last_unix_s != NULL) {
+        *last_unix_s = row.sums.last_request_unix_s;
+    }
     if (err < 0 || target == NULL) {
         return err;
     }
@@ -446,6 +450,8 @@ struct reading {
     bool has_stats, has_total, has_errors;
     struct lc_pack_reader errors; /* read last, for they make rows where the report has none */
     struct lc_pack_reader users;  /* at NULL: none */
+    double until_unix_s;          /* 0: it does not say it */
+    double last_unix_s;
 };
 
 static int
@@ -461,11 +467,11 @@ read_rows(struct lc_pack_reader *reader, struct lc_stats *target)
             return err;
         }
         if (target == NULL) {
-            err = read_row(reader, NULL, NULL);
+            err = read_row(reader, NULL, NULL, NULL);
             continue;
         }
         struct lc_stats_entry *entry = find_row(target, &texts, &next);
-        err = entry == NULL ? LCE_NOMEM : read_row(reader, entry, target->config);
+        err = entry == NULL ? LCE_NOMEM : read_row(reader, entry, target->config, NULL);
         if (err == 0) {
             lc__window_trim(&entry->window, target->seconds_kept);
         }
@@ -509,11 +515,15 @@ read_report_field(struct lc_pack_reader *reader, struct lc_str key, void *arg)
     }
     if (is_key(key, "stats_total") && !reading->has_total) {
         reading->has_total = true;
-        return target == NULL ? read_row(reader, NULL, NULL) : read_row(reader, target->total, target->config);
+        return target == NULL ? read_row(reader, NULL, NULL, NULL)
+                              : read_row(reader, target->total, target->config, &reading->last_unix_s);
     }
     if (is_key(key, "errors") && !reading->has_errors) {
         reading->has_errors = true;
         reading->errors = *reader;
+    }
+    if (is_key(key, LCORE_REPORT_UNTIL_KEY)) {
+        return read_unix_s(reader, &reading->until_unix_s);
     }
     if (is_key(key, "user_classes_count")) {
         reading->users = *reader;
@@ -533,8 +543,8 @@ read_report(struct reading *reading, struct lc_str data)
     return err < 0 ? err : read_fields(&reading->errors, read_failure, reading);
 }
 
-static int
-merge(struct lc_stats *target, struct lc_str data, double now_unix_s, struct lc_pack_reader *users)
+int
+lc_report_merge(struct lc_stats *target, struct lc_str data, double now_unix_s, struct lc_report_told *told)
 {
     struct reading check = {0};
     int err = read_report(&check, data);
@@ -543,20 +553,11 @@ merge(struct lc_stats *target, struct lc_str data, double now_unix_s, struct lc_
     }
     struct reading reading = {.target = target, .now_unix_s = now_unix_s};
     err = read_report(&reading, data);
-    if (err == 0 && users != NULL) {
-        *users = reading.users;
+    if (err == 0 && told != NULL) {
+        *told = (struct lc_report_told){
+            .users = reading.users,
+            .until_unix_s = reading.until_unix_s > 0 ? reading.until_unix_s : reading.last_unix_s,
+        };
     }
     return err;
-}
-
-int
-lc_report_merge(struct lc_stats *target, struct lc_str data, double now_unix_s)
-{
-    return merge(target, data, now_unix_s, NULL);
-}
-
-int
-lc_report_merge_users(struct lc_stats *target, struct lc_str data, double now_unix_s, struct lc_pack_reader *users)
-{
-    return merge(target, data, now_unix_s, users);
 }

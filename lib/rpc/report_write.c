@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "rpc/taken.h"
 #include "stats/failure_key.h"
 
 static int
@@ -139,12 +140,6 @@ write_entry(struct lc_buffer *out, const struct lc_stats_entry *entry)
     return err < 0 ? err : write_histogram(out, &entry->histogram);
 }
 
-static bool
-is_used(const struct lc_stats_entry *entry)
-{
-    return entry->request_count > 0 || entry->failure_count > 0;
-}
-
 static int
 write_failure(struct lc_buffer *out, const struct lc_stats_failure *failure)
 {
@@ -165,13 +160,13 @@ lc_report_write(struct lc_buffer *out, struct lc_stats *stats)
 {
     size_t used = 0, count = lc_stats_count(stats), failures = lc_stats_failure_count(stats);
     for (size_t i = 0; i < count; i++) {
-        used += is_used(lc_stats_at(stats, i));
+        used += lc__stats_entry_is_used(lc_stats_at(stats, i));
     }
     int err = write_key(out, "stats");
     err = err < 0 ? err : lc_pack_array(out, used);
     for (size_t i = 0; err == 0 && i < count; i++) {
         const struct lc_stats_entry *entry = lc_stats_at(stats, i);
-        if (is_used(entry)) {
+        if (lc__stats_entry_is_used(entry)) {
             err = write_entry(out, entry);
         }
     }
@@ -185,4 +180,11 @@ lc_report_write(struct lc_buffer *out, struct lc_stats *stats)
         err = write_failure(out, &failure);
     }
     return err;
+}
+
+int
+lc_report_write_own(struct lc_buffer *out, uint64_t number, double until_unix_s)
+{
+    int err = write_count(out, LCORE_REPORT_NUMBER_KEY, number);
+    return err < 0 ? err : write_time(out, LCORE_REPORT_UNTIL_KEY, until_unix_s);
 }

@@ -149,14 +149,19 @@ lc__worker_forget_reports(struct lc_worker *worker, uint64_t up_to)
     }
 }
 
+static double
+now_unix_s(void)
+{
+    return (double)lc_clock_realtime_ns() / (double)LCORE_NS_PER_S;
+}
+
 static int
 make_report(struct lc_worker *worker, struct lc_worker_report *report)
 {
     struct lc_buffer data = {0};
-    int err = lc_pack_map(&data, LCORE_REPORT_KEYS + 2 + (worker->is_own_master ? 1 : 0));
+    int err = lc_pack_map(&data, LCORE_REPORT_KEYS + 2 + (worker->is_own_master ? LCORE_REPORT_OWN_KEYS : 0));
     if (worker->is_own_master) {
-        err = err < 0 ? err : lc_pack_str(&data, LCORE_STR(LCORE_REPORT_NUMBER_KEY));
-        err = err < 0 ? err : lc_pack_uint(&data, report->number);
+        err = err < 0 ? err : lc_report_write_own(&data, report->number, now_unix_s());
     }
     err = err < 0 ? err : lc_report_write(&data, lc_runner_stats(worker->runner));
     err = err < 0 ? err : lc__worker_pack_users(worker, &data);
@@ -193,7 +198,7 @@ lc__worker_report_stats(struct lc_worker *worker)
     struct lc_stats_numbers total;
     lc_stats_entry_numbers(lc_stats_total(stats), &total);
     worker->failure_count += total.failure_count;
-    lc_stats_reset(stats, (double)lc_clock_realtime_ns() / (double)LCORE_NS_PER_S);
+    lc__stats_reported(stats, now_unix_s());
     if (worker->is_own_master) {
         worker->next_number++;
         lc_list_append(&worker->reports, &report->node);

@@ -5,6 +5,12 @@
 
 #include "base/alloc.h"
 
+/* Seconds before the last request that current rates leave out; how much later than others a worker has to report, and
+ * can, for them to be told of the time before that. An entry keeps two minutes at least. */
+#define LEFT_OUT_S 2
+#define LATE_S 5
+#define LATEST_S 100
+
 _Static_assert(offsetof(struct lc_stats_entry, phases[LCORE_PHASE_QUEUE]) % LCORE_CACHE_LINE == 0,
                "what a request changes begins with a line");
 _Static_assert(offsetof(struct lc_stats_entry, histogram.waiting[2]) ==
@@ -80,7 +86,7 @@ lc__stats_entry_reset(struct lc_stats_entry *entry, double unix_s)
     entry->min_ms = INFINITY;
     entry->is_total_whole = entry->is_min_whole = entry->is_max_whole = true;
     entry->start_unix_s = unix_s;
-    entry->last_request_unix_s = 0;
+    entry->last_request_unix_s = entry->whole_unix_s = 0;
     if (entry->is_keeping_recent) {
         /* Without this moment current percentiles only begin later: not worth failing for. */
         (void)lc__recent_take(&entry->recent, &entry->few, LCORE_STATS_RECENT_S, (int64_t)floor(unix_s), 0);
@@ -333,7 +339,7 @@ lc__stats_entry_rates_at(const struct lc_stats_entry *entry, double start_unix_s
     if (!(last_unix_s > 0 && last_unix_s < (double)UINT32_MAX)) {
         return;
     }
-    int64_t end_s = (int64_t)last_unix_s - 2;
+    int64_t end_s = (int64_t)last_unix_s - LEFT_OUT_S;
     int64_t first_s = (int64_t)fmax(floor(last_unix_s) - 12, floor(fmin(start_unix_s, last_unix_s)));
     if (first_s >= end_s) {
         return;
@@ -344,11 +350,22 @@ lc__stats_entry_rates_at(const struct lc_stats_entry *entry, double start_unix_s
     *failures_per_s = (double)failures / (double)(end_s - first_s);
 }
 
+/* Where Locust's window begins to be counted back. It leaves the last two seconds out, for workers report every three.
+ * Where one of them reports much later than others, because its master cannot take more, the window ends where its
+ * numbers do: what came later is not all there yet. What is later than that is a clock that is wrong. */
+static double
+rates_end(const struct lc_stats_entry *total)
+{
+    double late_s = total->last_request_unix_s - total->whole_unix_s;
+    bool is_late = total->whole_unix_s > 0 && late_s > LATE_S && late_s < LATEST_S;
+    return is_late ? total->whole_unix_s + LEFT_OUT_S : total->last_request_unix_s;
+}
+
 void
 lc_stats_entry_current_rates(const struct lc_stats_entry *entry, const struct lc_stats_entry *total,
                              double *requests_per_s, double *failures_per_s)
 {
-    lc__stats_entry_rates_at(entry, total->start_unix_s, total->last_request_unix_s, requests_per_s, failures_per_s);
+    lc__stats_entry_rates_at(entry, total->start_unix_s, rates_end(total), requests_per_s, failures_per_s);
 }
 
 void

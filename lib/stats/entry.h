@@ -37,6 +37,7 @@ struct lc_stats_entry {
     struct lc_recent recent;
     struct lc_stats_entry *held; /* its row among what is held, if that is of this generation */
     uint64_t held_generation;
+    double whole_unix_s; /* of an aggregate of reports: up to when those of all workers are in it; 0: not known */
     struct lc_str name, method;
     _Alignas(LCORE_CACHE_LINE) struct lc_buckets buckets;
     char text[];
@@ -184,6 +185,12 @@ int lc__stats_entry_fill_histogram(struct lc_stats_entry *entry);
 
 /* Locust's median is a whole number unless it is one of the extremes. */
 bool lc__stats_entry_is_median_whole(const struct lc_stats_entry *entry);
+static inline bool
+lc__stats_entry_is_used(const struct lc_stats_entry *entry)
+{
+    return entry->request_count > 0 || entry->failure_count > 0;
+}
+
 /* Requests and failures per second over Locust's window, for a clock given as times of the aggregate. */
 void lc__stats_entry_rates_at(const struct lc_stats_entry *entry, double start_unix_s, double last_unix_s,
                               double *requests_per_s, double *failures_per_s);

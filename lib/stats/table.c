@@ -316,6 +316,18 @@ lc_stats_reset(struct lc_stats *stats, double unix_s)
     }
 }
 
+void
+lc__stats_reported(struct lc_stats *stats, double unix_s)
+{
+    lc__failures_fini(&stats->failures);
+    lc__stats_entry_reset(stats->total, unix_s);
+    for (size_t i = 0; i < stats->count; i++) {
+        if (lc__stats_entry_is_used(stats->entries[i])) {
+            lc__stats_entry_reset(stats->entries[i], unix_s);
+        }
+    }
+}
+
 size_t
 lc_stats_failure_count(const struct lc_stats *stats)
 {

@@ -24,6 +24,9 @@ struct lc_stats {
 struct lc_stats *lc__stats_new(const struct lc_stats_config *config, bool is_keeping_recent);
 /* NULL if absent. */
 struct lc_stats_entry *lc__stats_find(const struct lc_stats *stats, struct lc_str name, struct lc_str method);
+/* After a report of all that was counted: zeroes rows in use and the aggregate, and drops failures. What is held stays.
+ */
+void lc__stats_reported(struct lc_stats *stats, double unix_s);
 /* Takes one more reference to an entry made elsewhere, in place of one of the same name and method. Entries looked up
  * before are to be looked up again. */
 int lc__stats_adopt(struct lc_stats *stats, struct lc_stats_entry *entry);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NoReturn
 
+import _cload
 import gevent
 
 from . import runners
@@ -17,19 +18,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("locust.runners")
 
-# While this process is behind with its messages, every so many seconds count.
-_SLOWLY = 4
-# And every so many while many workers are silent, but connected: more than these, and than this part of all.
-_VERY_SLOWLY = 15
-_FEW, _MANY = 10, 0.25
-
 
 class WatchedFleet(RampingFleet):
     """Counts how long workers were not heard of, and goes on without those that are lost."""
 
     def __init__(self, environment: Environment, master_bind_host: str, master_bind_port: int) -> None:
         super().__init__(environment, master_bind_host, master_bind_port)
-        self._seconds_behind = 0
+        # Seconds in a row in which silence was not the workers' fault.
+        self._excused = 0
 
     def heartbeat_worker(self) -> NoReturn:
         """Counts how long it is that workers were heard of."""
@@ -41,7 +37,7 @@ class WatchedFleet(RampingFleet):
             self.backlog.look()
             if self._kept is not None:
                 self._kept.tick()
-            if self._is_quitting or self._is_behind():
+            if self._is_quitting or not self._is_silence_counted():
                 # A last report may keep heartbeats waiting behind it.
                 continue
             for node in list(self.clients.all):
@@ -51,20 +47,18 @@ class WatchedFleet(RampingFleet):
                     self._miss(node)
                 node.heartbeat -= 1
 
-    def _is_behind(self) -> bool:
-        """Whether heartbeats may be among the messages that have not been looked at: that is no worker's fault. A
-        master that is behind for long counts on, but slowly."""
-        are_many = self._are_many_overdue()
-        is_behind = self.backlog.behind >= runners.HEARTBEAT_INTERVAL or are_many
-        self._seconds_behind = self._seconds_behind + 1 if is_behind else 0
-        return self._seconds_behind % (_VERY_SLOWLY if are_many else _SLOWLY) > 0
+    def _is_silence_counted(self) -> bool:
+        """Whether this second is one of those in which workers were not heard of (lib/rpc/silence.h)."""
+        is_behind = self.backlog.behind >= runners.HEARTBEAT_INTERVAL
+        self._excused, is_counted = _cload.silence_counts(self._excused, is_behind, self._are_many_overdue())
+        return is_counted
 
     def _are_many_overdue(self) -> bool:
         """Whether so many workers are silent at once that this process or the network to it is the reason. The
         connections of those that died are closed, unless the network is gone, too."""
         nodes = [node for node in self.clients.all if node.state != STATE_MISSING]
         overdue = [node for node in nodes if node.heartbeat < runners.HEARTBEAT_LIVENESS - 1]
-        limit = max(_FEW, len(nodes) * _MANY)
+        limit = _cload.silence_limit(len(nodes))
         return len(overdue) > limit and sum(map(self._is_connected, overdue)) > limit
 
     def _is_lost(self, node: WorkerNode) -> bool:

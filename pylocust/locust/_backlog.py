@@ -31,8 +31,8 @@ class Backlog:
         self._fleet = fleet
         # Seconds that workers of ours let pass between two reports; 0: as always.
         self.pause = 0.0
-        # By worker: when it reported last.
-        self._reported: dict[str, float] = {}
+        # By worker: when it reported last, and up to when that had all it measured, by its own clock.
+        self._reported: dict[str, tuple[float, float]] = {}
         self._signed = 0.0
         self.is_slow = False
 
@@ -47,12 +47,17 @@ class Backlog:
         """How old the numbers of a worker with users may be, in seconds: the time since the report that is longest
         ago."""
         now = time.monotonic()
-        nodes = (node for node in self._fleet.clients.all if node.user_count and node.state != STATE_MISSING)
-        return max((now - self._reported.get(node.id, now) for node in nodes), default=0.0)
+        return now - min((reported for reported, _ in self._of_users()), default=now)
 
-    def note_report(self, client_id: str) -> None:
-        """A report was taken."""
-        self._reported[client_id] = time.monotonic()
+    def _of_users(self) -> list[tuple[float, float]]:
+        """What is known of workers with users."""
+        nodes = (node for node in self._fleet.clients.all if node.user_count and node.state != STATE_MISSING)
+        return [self._reported[node.id] for node in nodes if node.id in self._reported]
+
+    def note_report(self, client_id: str, until: float | None) -> None:
+        """A report was taken; ``until``: up to when it has all that was measured, if it tells that."""
+        # One without requests has waited for as long as this process is behind, at most.
+        self._reported[client_id] = (time.monotonic(), until or time.time() - self.behind)
         note = getattr(self._fleet.server, "note_report", None)
         if note is not None:
             note()
@@ -60,6 +65,7 @@ class Backlog:
     def look(self) -> None:
         """To be called about once a second."""
         fleet = self._fleet
+        fleet.stats._set_whole(min((until for _, until in self._of_users()), default=0.0))
         own = sum(client_id in fleet._taken for client_id in fleet.clients)
         pause = getattr(fleet.server, "pause", None)
         self.pause = 0.0 if pause is None else pause(own, len(fleet.clients) - own)

@@ -32,6 +32,8 @@ STATE_KEY = "cload_state"
 # no other one, except when users end: it adds up what it measures. So neither needs more memory, whatever the other
 # does.
 NUMBER_KEY = "cload_report"
+# And up to when it has all that was measured, by its worker's clock: current rates end there while others report later.
+UNTIL_KEY = "cload_until"
 # In a worker's heartbeats: requests since its last report, so that a master knows what goes with a worker that dies.
 PENDING_KEY = "cload_pending"
 # And its clock in microseconds, which the answer repeats: what was sent before and is not confirmed by it was lost.

@@ -53,7 +53,7 @@ _ENTRY_KEYS = (
 
 # What cload's nodes send beside Locust's numbers, and the attributes it stands for. With it percentiles and phases that
 # a master tells are those of all workers' requests.
-_OWN_KEYS = {"cload_histogram": "_histogram", "cload_phases": "_phases"}
+_OWN_KEYS = {"cload_phases": "_phases", "cload_histogram": "_histogram"}
 
 
 class CachedResponseTimes(NamedTuple):

@@ -193,6 +193,11 @@ class ErrorsDict(MutableMapping[str, StatsError]):
             now if last is None else last,
         )
 
+    @property
+    def _is_looked_at(self) -> bool:
+        """Whether scripts have objects of rows, which they may have changed, or keys of their own."""
+        return bool(self._errors or self._names)
+
     def _let_go(self, error: StatsError) -> None:
         """What it says now it says for good."""
         self._read(error)

@@ -23,6 +23,7 @@ from ._distributed import (
     PENDING_KEY,
     REGISTER,
     STATE_KEY,
+    UNTIL_KEY,
     Taken,
 )
 from ._generator import WIRE_KEY
@@ -258,7 +259,7 @@ class ListeningFleet(WatchedFleet):
         before = self.stats.total.num_requests
         if frame is not None and hook._handlers == self._own_report_listeners:
             # Nobody else listens, so no dictionaries need to be built.
-            counts = _cload.merge_report(self.stats, frame)
+            counts, until = _cload.merge_report(self.stats, frame)
             self._note_users(message.node_id, counts)
         else:
             missing = [key for key in _REPORT_KEYS if key not in message.data]
@@ -268,9 +269,10 @@ class ListeningFleet(WatchedFleet):
             # Old workers of others do not tell how many users they have.
             if message.data.get("user_classes_count") is not None:
                 read_user_counts(message.data["user_classes_count"])
+            until = message.data.get(UNTIL_KEY) or message.data["stats_total"].get("last_request_timestamp")
             hook.fire(client_id=message.node_id, data=message.data)
         self.losses.report(message.node_id, self.stats.total.num_requests - before)
-        self.backlog.note_report(message.node_id)
+        self.backlog.note_report(message.node_id, until)
         if self._kept is not None:
             self._kept.note_report(message.node_id, number or 0, frame or message.serialize())
 

@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct lc_stats *stats = lc_stats_new();
     FUZZ_CHECK(stats != NULL);
-    if (lc_report_merge(stats, message.data, 1795234975.5) < 0) {
+    if (lc_report_merge(stats, message.data, 1795234975.5, NULL) < 0) {
         FUZZ_CHECK(lc_stats_count(stats) == 0 && lc_stats_failure_count(stats) == 0);
     }
     lc_stats_free(stats);

@@ -247,9 +247,9 @@ def test_many_that_come_and_go_are_one_rebalance(make_master: Any, make_hand: An
 def test_a_master_that_is_behind_blames_no_worker(make_master: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Heartbeats may be among what it has not read. It counts on slowly, for a worker may be dead all the same."""
     master = make_master()
-    until(lambda: not master._is_behind())
+    until(master._is_silence_counted)
     monkeypatch.setattr(type(master.server), "behind", property(lambda self: 99.0))
-    assert [master._is_behind() for _ in range(8)] == 2 * [True, True, True, False]
+    assert [master._is_silence_counted() for _ in range(8)] == 2 * [False, False, False, True]
 
 
 def test_many_silent_workers_are_alive(make_master: Any, make_hand: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import _cload
 import gevent
 import pytest
-from hands import VERSION, HandMaster, spoiled_frames, until
+from hands import VERSION, Hand, HandMaster, spoiled_frames, until
 from locust import log, runners
 from locust._losses import Losses
 from locust.event import Events
 from locust.rpc import Message
 from locust.runners import WorkerRunner
-from locust.stats import RequestStats, setup_distributed_stats_event_listeners
+from locust.stats import RequestStats, StatsEntry, setup_distributed_stats_event_listeners
 
 pytestmark = pytest.mark.usefixtures("quick_fleet")
 
@@ -70,7 +70,8 @@ def test_reports_are_merged_alike_in_both_ways(has_histogram: bool) -> None:
     setup_distributed_stats_event_listeners(master_events, by_listener)
     for _ in range(2):
         master_events.worker_report.fire(client_id="x", data=Message.unserialize(frame).data)
-        assert _cload.merge_report(by_frame, frame) == {"A": 1}
+        told = _cload.merge_report(by_frame, frame)
+        assert told == ({"A": 1}, data["stats_total"]["last_request_timestamp"])
     assert list(by_listener.entries) == list(by_frame.entries)
     for key in by_listener.entries:
         ours, theirs = by_frame.entries[key], by_listener.entries[key]
@@ -79,6 +80,99 @@ def test_reports_are_merged_alike_in_both_ways(has_histogram: bool) -> None:
         assert ours._phases == theirs._phases
     assert by_frame.total.serialize() == by_listener.total.serialize()
     assert by_frame.serialize_errors() == by_listener.serialize_errors()
+
+
+def test_reports_are_written_alike_in_both_ways() -> None:
+    """DST-34: straight from the table, byte by byte what the dictionaries of listeners give."""
+    tables = [RequestStats(use_response_times_cache=False) for _ in range(3)]
+    for index in range(200):
+        tables[0].log_request("GET", f"/{index % 30}", index * 77.7, index)
+        tables[0].log_request("POST", "whole", index, 0)
+    tables[0].log_request("GET", "timeless", None, 0)
+    tables[0].log_request("GET", "less", 3.5, -12)
+    tables[0].log_request("", "\N{SNOWMAN}", 3.5, 2**40)
+    tables[0].log_error("GET", "/1", KeyError('it\'s "so"'))
+    tables[0].log_error("PUT", "never", "text")
+    tables[0].get("unused", "GET")
+    frame = _cload.write_report(tables[0])
+    for table in tables[1:]:
+        _cload.merge_report(table, frame)
+    users = {"A": 3, "B": 0}
+    events = Events()
+    setup_distributed_stats_event_listeners(events, tables[1])
+    data: dict[str, Any] = {"cload_report": 70_000, "cload_until": 7.5}
+    events.report_to_master.fire(client_id="x", data=data)
+    by_listener = Message("stats", data | {"user_classes_count": users, "user_count": 3}, "x").serialize()
+    assert tables[2]._take_report("x", 70_000, 7.5, users, 3) == by_listener
+    assert tables[2].total.num_requests == 0 and len(tables[2].errors) == 0, "it told all"
+    data = {}
+    events.report_to_master.fire(client_id="x", data=data)
+    empty = Message("stats", data | {"user_classes_count": {}, "user_count": 0}, "x").serialize()
+    tables[2].total.start_time = data["stats_total"]["start_time"]
+    assert tables[2]._take_report("x", 0, 0.0, {}, 0) == empty, "one for a real Locust master has no keys of ours"
+
+
+@pytest.mark.parametrize("change", ["nothing", "listener", "method", "error"])
+def test_dictionaries_are_made_for_whoever_looks(
+    hand_master: HandMaster, worker: WorkerRunner, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """DST-38, EVT-17: what listeners, methods of scripts and changed rows say is what the master gets."""
+    stats = worker.environment.stats
+    fired = []
+    monkeypatch.setattr(type(worker.environment.events.report_to_master), "fire", lambda *_, **all: fired.append(all))
+    worker._send_stats()
+    assert fired == [], "else nobody needs them"
+    monkeypatch.undo()
+    stats.log_request("GET", "/a", 7, 0)
+    stats.log_error("GET", "/a", "text")
+    if change == "listener":
+        worker.environment.events.report_to_master.add_listener(lambda client_id, data: data.update(mine=client_id))
+    elif change == "method":
+        monkeypatch.setattr(StatsEntry, "serialize", lambda entry: {"name": entry.name, "method": "OTHER"})
+    elif change == "error":
+        next(iter(stats.errors.values())).occurrences = 20
+    before = len(hand_master.of("stats"))
+    worker._send_stats()
+    until(lambda: any(report["stats"] for report in hand_master.of("stats")[before:]))
+    report = next(report for report in hand_master.of("stats")[before:] if report["stats"])
+    assert report.get("mine") == (worker.client_id if change == "listener" else None)
+    assert report["stats"][0]["method"] == ("OTHER" if change == "method" else "GET")
+    assert [error["occurrences"] for error in report["errors"].values()] == [20 if change == "error" else 1]
+    assert stats.total.num_requests == len(stats.errors) == 0 or change == "method"
+
+
+def test_current_rates_are_of_a_time_that_all_workers_reported(make_master: Any, make_hand: Any) -> None:
+    """DST-37, better: where workers report much later than others, numbers of the newest seconds are not all there."""
+    master = make_master()
+    hands = [make_hand(master, f"h_{index}").join() for index in range(2)]
+    now = int(time.time())
+
+    def report(hand: Hand, first: int, last: int, **more: Any) -> None:
+        seconds = {now + second: 10 for second in range(first, last)}
+        row = {"name": "/x", "method": "GET", "start_time": now - 60.0, "last_request_timestamp": now + last - 0.5}
+        row |= {"num_requests": 10 * len(seconds), "num_reqs_per_sec": seconds, "response_times": {}}
+        hand.report(**more, stats=[row], stats_total=row | {"name": "Aggregated", "method": ""}, errors={})
+        hand.settle()
+        master.backlog.look()
+
+    for hand in hands:
+        report(hand, -60, -40, cload_until=now - 40.0)
+    assert master.stats.total.current_rps == 20
+    report(hands[0], -40, 0, cload_until=now + 0.0)
+    entry = master.stats.get("/x", "GET")
+    assert entry.current_rps == master.stats.total.current_rps == 20, "not 10, as if one of them had stopped"
+    row = master.stats._csv_history([], True, now, 2, now).splitlines()[-1].split(",")
+    assert row[4] == "20.000000"
+    # Real Locust's tell up to when by their last request.
+    report(hands[1], -40, 0)
+    assert master.stats.total.current_rps == 20
+    # A clock that is wrong by more than workers may wait.
+    report(hands[1], -200, -199, cload_until=now - 200.0)
+    assert master.stats.total.current_rps == 20
+    # Who has no users any more reports nothing that would be missing.
+    report(hands[1], -40, -39, cload_until=now - 40.0, user_classes_count={"A": 0})
+    report(hands[0], 0, 20, cload_until=now + 20.0)
+    assert master.stats.total.current_rps == 10
 
 
 def test_half_a_report_changes_nothing() -> None:
@@ -93,6 +187,7 @@ def test_half_a_report_changes_nothing() -> None:
         ("stats", [entry | {"cload_phases": [1, 2]}]),
         ("stats", [entry | {"cload_phases": [1, -2, 3]}]),
         ("stats", 5),
+        ("cload_until", "now"),
         ("stats_total", None),
         ("errors", {"k": {"name": "a"}}),
     ):
@@ -102,7 +197,8 @@ def test_half_a_report_changes_nothing() -> None:
             _cload.merge_report(stats, frame.serialize())
         assert len(stats.entries) == 0 and stats.total.num_requests == 0 and len(stats.errors) == 0
     # What was measured counts, also where its users are not told of.
-    assert _cload.merge_report(stats, Message("stats", good | {"user_classes_count": None}, "x").serialize()) is None
+    more = good | {"user_classes_count": None, "cload_until": 9.5}
+    assert _cload.merge_report(stats, Message("stats", more, "x").serialize()) == (None, 9.5)
     assert stats.total.num_requests == 1
     with pytest.raises(TypeError):
         _cload.merge_report(object(), b"")

@@ -58,7 +58,7 @@ class Message:
         self.type = message_type
         self.node_id = node_id
         self._data = data
-        # Received data that nobody has looked at yet.
+        # Data that nobody has looked at yet.
         self._frame: bytes | None = None
 
     def __repr__(self) -> str:
@@ -79,6 +79,8 @@ class Message:
 
     def serialize(self) -> bytes:
         """The frame that is sent."""
+        if self._frame is not None:
+            return self._frame
         frame: bytes = _cload.pack_message(self.type, self.data, self.node_id)
         return frame
 
@@ -93,6 +95,13 @@ class Message:
         message = cls(*_cload.unpack_message(frame, _LATE))
         if message.type == _LATE:
             message._frame = frame
+        return message
+
+    @classmethod
+    def of_frame(cls, message_type: str, frame: bytes, node_id: str) -> Message:
+        """The message of a frame of our own, which is only read when somebody asks for the data."""
+        message = cls(message_type, None, node_id)
+        message._frame = frame
         return message
 
     @property

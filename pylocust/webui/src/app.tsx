@@ -190,7 +190,7 @@ export function App({ args }: { args: PageArgs }) {
         )}
         {isActive && generator.value?.backlog?.is_slow && (
           <Alert color="yellow" mt="sm" title="The master cannot take its workers' reports as fast as they come">
-            Numbers are up to {Math.round(generator.value.backlog.age)} s old, and current rates are too low. Nothing is lost: at the end the totals are complete. Fewer names, fewer workers or a faster core make
+            Numbers are up to {Math.round(generator.value.backlog.age)} s old, and current rates are of then. Nothing is lost: at the end the totals are complete. Fewer names, fewer workers or a faster core make
             it keep up.
           </Alert>
         )}

@@ -40,7 +40,7 @@ send_and_merge(void)
     struct lc_message message;
     if (err == 0) {
         assert_int_equal(lc_message_read((struct lc_str){frame.data, frame.len}, &message), 0);
-        err = lc_report_merge(copy, message.data, 5);
+        err = lc_report_merge(copy, message.data, 5, NULL);
     }
     if (err == 0) {
         struct lc_stats_numbers total;

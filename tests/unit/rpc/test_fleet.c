@@ -391,6 +391,96 @@ a_master_that_hears_nothing_is_not_behind(void **state)
     assert_null(strstr(scene->log, "cannot take"));
 }
 
+#define HANDS 12
+
+static void
+hand_send(struct lc_channel *hand, const char *type, struct lc_str data, struct lc_str name)
+{
+    struct lc_buffer frame = {0};
+    assert_int_equal(lc__node_frame(&frame, type, data, name), 0);
+    assert_int_equal(lc_channel_send(hand, (struct lc_str){0}, (struct lc_str){frame.data, frame.len}, NULL), 0);
+    lc_buffer_fini(&frame);
+}
+
+/* Of a worker with one user, which made a request at `until_s`, for a test that began a minute before. */
+static void
+hand_report(struct lc_channel *hand, struct lc_str name, double until_s)
+{
+    struct lc_stats *stats = lc_stats_new();
+    struct lc_buffer data = {0};
+    struct lc_stats_entry *entry = lc_stats_entry(stats, LCORE_STR("/"), LCORE_STR("GET"));
+    assert_int_equal(lc_stats_log_request(stats, entry, LCORE_NS_PER_MS, 0, until_s), 0);
+    assert_int_equal(lc_pack_map(&data, LCORE_REPORT_KEYS + LCORE_REPORT_OWN_KEYS + 1), 0);
+    assert_int_equal(lc_report_write_own(&data, 1, until_s), 0);
+    assert_int_equal(lc_report_write(&data, stats), 0);
+    assert_int_equal(lc_buffer_append_str(&data, LCORE_STR("\xb2user_classes_count\x81\xa6Ticker\x01")), 0);
+    hand_send(hand, "stats", (struct lc_str){data.data, data.len}, name);
+    lc_buffer_fini(&data);
+    lc_stats_free(stats);
+}
+
+static bool
+are_all_hands_there(struct scene *scene)
+{
+    return lc_master_worker_count(scene->master) == HANDS;
+}
+
+static bool
+is_whole_known(struct scene *scene)
+{
+    return lc_stats_total(lc_master_stats(scene->master))->whole_unix_s > 0 && lc_master_user_count(scene->master) == 2;
+}
+
+static bool
+are_three_seconds_excused(struct scene *scene)
+{
+    return scene->master->silence.excused_s >= 3;
+}
+
+static bool
+is_one_missing(struct scene *scene)
+{
+    return strstr(scene->log, "setting state to missing") != NULL;
+}
+
+/* DST-39, and DST-37: many are silent at once because of the network or the master, as long as they are connected; and
+ * current rates end where the numbers of the worker that reports latest do. */
+static void
+many_silent_workers_are_alive(void **state)
+{
+    struct scene *scene = *state;
+    const struct lc_channel_options options = {
+        .host = "127.0.0.1", .port = lc_master_port(scene->master), .secret = "s", .fn = on_nothing};
+    struct lc_rpc *rpc = lc_rpc_new(scene->loop);
+    struct lc_channel *hands[HANDS];
+    char names[HANDS][8];
+    for (int i = 0; i < HANDS; i++) {
+        snprintf(names[i], sizeof(names[i]), "h_%d", i);
+        assert_int_equal(lc_channel_connect(rpc, &options, lc_str_from(names[i]), &hands[i], NULL), 0);
+        hand_send(hands[i], "client_ready", LCORE_STR("\xa6" LCORE_PROTOCOL_VERSION), lc_str_from(names[i]));
+    }
+    run_until(scene, are_all_hands_there);
+    hand_report(hands[0], lc_str_from(names[0]), 1795234975.5);
+    hand_report(hands[1], lc_str_from(names[1]), 1795234935.5);
+    run_until(scene, is_whole_known);
+    assert_true(lc_stats_total(lc_master_stats(scene->master))->whole_unix_s == 1795234935.5);
+    LCORE_EACH_NODE(scene->master, node)
+    {
+        node->liveness = 0;
+    }
+    run_until(scene, are_three_seconds_excused);
+    assert_int_equal(lc_master_worker_count(scene->master), HANDS);
+    /* Fewer than eleven are left: it is the fault of none but themselves. */
+    for (int i = 0; i < 3; i++) {
+        lc_channel_free(hands[i]);
+    }
+    run_until(scene, is_one_missing);
+    for (int i = 3; i < HANDS; i++) {
+        lc_channel_free(hands[i]);
+    }
+    lc_rpc_free(rpc);
+}
+
 int
 main(void)
 {
@@ -399,6 +489,7 @@ main(void)
         cmocka_unit_test_setup_teardown(nonsense_does_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strangers_without_a_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_master_that_hears_nothing_is_not_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_silent_workers_are_alive, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

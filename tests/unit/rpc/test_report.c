@@ -45,7 +45,7 @@ a_written_report_is_the_table(void **state)
     struct lc_stats *stats = fill(&seed), *copy = lc_stats_new();
     struct lc_buffer first = {0}, second = {0};
     write(stats, &first);
-    assert_int_equal(lc_report_merge(copy, (struct lc_str){first.data, first.len}, 5), 0);
+    assert_int_equal(lc_report_merge(copy, (struct lc_str){first.data, first.len}, 5, NULL), 0);
     assert_int_equal(lc_stats_count(copy), lc_stats_count(stats) - 1);
     write(copy, &second);
     struct lc_stats_numbers before, after;
@@ -72,7 +72,7 @@ halves_add_up(void **state)
         struct lc_stats *part = fill(&seed);
         struct lc_buffer report = {0};
         write(part, &report);
-        assert_int_equal(lc_report_merge(sum, (struct lc_str){report.data, report.len}, 5), 0);
+        assert_int_equal(lc_report_merge(sum, (struct lc_str){report.data, report.len}, 5, NULL), 0);
         assert_int_equal(lc_stats_merge(all, part), 0);
         lc_buffer_fini(&report);
         lc_stats_free(part);
@@ -100,13 +100,13 @@ a_damaged_report_changes_nothing(void **state)
     struct lc_stats *stats = fill(&seed), *table = lc_stats_new();
     struct lc_buffer report = {0}, before = {0}, after = {0};
     write(stats, &report);
-    assert_int_equal(lc_report_merge(table, (struct lc_str){report.data, report.len}, 5), 0);
+    assert_int_equal(lc_report_merge(table, (struct lc_str){report.data, report.len}, 5, NULL), 0);
     write(table, &before);
     int refused_count = 0;
     for (int i = 0; i < 400; i++) {
         char *byte = &report.data[test_random(&seed) % report.len], old = *byte;
         *byte = (char)0xc1; /* is nothing in MessagePack, but a letter like others in a text */
-        bool is_refused = lc_report_merge(table, (struct lc_str){report.data, report.len}, 5) < 0;
+        bool is_refused = lc_report_merge(table, (struct lc_str){report.data, report.len}, 5, NULL) < 0;
         *byte = old;
         refused_count += is_refused;
         after.len = 0;
@@ -117,7 +117,7 @@ a_damaged_report_changes_nothing(void **state)
         write(table, &before);
     }
     assert_true(refused_count > 100);
-    assert_int_equal(lc_report_merge(table, (struct lc_str){report.data, report.len - 1}, 5), LCE_FORMAT);
+    assert_int_equal(lc_report_merge(table, (struct lc_str){report.data, report.len - 1}, 5, NULL), LCE_FORMAT);
     lc_buffer_fini(&report);
     lc_buffer_fini(&before);
     lc_buffer_fini(&after);
@@ -140,7 +140,7 @@ rows_are_found_in_any_order(void **state)
             assert_int_equal(lc_stats_log_request(part, entry, 1000000, 1, 1000), 0);
         }
         write(part, &report);
-        assert_int_equal(lc_report_merge(table, (struct lc_str){report.data, report.len}, 5), 0);
+        assert_int_equal(lc_report_merge(table, (struct lc_str){report.data, report.len}, 5, NULL), 0);
         lc_buffer_fini(&report);
         lc_stats_free(part);
     }

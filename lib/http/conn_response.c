@@ -265,10 +265,12 @@ take_end(struct lc_conn *conn, int errnum)
         if (errnum == 0 && !is_partial) {
             errnum = exchange->send_errno;
         }
-        if (errnum == ECONNRESET) {
+        /* Over TLS whoever still sends meets an end that breaks the protocol, whatever the kernel calls it. */
+        bool is_cut = conn->ssl != NULL && exchange->sent < exchange->head.len + exchange->body.len;
+        if (errnum == ECONNRESET && !is_cut) {
             lc__conn_fail(conn, LCORE_FAIL_RESET, errnum, strerror(errnum));
         } else if (errnum != 0) {
-            lc__conn_fail(conn, exchange->send_errno != 0 ? LCORE_FAIL_SEND : LCORE_FAIL_CLOSED, errnum,
+            lc__conn_fail(conn, is_cut || exchange->send_errno != 0 ? LCORE_FAIL_SEND : LCORE_FAIL_CLOSED, errnum,
                           strerror(errnum));
         } else {
             lc__conn_fail(conn, LCORE_FAIL_CLOSED, 0,

@@ -127,6 +127,8 @@ def plain_cause(kind: str, number: int, text: str, status: int, url: str) -> Exc
     is_end = kind == "RESET" and not status and url.startswith("https:") and not text.startswith("cannot connect")
     if kind == "CLOSED" or is_end:
         return http.client.RemoteDisconnected("Remote end closed connection without response")
+    if kind == "SEND" and url.startswith("https:"):
+        return cut_request()
     if kind == "RESET" and not status:
         number = number or errno.ECONNRESET
     if number and (kind in ("REFUSED", "CONNECT", "SEND") or (kind == "RESET" and not status)):
@@ -225,6 +227,11 @@ def tls_error(kind: str, text: str) -> ssl.SSLError:
     if reason == "unknown reason":
         return ssl.SSLError(1, "[SSL] unknown error")
     return ssl.SSLError(1, f"[SSL: {reason.upper().replace(' ', '_')}] {reason}")
+
+
+def cut_request() -> ssl.SSLEOFError:
+    """What Python's ssl says of a connection that ends while a request is sent on it."""
+    return ssl.SSLEOFError(int(ssl.SSL_ERROR_EOF), "EOF occurred in violation of protocol")
 
 
 def _twice(error: Exception) -> tuple[Exception, Exception]:

@@ -388,6 +388,32 @@ def test_words_of_failures_under_tls(engine: Engine, certs: Certs) -> None:
     assert found["late-body"][2] == "TimeoutError The read operation timed out"
 
 
+def test_uploads_that_are_cut_under_tls(engine: Engine, certs: Certs) -> None:
+    """API-165, API-202: who still sends is told of an end that breaks the protocol, as when a server refuses a size."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs.server.cert, certs.server.key)
+
+    def cut(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as tls:
+            tls.recv(65536)
+            reset(tls)
+
+    with peers({"cut": cut}) as urls:
+        found = engine.snippet(
+            "def heard(exception, **_): note(type(exception).__name__, str(exception).partition(' (_ssl')[0])\n"
+            "for kind in (HttpUser, locust.FastHttpUser):\n"
+            " class U(kind): host = sys.argv[1]\n"
+            " user = U(Environment(user_classes=[U]))\n"
+            " user.environment.events.request.add_listener(heard)\n"
+            " user.client.verify = False\n"
+            " note(type(user.client.post('', data=bytes(30_000_000)).error).__name__)\n"
+            "out(log)",
+            urls["cut"],
+        )
+    ended = "SSLEOFError EOF occurred in violation of protocol"
+    assert found == [ended, "SSLError", ended, "SSLEOFError"]
+
+
 def test_what_is_checked_of_certificates(engine: Engine, certs: Certs) -> None:
     """API-164, API-171, API-172: names in the right place, unusable files, an empty `verify`."""
     contexts = []

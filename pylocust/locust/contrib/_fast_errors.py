@@ -81,6 +81,8 @@ FAILURE_EXCEPTIONS = (ConnectionError, OSError, HTTPParseError, zlib.error)
 def failure_of(response: Any, failure: tuple[str, int, str, str, int, Any]) -> Exception:
     """The exception for a call that brought no usable answer."""
     kind, number, text, url, status, _ = failure
+    if kind == "SEND" and url.startswith("https:"):
+        return _failure.cut_request()
     if kind in ("REFUSED", "CONNECT", "SEND", "RESET", "TLS") and number and (kind != "RESET" or status):
         return OSError(number, os.strerror(number))
     if kind == "DNS":

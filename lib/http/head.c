@@ -6,6 +6,13 @@
 #include "http/redirect.h"
 #include "http/session.h"
 
+static struct lc_str
+host_line(const struct lc_exchange *exchange)
+{
+    const struct lc_origin *origin = exchange->origin;
+    return exchange->request.flags & LCORE_REQUEST_LOOSE_URL ? origin->loose_host_line : origin->host_line;
+}
+
 static int
 append_request_line(struct lc_exchange *exchange, struct lc_buffer *out)
 {
@@ -179,7 +186,7 @@ lc__head_render(struct lc_exchange *exchange, struct lc_error *error)
     out->len = 0;
     err = append_request_line(exchange, out);
     size_t host_begin = out->len;
-    err = err < 0 ? err : lc_buffer_append_str(out, exchange->origin->host_line);
+    err = err < 0 ? err : lc_buffer_append_str(out, host_line(exchange));
     size_t merged_begin = out->len;
     err = err < 0 ? err : append_merged(exchange, block, hidden, &known, out);
     exchange->has_own_host = (known & LCORE_KNOWN_HOST) != 0;
@@ -229,7 +236,7 @@ lc__head_redirect(struct lc_exchange *exchange, const struct lc_url *from, bool 
     out->len = 0;
     int err = append_request_line(exchange, out);
     if (!exchange->has_own_host) {
-        err = err < 0 ? err : lc_buffer_append_str(out, exchange->origin->host_line);
+        err = err < 0 ? err : lc_buffer_append_str(out, host_line(exchange));
     }
     if (!is_body_kept && tells_lost_body(exchange)) {
         err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("Content-Length: 0\r\n"));

@@ -61,12 +61,11 @@ lc__origin_matches(const struct lc_origin *origin, const struct lc_url *url, con
            (proxy == NULL ? origin->proxy == NULL : origin->proxy != NULL && strcmp(proxy, origin->proxy) == 0);
 }
 
-/* The name in the form DNS and the Host header want; *out is to be given to curl_free(). */
-static int
-apply_idna(struct lc_str host, char **out, struct lc_error *error)
+int
+lc__append_idna(struct lc_str host, struct lc_buffer *out, struct lc_error *error)
 {
     CURLU *parts = curl_url();
-    char *text = lc_str_dup(host);
+    char *text = lc_str_dup(host), *idna = NULL;
     int err = LCE_NOMEM;
     if (parts != NULL && text != NULL) {
         CURLUcode code = curl_url_set(parts, CURLUPART_HOST, text, 0);
@@ -75,13 +74,14 @@ apply_idna(struct lc_str host, char **out, struct lc_error *error)
         flags = CURLU_PUNYCODE;
 #endif
         if (code == CURLUE_OK) {
-            code = curl_url_get(parts, CURLUPART_HOST, out, flags);
+            code = curl_url_get(parts, CURLUPART_HOST, &idna, flags);
         }
         /* Older libcurl says CURLUE_OUT_OF_MEMORY of every name that IDNA refuses. */
         err = code == CURLUE_OK
-                  ? 0
+                  ? lc_buffer_append_str(out, lc_str_from(idna))
                   : lc_error_set(error, LCE_URL_HOST, "host name that cannot be written for DNS: '%s'", text);
     }
+    curl_free(idna);
     lc__free(text);
     curl_url_cleanup(parts);
     return err;
@@ -122,6 +122,14 @@ unquote_zone(struct lc_str *host, struct lc_buffer *scratch)
     return err;
 }
 
+static int
+append_host_line(const struct lc_url *url, struct lc_buffer *out)
+{
+    int err = lc_buffer_append_str(out, LCORE_STR("Host: "));
+    err = err < 0 ? err : lc_url_append_host(url, out);
+    return err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("\r\n"));
+}
+
 static struct lc_str
 copy_to(char **place, struct lc_str text)
 {
@@ -146,17 +154,16 @@ lc__origin_get(struct lc_http *http, const struct lc_url *url, const char *proxy
     struct lc_origin parts = {
         .http = http, .refs = 1, .is_https = url->is_https, .port = url->port, .key = url->host, .host = url->host};
     struct lc_buffer text = {0}; /* the proxy's URL with a NUL */
-    struct lc_buffer host_line = {0}, auth_line = {0}, zoned = {0};
+    struct lc_buffer host_line = {0}, loose_line = {0}, auth_line = {0}, zoned = {0}, idna = {0};
     struct lc_url proxy_url = {0};
     struct lc_url wire_url = *url;
-    char *idna = NULL;
     int err = 0;
     if (!url->is_host_ascii) {
-        err = apply_idna(url->host, &idna, error);
+        err = lc__append_idna(url->host, &idna, error);
         if (err < 0) {
             goto done;
         }
-        parts.host = wire_url.host = lc_str_from(idna);
+        parts.host = wire_url.host = (struct lc_str){idna.data, idna.len};
     }
     parts.connect_host = parts.host;
     parts.connect_port = parts.port;
@@ -176,15 +183,18 @@ lc__origin_get(struct lc_http *http, const struct lc_url *url, const char *proxy
         }
     }
     err = err < 0 ? err : unquote_zone(&parts.connect_host, &zoned);
-    err = err < 0 ? err : lc_buffer_append_str(&host_line, LCORE_STR("Host: "));
-    err = err < 0 ? err : lc_url_append_host(&wire_url, &host_line);
-    err = err < 0 ? err : lc_buffer_append_str(&host_line, LCORE_STR("\r\n"));
+    err = err < 0 ? err : append_host_line(&wire_url, &loose_line);
+    /* http.client takes the dot off; a proxy is told the host by urllib3, which does not. */
+    if (parts.route != LCORE_ROUTE_FORWARD && wire_url.host.data[wire_url.host.len - 1] == '.') {
+        wire_url.host.len--;
+    }
+    err = err < 0 ? err : append_host_line(&wire_url, &host_line);
     if (err < 0) {
         goto done;
     }
     const char *given = proxy == NULL ? "" : proxy;
     size_t size = sizeof(parts) + url->host.len + parts.host.len + parts.connect_host.len + host_line.len +
-                  auth_line.len + strlen(given) + 1;
+                  loose_line.len + auth_line.len + strlen(given) + 1;
     struct lc_origin *origin = lc__alloc(size);
     if (origin == NULL) {
         err = LCE_NOMEM;
@@ -196,6 +206,7 @@ lc__origin_get(struct lc_http *http, const struct lc_url *url, const char *proxy
     origin->host = copy_to(&place, parts.host);
     origin->connect_host = copy_to(&place, parts.connect_host);
     origin->host_line = copy_to(&place, (struct lc_str){host_line.data, host_line.len});
+    origin->loose_host_line = copy_to(&place, (struct lc_str){loose_line.data, loose_line.len});
     origin->proxy_auth_line = copy_to(&place, (struct lc_str){auth_line.data, auth_line.len});
     /* As it was given, so that it is found again; libcurl too takes a missing scheme for http. */
     origin->proxy = *given == '\0' ? NULL : copy_to(&place, (struct lc_str){given, strlen(given) + 1}).data;
@@ -207,9 +218,10 @@ done:
     if (err == LCE_NOMEM) {
         lc_error_set(error, err, "%s", lc_error_text(err));
     }
-    curl_free(idna);
+    lc_buffer_fini(&idna);
     lc_buffer_fini(&text);
     lc_buffer_fini(&host_line);
+    lc_buffer_fini(&loose_line);
     lc_buffer_fini(&auth_line);
     lc_buffer_fini(&zoned);
     return err;

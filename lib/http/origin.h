@@ -30,6 +30,7 @@ struct lc_origin {
     struct lc_str host; /* as it is looked up: no brackets, IDNA applied */
     struct lc_str key;  /* the host as the URL had it */
     struct lc_str host_line;
+    struct lc_str loose_host_line; /* of LCORE_REQUEST_LOOSE_URL: a dot at the end of the host stays */
     struct lc_str proxy_auth_line; /* FORWARD only; empty: none */
     const char *proxy;             /* NULL: none */
     struct lc_str connect_host;    /* the proxy's if FORWARD; a zone without its escape */
@@ -50,6 +51,9 @@ lc__origin_ref(struct lc_origin *origin)
     return origin;
 }
 void lc__origin_unref(struct lc_origin *origin); /* NULL is fine */
+
+/* Appends the name in the form DNS and the Host header want. LCE_NOMEM; LCE_URL_HOST. */
+int lc__append_idna(struct lc_str host, struct lc_buffer *out, struct lc_error *error);
 
 /* Appends "Basic ..." for credentials as they stand in a URL (percent-encoded). LCE_NOMEM. */
 int lc__append_basic_auth(struct lc_str user, struct lc_str password, struct lc_buffer *out);

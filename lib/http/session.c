@@ -259,6 +259,24 @@ is_absolute(struct lc_str url)
     return lc_str_starts_nocase(url, LCORE_STR("http://")) || lc_str_starts_nocase(url, LCORE_STR("https://"));
 }
 
+/* As requests, which knows the host by the name that DNS knows: in the URL that is told, and where cookies belong. */
+static int
+set_ascii_host(struct lc_exchange *exchange, struct lc_error *error)
+{
+    struct lc_str whole = exchange->url.text, host = exchange->url.host;
+    struct lc_str front = {whole.data, (size_t)(host.data - whole.data)};
+    struct lc_str rest = {host.data + host.len, whole.len - front.len - host.len};
+    struct lc_buffer *text = &exchange->url_text[0];
+    text->len = 0;
+    int err = lc_buffer_append_str(text, front);
+    err = err < 0 ? err : lc__append_idna(host, text, error);
+    err = err < 0 ? err : lc_buffer_append_str(text, rest);
+    if (err < 0) {
+        return err == LCE_NOMEM ? lc_error_set(error, err, "%s", lc_error_text(err)) : err;
+    }
+    return lc_url_prepare((struct lc_str){text->data, text->len}, &exchange->url_text[1], &exchange->url, error);
+}
+
 static int
 set_url(struct lc_exchange *exchange, struct lc_str given, struct lc_error *error)
 {
@@ -289,7 +307,8 @@ set_url(struct lc_exchange *exchange, struct lc_str given, struct lc_error *erro
     if (exchange->request.flags & LCORE_REQUEST_LOOSE_URL) {
         return lc_url_prepare_loosely(all, &exchange->url_text[1], &exchange->url, error);
     }
-    return lc_url_prepare(all, &exchange->url_text[1], &exchange->url, error);
+    err = lc_url_prepare(all, &exchange->url_text[1], &exchange->url, error);
+    return err < 0 || exchange->url.is_host_ascii ? err : set_ascii_host(exchange, error);
 }
 
 static const struct lc_transport *

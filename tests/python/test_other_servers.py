@@ -94,6 +94,26 @@ def test_urls_of_fast_users(engine: Engine) -> None:
         assert [request.split()[1].decode() for request in server.requests] == list(asked.values())
 
 
+def test_hosts_as_dns_knows_them(engine: Engine) -> None:
+    """API-172: names in other scripts are told, and have their cookies, as DNS knows them; a last dot is not sent."""
+    plain, other = "http://xn--bcher-kva.test/", "http://B\u00fccher.test/"
+    with ScriptedServer({plain: [OK.replace(b"\r\n", b"\r\nSet-Cookie: a=b\r\n", 1)], "/": [OK]}) as server:
+        found = engine.snippet(
+            "class U(HttpUser): host = ''\n"
+            "client = U(Environment(user_classes=[U])).client\n"
+            "for url in sys.argv[2:4]: note(client.get(url, proxies={'http': sys.argv[1]}).url)\n"
+            "note(client.get(sys.argv[4]).status_code)\n"
+            "out(log)",
+            server.url,
+            other,
+            plain,
+            server.url.replace("127.0.0.1", "localhost.") + "/",
+        )
+    assert found == [plain, plain, "200"]
+    assert [b"Cookie: a=b" in request for request in server.requests] == [False, True, False]
+    assert b"\r\nHost: localhost:" in server.requests[2]
+
+
 def test_redirects_that_lose_the_body_say_so(engine: Engine) -> None:
     """API-172: as from urllib3, a method that may have a body comes with a length, right behind the host."""
     moved = b"HTTP/1.1 301 Moved\r\nLocation: /to\r\nContent-Length: 0\r\n\r\n"

@@ -235,6 +235,9 @@ def test_wrong_addresses(outcomes: Outcomes) -> None:
 FLEET = (
     LOCUSTFILE
     + """
+import locust.runners
+# Seconds: no worker is given up on a busy machine.
+locust.runners.HEARTBEAT_LIVENESS = 120
 @events.init.add_listener
 def show(environment, runner, **_):
     options = environment.parsed_options

@@ -324,7 +324,8 @@ class B(A):
 
 
 def test_pytest_style(engine: Engine, tmp_path: Path) -> None:
-    """API-229."""
+    """API-229: in a project with options for pytest, too."""
+    write(tmp_path, "[pytest]\naddopts = -ra -v --tb=short\n", "pytest.ini")
     write(
         tmp_path,
         "def test_a(session):\n    session.get('/x')\n"

@@ -283,10 +283,13 @@ def test_standard_error_elsewhere(window: Open, tmp_path: Path) -> None:
     line = " ".join(["exec", "'" + sys.executable + "'", "-m", "cload", *RUN, "2>", "log"])
     one = window(command=["bash", "-c", line])
     one.until(KEYS)
+    deadline = time.monotonic() + PATIENCE
+    while "All users spawned" not in (tmp_path / "log").read_text():
+        assert time.monotonic() < deadline
+        one.read()
     one.type("\x03")
     one.finish()
     log = (tmp_path / "log").read_text()
-    assert "All users spawned" in log
     assert "Aggregated" in log
     assert "\x1b" not in log
     assert one.is_as_before()

@@ -125,10 +125,14 @@ def load_locustfile(path: str) -> tuple[dict[str, type[User]], list[LoadTestShap
 
 
 class _Collector:
-    """A pytest plugin that keeps what pytest found."""
+    """A pytest plugin that keeps what pytest found, without a word."""
 
     def __init__(self) -> None:
         self.items: list[Any] = []
+
+    def pytest_load_initial_conftests(self, early_config: Any) -> None:
+        # Only now, and not with `-p`: its plugin has to be there for the options in a project's `addopts`.
+        early_config.pluginmanager.set_blocked("terminalreporter")
 
     def pytest_collection_finish(self, session: Any) -> None:
         self.items = [item for item in session.items if hasattr(item, "function")]
@@ -164,7 +168,7 @@ def load_locustfile_pytest(path: str) -> dict[str, type[User]]:
     collector = _Collector()
     plugins = [collector, pytest_plugin]
     pytest.main(
-        ["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:locust", "-p", "no:cload", path],
+        ["--collect-only", "-p", "no:cacheprovider", "-p", "no:locust", "-p", "no:cload", path],
         plugins,
     )
     classes: dict[str, type[PytestUser]] = {}

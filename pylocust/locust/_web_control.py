@@ -186,8 +186,10 @@ class Control:
         if not isinstance(settings, dict):
             return _refused("The settings of a user class are a JSON object with its user_class_name")
         name = settings.get("user_class_name")
-        if name not in available:
+        if not isinstance(name, str) or name not in available:
             return _refused(f"There is no user class {name!r}, but: {', '.join(available) or 'none'}")
+        if not isinstance(settings.get("tasks", []), list | str):
+            return _refused("The tasks of a user class are a list of their names")
         self._ui.environment.update_user_class(settings)
         return {}, 201
 

@@ -161,6 +161,8 @@ def test_refusals_say_what_is_wrong(url: str) -> None:
         ("/swarm", {**SWARM, "shape_class": "Nope"}, 500, "no shape class 'Nope', but: Default"),
         ("/swarm", {**SWARM, "user_classes": "Nope"}, 200, "Unknown User(s): Nope"),
         ("/user", {"user_class_name": "Nope"}, 500, "no user class 'Nope', but: "),
+        ("/user", {"user_class_name": []}, 500, "no user class [], but: "),
+        ("/user", {"user_class_name": "A", "tasks": 5}, 500, "a list of their names"),
     ):
         body = {"json": fields} if path == "/user" else {"data": fields}
         answer = requests.post(url + path, timeout=PATIENCE, **body)

@@ -45,11 +45,23 @@ def is_in_front(descriptor: int) -> bool:
         return True
 
 
+def _opened_anew(terminal: int) -> int:
+    """A descriptor of its own that does not wait, so nobody else finds the terminal changed; the same one where there
+    can be none."""
+    try:
+        return os.open(os.ttyname(terminal), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return terminal
+
+
 class Region:
     """The lines, on the terminal that ``output`` is."""
 
     def __init__(self, output: TextIO) -> None:
         self._descriptor = output.fileno()
+        # The terminal may be stopped (Ctrl-S) between a look whether it takes text and the writing.
+        self._hasty = _opened_anew(self._descriptor)
+        self._unsent = b""
         self._encoding = output.encoding or "utf-8"
         self._lines = ""
         self._held_back = ""
@@ -98,7 +110,10 @@ class Region:
             if self._is_usable() and not self._takes_text() and len(text) < _MOST_HELD_BACK:
                 self._held_back = text
                 return
-            if not self._is_usable() or not self._lines:
+            if not self._is_usable() or len(text) >= _MOST_HELD_BACK:
+                self._put_all((_CLEAR if self._is_drawn and self._is_usable() else "") + text)
+                self._is_drawn = self._is_drawn and not self._is_usable()
+            elif not self._lines:
                 self._put(text)
             elif time.monotonic() - self._drawn_at < _FLOOD_PAUSE:
                 self._put((_CLEAR if self._is_drawn else "") + text)
@@ -112,8 +127,8 @@ class Region:
             if self._pid != os.getpid():
                 return
             held_back = self._take_held_back()
-            if self._lines or held_back:
-                self._put((_CLEAR if self._is_drawn else "") + _SHOW_CURSOR + held_back)
+            if self._lines or held_back or self._unsent:
+                self._put_all((_CLEAR if self._is_drawn else "") + _SHOW_CURSOR + held_back)
             self._is_drawn = False
             self._lines = ""
 
@@ -124,13 +139,16 @@ class Region:
         except OSError:
             # The terminal is gone, and the lines with it.
             self._is_drawn = False
+        if self._is_open and self._hasty != self._descriptor:
+            os.close(self._hasty)
         self._is_open = False
 
     def _is_usable(self) -> bool:
         return self._is_open and self._pid == os.getpid() and is_in_front(self._descriptor)
 
     def _takes_text(self) -> bool:
-        return bool(_select([], [self._descriptor], [], 0)[1])
+        self._send(self._hasty)
+        return not self._unsent and bool(_select([], [self._hasty], [], 0)[1])
 
     def _take_held_back(self) -> str:
         text, self._held_back = self._held_back, ""
@@ -142,9 +160,24 @@ class Region:
         return _BEGIN + _CLEAR + text + _NO_WRAP + self._lines + _WRAP + _END
 
     def _put(self, text: str) -> None:
-        data = text.encode(self._encoding, "replace")
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        """Writes what the terminal takes; the rest comes first the next time."""
+        self._unsent += text.encode(self._encoding, "replace")
+        self._send(self._hasty)
+
+    def _put_all(self, text: str) -> None:
+        if self._pid != os.getpid():
+            # The rest is the parent's to write.
+            self._unsent = b""
+        self._unsent += text.encode(self._encoding, "replace")
+        self._send(self._descriptor)
+
+    def _send(self, descriptor: int) -> None:
+        data, self._unsent = self._unsent, b""
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            self._unsent = data + self._unsent
 
 
 class LinesAbove(io.TextIOBase):

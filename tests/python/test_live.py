@@ -326,6 +326,34 @@ def talk(**_):
     assert [line for line in lines if line.startswith("printed")] == [f"printed {number}" for number in range(60)]
 
 
+def test_a_terminal_that_is_stopped_after_it_was_looked_at() -> None:
+    """What does not fit into it is not waited for, and comes later, in order."""
+    code = """
+import pty, threading, tty
+from cload._region import Region
+ours, theirs = pty.openpty()
+tty.setraw(theirs)
+terminal = os.fdopen(theirs, "w")
+region = Region(terminal)
+words = "".join(f"{number}\\n" for number in range(100_000))
+region.above(words)
+region.above("end\\n")
+note("nobody read")
+text = b""
+def read():
+    global text
+    while b"end" not in text: text += os.read(ours, 65536)
+reader = gevent.get_hub().threadpool.spawn(read)
+while not reader.ready():
+    region.refresh()
+    region.above("")
+    gevent.sleep(0.01)
+region.close()
+out([log, text.decode() == words + "end\\n"])
+"""
+    assert ENGINES[0].snippet(code) == [["nobody read"], True]
+
+
 # --- lines ---
 
 # In a process of its own, as the package makes its process cooperative.

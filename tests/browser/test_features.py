@@ -138,7 +138,7 @@ def test_options_classes_and_texts_of_strangers(page: Page, host: str, tmp_path:
         page.get_by_role("option", name="b", exact=True).click()
         page.keyboard.press("Escape")
         page.get_by_text("Settings").nth(1).click()
-        page.get_by_label("Weight").nth(1).fill("9")
+        page.get_by_label("Weight").fill("9")
         page.get_by_role("button", name="Advanced options").click()
         page.get_by_label("Run time").fill("never")
         page.get_by_role("textbox", name="Profile").fill(HARMFUL)
@@ -333,6 +333,10 @@ def test_with_the_keyboard_only(page: Page, host: str, tmp_path: Path) -> None:
                     return
             raise AssertionError(f"{name} is not reached")
 
+        page.emulate_media(reduced_motion="reduce")
+        expect(page.get_by_role("button", name="Advanced options")).to_be_visible()
+        moving = "[...document.querySelectorAll('*')].filter(one => getComputedStyle(one).transitionDuration !== '0s')"
+        assert page.evaluate(f"{moving}.length") == 0
         tab_to("Number of users")
         page.keyboard.type("2")
         page.keyboard.press("Enter")

@@ -117,6 +117,7 @@ def test_what_is_sent_and_remembered(page: Page, host: str, tmp_path: Path) -> N
         other.close()
         page.get_by_role("button", name="Stop").click()
         page.get_by_role("button", name="New test").click()
+        page.get_by_label("Settings of Example").click()
         expect(page.get_by_label("Some text")).to_have_value("other")
         expect(page.get_by_label("Example", exact=True)).to_be_checked()
         expect(page.get_by_label("Other", exact=True)).not_to_be_checked()

@@ -87,6 +87,7 @@ interface ClassProps {
 }
 
 function ClassRow({ name, args, isChosen, settings, onChoose, onChange }: ClassProps) {
+  const [isOpen, setOpen] = useState(false);
   const own = args.users?.[name] ?? {};
   const now = { ...own, ...settings };
   const all = [...new Set(args.available_user_tasks?.[name] ?? [])];
@@ -95,14 +96,17 @@ function ClassRow({ name, args, isChosen, settings, onChoose, onChange }: ClassP
   return (
     <div className="user-class">
       <Checkbox label={name} description={summary} checked={isChosen} onChange={(event) => onChoose(event.target.checked)} />
-      <details>
+      {/* With many classes there are hundreds of fields: they are made when somebody wants to see them. */}
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary aria-label={`Settings of ${name}`}>Settings</summary>
-        <Stack gap="xs">
-          {all.length > 1 && <MultiSelect label="Tasks" aria-label={`Tasks of ${name}`} size="xs" data={all} value={(now.tasks as string[] | undefined) ?? all} onChange={(tasks) => onChange({ ...settings, tasks })} />}
-          {Object.entries(own).map(
-            ([key, value]) => key !== "tasks" && <SettingField key={key} name={key} own={value} value={now[key]} onChange={(value) => onChange({ ...settings, [key]: value })} />,
-          )}
-        </Stack>
+        {isOpen && (
+          <Stack gap="xs">
+            {all.length > 1 && <MultiSelect label="Tasks" aria-label={`Tasks of ${name}`} size="xs" data={all} value={(now.tasks as string[] | undefined) ?? all} onChange={(tasks) => onChange({ ...settings, tasks })} />}
+            {Object.entries(own).map(
+              ([key, value]) => key !== "tasks" && <SettingField key={key} name={key} own={value} value={now[key]} onChange={(value) => onChange({ ...settings, [key]: value })} />,
+            )}
+          </Stack>
+        )}
       </details>
     </div>
   );

@@ -56,19 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((data[0] & 1) != 0) {
         FUZZ_CHECK(send(fd, settings, sizeof(settings), MSG_NOSIGNAL) == sizeof(settings));
     }
-    size_t pieces = (data[0] >> 1 & 7u) + 1, left = size - 1;
-    const uint8_t *at = data + 1;
-    for (size_t i = 0; i < pieces; i++) {
-        size_t len = i + 1 == pieces ? left : left / (pieces - i);
-        if (len > 0 && send(fd, at, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-            break;
-        }
-        at += len;
-        left -= len;
-        go_round(0);
-        go_round(0);
-    }
-    shutdown(fd, SHUT_WR);
+    send_in_pieces(fd, data + 1, size - 1, (data[0] >> 1 & 7u) + 1);
     /* Other connections that the calls open after this one bring nothing at all. */
     for (int i = 0; i < 5000 && done < CALLS; i++) {
         go_round(1);
@@ -80,9 +68,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(done == CALLS);
     close(fd);
     lc_session_free(session);
-    go_round(0);
-    for (int more; (more = accept(listener, NULL, NULL)) >= 0;) {
-        close(more);
-    }
+    close_rest();
     return 0;
 }

@@ -67,17 +67,7 @@ give(const uint8_t *at, size_t left, size_t pieces)
         return;
     }
     go_round(0);
-    for (size_t i = 0; i < pieces; i++) {
-        size_t len = i + 1 == pieces ? left : left / (pieces - i);
-        if (len > 0 && send(fd, at, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-            break;
-        }
-        at += len;
-        left -= len;
-        go_round(0);
-        go_round(0);
-    }
-    shutdown(fd, SHUT_WR);
+    send_in_pieces(fd, at, left, pieces);
     go_round(0);
     close(fd);
 }
@@ -131,9 +121,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lc_session_free(session);
     lc_response_free(calls[1].response);
     lc_response_free(calls[2].response);
-    go_round(0);
-    for (int more; (more = accept(listener, NULL, NULL)) >= 0;) {
-        close(more);
-    }
+    close_rest();
     return 0;
 }

@@ -43,4 +43,31 @@ go_round(int wait_ms)
     lc_loop_poll(loop);
 }
 
+/* What the server sends, in so many pieces, with rounds of the loop between them; nothing comes after it. */
+static void
+send_in_pieces(int fd, const uint8_t *at, size_t left, size_t pieces)
+{
+    for (size_t i = 0; i < pieces; i++) {
+        size_t len = i + 1 == pieces ? left : left / (pieces - i);
+        if (len > 0 && send(fd, at, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+            break;
+        }
+        at += len;
+        left -= len;
+        go_round(0);
+        go_round(0);
+    }
+    shutdown(fd, SHUT_WR);
+}
+
+/* For the next input: connections that nobody served. */
+static void
+close_rest(void)
+{
+    go_round(0);
+    for (int more; (more = accept(listener, NULL, NULL)) >= 0;) {
+        close(more);
+    }
+}
+
 #endif

@@ -1,6 +1,5 @@
 #include "target.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -19,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 65536, MAX_HEAD = 1 << 20, MAX_BODY = 64 << 20, MAX_EVENTS = 512 };
+enum { READ_BYTES = 65536, MAX_EVENTS = 512 };
 
 struct connection {
     int fd;
@@ -27,7 +26,6 @@ struct connection {
     bool is_accepted, is_continue_sent;
     uint32_t interest;
     struct buf in;
-    size_t head_len; /* of the request at the start of `in`; 0: not known yet */
     struct answer answer;
     size_t sent, next_mark;
     int64_t due_ns;
@@ -57,174 +55,6 @@ die(const char *what)
     fprintf(stderr, "target: %s: %s\n", what, errno ? strerror(errno) : "failed");
     ERR_print_errors_fp(stderr);
     exit(1);
-}
-
-static void *
-resized(void *memory, size_t size)
-{
-    memory = realloc(memory, size);
-    if (memory == NULL) {
-        die("memory");
-    }
-    return memory;
-}
-
-static void
-buf_reserve(struct buf *buf, size_t more)
-{
-    if (buf->cap - buf->len < more) {
-        buf->cap = buf->cap * 2 > buf->len + more ? buf->cap * 2 : buf->len + more;
-        buf->data = resized(buf->data, buf->cap);
-    }
-}
-
-void
-buf_add(struct buf *buf, const void *data, size_t len)
-{
-    buf_reserve(buf, len);
-    memcpy(buf->data + buf->len, data, len);
-    buf->len += len;
-}
-
-void
-buf_puts(struct buf *buf, const char *string)
-{
-    buf_add(buf, string, strlen(string));
-}
-
-void
-buf_printf(struct buf *buf, const char *format, ...)
-{
-    va_list args;
-    buf_reserve(buf, 256);
-    va_start(args, format);
-    size_t len = (size_t)vsnprintf(buf->data + buf->len, buf->cap - buf->len, format, args);
-    va_end(args);
-    if (len >= buf->cap - buf->len) {
-        buf_reserve(buf, len + 1);
-        va_start(args, format);
-        vsnprintf(buf->data + buf->len, len + 1, format, args);
-        va_end(args);
-    }
-    buf->len += len;
-}
-
-void
-buf_fill(struct buf *buf, char byte, size_t count)
-{
-    buf_reserve(buf, count);
-    memset(buf->data + buf->len, byte, count);
-    buf->len += count;
-}
-
-void
-buf_json(struct buf *buf, struct text text)
-{
-    buf_puts(buf, "\"");
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\') {
-            char escaped[2] = {'\\', (char)c};
-            buf_add(buf, escaped, 2);
-        } else if (c < 0x20 || c >= 0x7f) {
-            buf_printf(buf, "\\u%04x", c);
-        } else {
-            buf_add(buf, &c, 1);
-        }
-    }
-    buf_puts(buf, "\"");
-}
-
-void
-buf_free(struct buf *buf)
-{
-    free(buf->data);
-    *buf = (struct buf){0};
-}
-
-static void
-buf_drop(struct buf *buf, size_t len)
-{
-    buf->len -= len;
-    if (buf->len > 0) {
-        memmove(buf->data, buf->data + len, buf->len);
-    }
-}
-
-bool
-text_equals(struct text text, const char *string)
-{
-    return text.len == strlen(string) && memcmp(text.data, string, text.len) == 0;
-}
-
-bool
-text_equals_nocase(struct text text, const char *string)
-{
-    return text.len == strlen(string) && strncasecmp(text.data, string, text.len) == 0;
-}
-
-bool
-text_has_prefix(struct text text, const char *prefix)
-{
-    size_t len = strlen(prefix);
-    return text.len >= len && memcmp(text.data, prefix, len) == 0;
-}
-
-int64_t
-text_number(struct text text, int64_t otherwise)
-{
-    int64_t number = 0;
-    if (text.len == 0 || text.len > 12) {
-        return otherwise;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (!isdigit((unsigned char)text.data[i])) {
-            return otherwise;
-        }
-        number = number * 10 + (text.data[i] - '0');
-    }
-    return number;
-}
-
-bool
-request_next_header(const struct request *request, size_t *position, struct text *name, struct text *value)
-{
-    while (*position < request->head.len) {
-        const char *line = request->head.data + *position;
-        const char *end = memchr(line, '\n', request->head.len - *position);
-        if (end == NULL) {
-            return false;
-        }
-        *position += (size_t)(end - line) + 1;
-        const char *colon = memchr(line, ':', (size_t)(end - line));
-        if (colon == NULL) {
-            continue;
-        }
-        const char *start = colon + 1;
-        while (start < end && (*start == ' ' || *start == '\t')) {
-            start++;
-        }
-        while (end > start && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t')) {
-            end--;
-        }
-        *name = (struct text){line, (size_t)(colon - line)};
-        *value = (struct text){start, (size_t)(end - start)};
-        return true;
-    }
-    return false;
-}
-
-struct text
-request_header(const struct request *request, const char *name)
-{
-    size_t position = 0;
-    struct text found, value;
-    while (request_next_header(request, &position, &found, &value)) {
-        if (text_equals_nocase(found, name)) {
-            return value;
-        }
-    }
-    return (struct text){NULL, 0};
 }
 
 void
@@ -413,76 +243,6 @@ connection_flush(struct connection *connection)
     }
 }
 
-/* Decodes a chunked body in `in` from `start`. Returns the bytes it took, 0 if it is not whole yet, -1 if malformed. */
-static int64_t
-chunked_decode(struct text in, struct buf *body)
-{
-    size_t position = 0;
-    for (;;) {
-        const char *line = in.data + position;
-        const char *end = memchr(line, '\n', in.len - position);
-        if (end == NULL) {
-            return in.len - position > 1024 ? -1 : 0;
-        }
-        char *stop;
-        unsigned long size = strtoul(line, &stop, 16);
-        if (stop == line || size > MAX_BODY) {
-            return -1;
-        }
-        position = (size_t)(end - in.data) + 1;
-        if (size == 0) {
-            /* Trailer lines up to an empty one. */
-            while ((end = memchr(in.data + position, '\n', in.len - position)) != NULL) {
-                size_t len = (size_t)(end - (in.data + position));
-                bool is_last = len == 0 || (len == 1 && in.data[position] == '\r');
-                position += len + 1;
-                if (is_last) {
-                    return (int64_t)position;
-                }
-            }
-            return 0;
-        }
-        if (in.len - position < size + 2) {
-            return 0;
-        }
-        buf_add(body, in.data + position, size);
-        position += size + 2;
-    }
-}
-
-static bool
-head_parse(struct text head, struct request *request)
-{
-    const char *end = memchr(head.data, '\n', head.len);
-    const char *space = memchr(head.data, ' ', (size_t)(end - head.data));
-    if (space == NULL) {
-        return false;
-    }
-    const char *target = space + 1;
-    const char *version = memchr(target, ' ', (size_t)(end - target));
-    if (version == NULL || strncmp(version, " HTTP/1.", 8) != 0) {
-        return false;
-    }
-    struct text path = {target, (size_t)(version - target)};
-    if (text_has_prefix(path, "http://")) {
-        /* As a proxy gets it. */
-        const char *slash = memchr(path.data + 7, '/', path.len - 7);
-        path = slash ? (struct text){slash, (size_t)(version - slash)} : TEXT("/");
-    }
-    const char *mark = memchr(path.data, '?', path.len);
-    request->query = (struct text){NULL, 0};
-    if (mark != NULL) {
-        request->query = (struct text){mark + 1, path.len - (size_t)(mark + 1 - path.data)};
-        path.len = (size_t)(mark - path.data);
-    }
-    request->method = (struct text){head.data, (size_t)(space - head.data)};
-    request->path = path;
-    request->is_head = text_equals(request->method, "HEAD");
-    request->is_keep_alive = version[8] != '0';
-    request->head = (struct text){end + 1, head.len - (size_t)(end + 1 - head.data)};
-    return true;
-}
-
 static void
 connection_refuse(struct connection *connection)
 {
@@ -495,74 +255,34 @@ connection_refuse(struct connection *connection)
 static void
 connection_process(struct connection *connection)
 {
-    static struct buf chunked;
-    while (connection->answer.out.len == 0 && connection->answer.mark_count == 0) {
-        struct buf *in = &connection->in;
-        if (connection->head_len == 0) {
-            const char *end = in->len ? memmem(in->data, in->len, "\r\n\r\n", 4) : NULL;
-            if (end == NULL) {
-                /* A TLS handshake begins with no letter. */
-                if (in->len > MAX_HEAD || (in->len > 0 && !isalpha((unsigned char)in->data[0]))) {
-                    connection_refuse(connection);
-                }
-                return;
-            }
-            connection->head_len = (size_t)(end - in->data) + 4;
-        }
+    struct answer *answer = &connection->answer;
+    struct buf *in = &connection->in;
+    while (answer->out.len == 0 && answer->mark_count == 0) {
         struct request request;
-        if (!head_parse((struct text){in->data, connection->head_len}, &request)) {
+        size_t taken;
+        switch (request_read((struct text){in->data, in->len}, &request, &taken)) {
+        case REQUEST_BAD:
             connection_refuse(connection);
             return;
-        }
-        size_t position = 0;
-        struct text name, value;
-        int64_t length = 0;
-        bool is_chunked = false, is_expecting = false;
-        while (request_next_header(&request, &position, &name, &value)) {
-            if (text_equals_nocase(name, "Content-Length")) {
-                length = text_number(value, -1);
-            } else if (text_equals_nocase(name, "Transfer-Encoding")) {
-                is_chunked = text_equals_nocase(value, "chunked");
-            } else if (text_equals_nocase(name, "Connection")) {
-                request.is_keep_alive = text_equals_nocase(value, "close")        ? false
-                                        : text_equals_nocase(value, "keep-alive") ? true
-                                                                                  : request.is_keep_alive;
-            } else if (text_equals_nocase(name, "Expect")) {
-                is_expecting = text_equals_nocase(value, "100-continue");
-            }
-        }
-        struct text rest = {in->data + connection->head_len, in->len - connection->head_len};
-        int64_t taken = length;
-        request.body = (struct text){rest.data, (size_t)length};
-        bool is_whole = length >= 0 && rest.len >= (size_t)length;
-        if (is_chunked) {
-            chunked.len = 0;
-            taken = chunked_decode(rest, &chunked);
-            request.body = (struct text){chunked.data, chunked.len};
-            is_whole = taken > 0;
-        }
-        if (taken < 0 || taken > MAX_BODY || in->len > (size_t)MAX_BODY + MAX_HEAD) {
-            connection_refuse(connection);
-            return;
-        }
-        if (!is_whole) {
-            if (is_expecting && !connection->is_continue_sent) {
+        case REQUEST_INCOMPLETE:
+            if (request.is_expecting && !connection->is_continue_sent) {
                 connection->is_continue_sent = true;
-                buf_puts(&connection->answer.out, "HTTP/1.1 100 Continue\r\n\r\n");
+                buf_puts(&answer->out, "HTTP/1.1 100 Continue\r\n\r\n");
                 connection_flush(connection);
             }
             return;
+        case REQUEST_WHOLE:
+            break;
         }
         counters.requests++;
         if (delay_ns > 0) {
-            answer_mark(&connection->answer, MARK_WAIT, (size_t)(delay_ns / 1000000));
+            answer_mark(answer, MARK_WAIT, (size_t)(delay_ns / 1000000));
         }
-        routes_answer(&connection->answer, &request);
+        routes_answer(answer, &request);
         if (!request.is_keep_alive) {
-            answer_mark(&connection->answer, MARK_CLOSE, 0);
+            answer_mark(answer, MARK_CLOSE, 0);
         }
-        buf_drop(in, connection->head_len + (size_t)taken);
-        connection->head_len = 0;
+        buf_drop(in, taken);
         connection->is_continue_sent = false;
         if (connection_flush(connection) != DONE) {
             return;

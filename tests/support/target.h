@@ -1,6 +1,13 @@
 /* The target server of the tests and the demo: one thread, HTTP/1.1, with pages for everything a client may meet.
- * target.c moves bytes, target_routes.c answers requests, target_store.c keeps what the answers are about. It shares
- * no code with the engine it is there to test. */
+ *
+ *   target.c          moves bytes
+ *   target_request.c  reads requests
+ *   target_routes.c   finds who answers a request: target_content.c, target_accounts.c, or target_faults.c, each with a
+ *                     table of its pages, which they write with target_reply.c
+ *   target_store.c    keeps what the answers are about
+ *   target_text.c     texts and buffers
+ *
+ * It shares no code with the engine it is there to test. */
 #ifndef CLOAD_TARGET_H
 #define CLOAD_TARGET_H
 
@@ -24,7 +31,10 @@ void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(
 void buf_fill(struct buf *buf, char byte, size_t count);
 /* A JSON string with its quotes; each byte that is no printable ASCII is written as the code point of its value. */
 void buf_json(struct buf *buf, struct text text);
+void buf_drop(struct buf *buf, size_t len); /* off its front */
 void buf_free(struct buf *buf);
+/* realloc(); without memory the process ends, as it does in all of the above. */
+void *resized(void *memory, size_t size);
 
 bool text_equals(struct text text, const char *string);
 bool text_equals_nocase(struct text text, const char *string);
@@ -37,7 +47,12 @@ struct request {
     struct text head; /* header lines, each with its line end */
     struct text body;
     bool is_head, is_keep_alive;
+    bool is_expecting; /* 100 Continue */
 };
+enum request_state { REQUEST_WHOLE, REQUEST_INCOMPLETE, REQUEST_BAD };
+/* Reads the request at the start of `in`, which it borrows. If it is whole, *taken is its length, and a body that came
+ * in chunks is there until the next call. */
+enum request_state request_read(struct text in, struct request *request, size_t *taken);
 /* Walks the header lines; *position starts at 0. */
 bool request_next_header(const struct request *request, size_t *position, struct text *name, struct text *value);
 struct text request_header(const struct request *request, const char *name);

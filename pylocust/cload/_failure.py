@@ -110,6 +110,10 @@ def _limit(timeout: Any, place: int) -> Any:
     return timeout[place] if isinstance(timeout, tuple) else timeout
 
 
+def _disconnected() -> http.client.RemoteDisconnected:
+    return http.client.RemoteDisconnected("Remote end closed connection without response")
+
+
 def plain_cause(kind: str, number: int, text: str, status: int, url: str) -> Exception | None:
     """The innermost cause of a failed exchange, which is what is counted; None if these arguments do not tell it."""
     if kind == "DNS":
@@ -126,7 +130,7 @@ def plain_cause(kind: str, number: int, text: str, status: int, url: str) -> Exc
     # Python's ssl reads a reset as an end.
     is_end = kind == "RESET" and not status and url.startswith("https:") and not text.startswith("cannot connect")
     if kind == "CLOSED" or is_end:
-        return http.client.RemoteDisconnected("Remote end closed connection without response")
+        return _disconnected()
     if kind == "SEND" and url.startswith("https:"):
         return cut_request()
     if kind == "RESET" and not status:
@@ -194,7 +198,7 @@ def proxy_error(number: int, text: str) -> OSError:
     if number and text.startswith(("cannot connect to proxy", "Failed to connect to ")):
         return OSError(number, os.strerror(number))
     if text == "Proxy CONNECT aborted":
-        return http.client.RemoteDisconnected("Remote end closed connection without response")
+        return _disconnected()
     if text.endswith("Connection reset by peer"):
         return OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
     answered = re.search(r"tunnel failed, response (\d+)", text)
@@ -266,7 +270,8 @@ def outcome_exception(response: Any, name: str) -> Exception | None:
     """The exception that counts for a response: its transport failure, or its status; None when all is well."""
     failure = response._core_failure()
     if failure is not None:
-        return plain_cause(failure[0], failure[1], failure[2], failure[4], failure[3]) or transport_error(response)[1]
+        kind, number, text, url, status, _ = failure
+        return plain_cause(kind, number, text, status, url) or transport_error(response)[1]
     failed: Exception | None = response.error
     if failed is None:
         try:

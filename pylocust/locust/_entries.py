@@ -33,22 +33,7 @@ class StatsEntryDict(StatsBaseDict):
     num_fail_per_sec: dict[int, int]
 
 
-_ENTRY_KEYS = (
-    "name",
-    "method",
-    "last_request_timestamp",
-    "start_time",
-    "num_requests",
-    "num_none_requests",
-    "num_failures",
-    "total_response_time",
-    "max_response_time",
-    "min_response_time",
-    "total_content_length",
-    "response_times",
-    "num_reqs_per_sec",
-    "num_fail_per_sec",
-)
+_ENTRY_KEYS = tuple(StatsEntryDict.__annotations__)  # name and method first, which are the base's
 
 
 # What cload's nodes send beside Locust's numbers, and the attributes it stands for. With it percentiles and phases that

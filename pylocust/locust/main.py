@@ -188,6 +188,56 @@ def _warn_about_shape(shape: LoadTestShape, options: argparse.Namespace) -> None
         logger.warning("The following option(s) will be ignored: %s", ", ".join(given))
 
 
+def _begin_log(options: argparse.Namespace, locustfiles: Sequence[str]) -> None:
+    if not options.skip_log_setup:
+        try:
+            setup_logging(options.loglevel, options.logfile)
+        except OSError as error:
+            fail(f"The log cannot be written to {options.logfile}: {error}")
+    telemetry = ""
+    if options.otel:
+        # User code may have put its own here.
+        set_up = sys.modules[__name__].setup_opentelemetry
+        if set_up(os.path.basename(locustfiles[0]) if locustfiles else None, options.profile):
+            telemetry = ", OpenTelemetry enabled"
+    # Begins as Locust's does: scripts wait for it.
+    logger.info("Starting Locust %s (cload %s)%s", version, own_version, telemetry)
+
+
+def _check_role(options: argparse.Namespace) -> None:
+    if options.master and options.worker:
+        stop_with_error("The --master argument cannot be combined with --worker", 255)
+    if options.master and options.expect_workers < 1:
+        stop_with_error(f"Invalid --expect-workers argument ({options.expect_workers}): it must be positive", 255)
+
+
+def _check_http3(user_classes: Sequence[type[User]], options: argparse.Namespace) -> None:
+    if not options.master and (options.http3 or any(getattr(cls, "http3", False) for cls in user_classes)):
+        try:
+            _cload.check_http_version(3)
+        except NotImplementedError as error:
+            stop_with_error(str(error))
+
+
+def _tell_of_fixed_counts(user_classes: Sequence[type[User]], options: argparse.Namespace) -> None:
+    fixed_count = sum(user_class.fixed_count for user_class in user_classes)
+    if options.num_users and fixed_count > options.num_users:
+        logger.info(
+            "Total fixed_count of User classes (%d) is greater than the number of users (%d): not all will be spawned",
+            fixed_count,
+            options.num_users,
+        )
+
+
+def _show_task_ratio(user_classes: list[type[User]], options: argparse.Namespace) -> None:
+    if not options.show_task_ratio:
+        print_task_ratio_json(user_classes, options.num_users)
+        return
+    for title, total in (("Task ratio per User class", False), ("Total task ratio", True)):
+        print(f"\n {title}\n{'-' * 80}")
+        print_task_ratio(user_classes, options.num_users, total)
+
+
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """The command with these arguments (default: those of the process). Always exits."""
     # Ctrl-C is an order and no error: no lines about it between the others.
@@ -205,46 +255,21 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         parser.error(f"argument -u/--users: {options.num_users} is less than no users")
     if options.autoquit != -1 and not options.autostart:
         fail("--autoquit is for --autostart only")
-    if not options.skip_log_setup:
-        try:
-            setup_logging(options.loglevel, options.logfile)
-        except OSError as error:
-            fail(f"The log cannot be written to {options.logfile}: {error}")
-
-    telemetry = ""
-    if options.otel:
-        # User code may have put its own here.
-        set_up = sys.modules[__name__].setup_opentelemetry
-        if set_up(os.path.basename(locustfiles[0]) if locustfiles else None, options.profile):
-            telemetry = ", OpenTelemetry enabled"
-    # Begins as Locust's does: scripts wait for it.
-    logger.info("Starting Locust %s (cload %s)%s", version, own_version, telemetry)
+    _begin_log(options, locustfiles)
     if options.list_commands:
         print("Available Users:")
         for name in available_users:
             print("    " + name)
         sys.exit(0)
 
-    if options.master and options.worker:
-        stop_with_error("The --master argument cannot be combined with --worker", 255)
-    if options.master and options.expect_workers < 1:
-        stop_with_error(f"Invalid --expect-workers argument ({options.expect_workers}): it must be positive", 255)
+    _check_role(options)
     user_classes = _choose_classes(available_users, options.user_classes)
-    if not options.master and (options.http3 or any(getattr(cls, "http3", False) for cls in user_classes)):
-        try:
-            _cload.check_http_version(3)
-        except NotImplementedError as error:
-            stop_with_error(str(error))
+    _check_http3(user_classes, options)
     children = None
     if options.processes and not (options.show_task_ratio or options.show_task_ratio_json):
         children = fork_workers(options, user_classes)
-    fixed_count = sum(user_class.fixed_count for user_class in user_classes)
-    if shape is None and options.num_users and fixed_count > options.num_users:
-        logger.info(
-            "Total fixed_count of User classes (%d) is greater than the number of users (%d): not all will be spawned",
-            fixed_count,
-            options.num_users,
-        )
+    if shape is None:
+        _tell_of_fixed_counts(user_classes, options)
     _raise_file_limit()
     try:
         environment = create_environment(
@@ -264,13 +289,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         _apply_user_config(environment, options.config_users)
     if shape is not None and not options.worker:
         _warn_about_shape(shape, options)
-    if options.show_task_ratio:
-        for title, total in (("Task ratio per User class", False), ("Total task ratio", True)):
-            print(f"\n {title}\n{'-' * 80}")
-            print_task_ratio(user_classes, options.num_users, total)
-        sys.exit(0)
-    if options.show_task_ratio_json:
-        print_task_ratio_json(user_classes, options.num_users)
+    if options.show_task_ratio or options.show_task_ratio_json:
+        _show_task_ratio(user_classes, options)
         sys.exit(0)
     if not options.headless and not options.worker:
         _check_web_options(options)

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/format.h"
 #include "base/warm.h"
 #include "http/http.h"
 #include "http/tls.h"
@@ -106,7 +105,7 @@ on_read_timeout(struct lc_timer *timer)
         return;
     }
     char text[64];
-    lc__format(text, sizeof(text), "read timed out (%.3g s without a byte)", (double)exchange->read_timeout_ns / 1e9);
+    lc__exchange_tell_read_timeout(exchange, "", text, sizeof(text));
     lc__conn_fail(exchange->conn, LCORE_FAIL_READ_TIMEOUT, ETIMEDOUT, text);
 }
 

@@ -18,6 +18,14 @@
 /* What the shared body buffer may hold for good. */
 #define SHARED_BODY_KEEP (1024 * 1024)
 
+/* Always false, as those say who lose the exchange. */
+static bool
+fail_for_memory(struct lc_conn *conn)
+{
+    lc__conn_fail(conn, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
+    return false;
+}
+
 /* Names what came instead of a status line, up to its end or as much as a person wants to see. */
 static void
 fail_head(struct lc_conn *conn, enum lc_fail reason, struct lc_str in)
@@ -114,10 +122,148 @@ hand_out(struct lc_conn *conn, struct lc_str ready)
     struct lc_hop hop = describe_head(conn);
     hop.stream = lc__stream_new(exchange, ready);
     if (hop.stream == NULL) {
-        lc__conn_fail(conn, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
+        fail_for_memory(conn);
         return;
     }
     lc__exchange_finish(exchange, &hop);
+}
+
+static ptrdiff_t
+parse_head(struct lc_exchange *exchange, struct lc_str in)
+{
+    struct lc_h1_head *head = &exchange->in_head;
+    head->may_be_large = (exchange->request.flags & LCORE_REQUEST_LARGE_HEAD) != 0;
+    if (exchange->in.len > 0) {
+        return lc_h1_parse_head(in.data, in.len, head);
+    }
+    return lc__seen_head_parse(exchange->session->http->seen_heads, exchange->url.target, in.data, in.len, head);
+}
+
+enum head_state { HEAD_DONE, HEAD_INCOMPLETE, HEAD_FAILED };
+
+/* Takes heads off `in` up to the one that counts, behind those of interim responses. Done: it is `head`, and `in` is
+ * what follows. Incomplete: the exchange keeps what there is. Failed: the exchange has left the connection. */
+static enum head_state
+take_head(struct lc_conn *conn, struct lc_str *in, int64_t stamp_ns, struct lc_str *head)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    if (exchange->in.len > 0) {
+        if (lc_buffer_append_str(&exchange->in, *in) < 0) {
+            fail_for_memory(conn);
+            return HEAD_FAILED;
+        }
+        *in = (struct lc_str){exchange->in.data, exchange->in.len};
+    }
+    for (;;) {
+        ptrdiff_t len = parse_head(exchange, *in);
+        if (len < 0) {
+            fail_head(conn, (enum lc_fail) - len, *in);
+            return HEAD_FAILED;
+        }
+        if (len == 0) {
+            if (exchange->in.len == 0 && lc_buffer_append_str(&exchange->in, *in) < 0) {
+                fail_for_memory(conn);
+                return HEAD_FAILED;
+            }
+            return HEAD_INCOMPLETE;
+        }
+        struct lc_str rest = {in->data + len, in->len - (size_t)len};
+        if (!lc_h1_is_interim(&exchange->in_head)) {
+            *head = (struct lc_str){in->data, (size_t)len};
+            *in = rest;
+            return HEAD_DONE;
+        }
+        if (!lc__exchange_skip_interim(exchange)) {
+            lc__conn_fail(conn, LCORE_FAIL_INTERIM, 0, NULL);
+            return HEAD_FAILED;
+        }
+        if (exchange->in.len > 0) {
+            lc_buffer_consume(&exchange->in, (size_t)len);
+            rest.data = exchange->in.data;
+        }
+        if (rest.len == 0) {
+            return HEAD_INCOMPLETE;
+        }
+        *in = rest;
+        exchange->timings.first_byte_ns = stamp_ns;
+    }
+}
+
+/* Of a body's first run: it needs no copy but the response's own. */
+static bool
+is_whole_body(const struct lc_exchange *exchange, struct lc_str run)
+{
+    uint64_t limit = exchange->session->max_body_bytes;
+    return exchange->in_body.framing == LCORE_H1_LENGTH && exchange->in_body.remaining == 0 && !exchange->is_decoding &&
+           (limit == 0 || run.len <= limit);
+}
+
+/* Whether the connection may serve another request after this response, behind which `rest_len` bytes came. */
+static bool
+may_serve_again(const struct lc_exchange *exchange, size_t rest_len)
+{
+    return lc_h1_is_reusable(&exchange->in_head, &exchange->in_body) && rest_len == 0 && !exchange->is_asking_close &&
+           exchange->in_head.status != 101 && exchange->send_errno == 0 &&
+           exchange->sent == exchange->head.len + exchange->body.len;
+}
+
+/* A head came and perhaps some of the body, the rest of which is to come. As take_in(). */
+static bool
+begin_long_body(struct lc_conn *conn, struct lc_str head, struct lc_buffer *body)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    if (lc__exchange_is_streamed(exchange)) {
+        hand_out(conn, (struct lc_str){body->data, body->len});
+        return false;
+    }
+    if (keep_head(exchange, head.data, head.len) < 0 || collect(exchange, body) < 0) {
+        return fail_for_memory(conn);
+    }
+    return true;
+}
+
+/* Takes body bytes in; `head` is what came right before them, if it did. As take_in(). */
+static bool
+take_body(struct lc_conn *conn, struct lc_str head, struct lc_str in)
+{
+    struct lc_exchange *exchange = conn->exchange;
+    bool is_first = head.data != NULL;
+    struct lc_buffer *body = is_first ? &conn->http->body : &exchange->collected;
+    struct lc_str run, whole = {0};
+    enum lc_fail reason;
+    if (is_first) {
+        body->len = 0;
+    }
+    for (;;) {
+        switch (lc_h1_body_next(&exchange->in_body, &in, &run)) {
+        case LCORE_H1_DATA:
+            if (is_first && is_whole_body(exchange, run)) {
+                whole = run;
+                exchange->wire_body_bytes = run.len;
+                break;
+            }
+            reason = lc__exchange_add_body(exchange, run, body);
+            if (reason != LCORE_FAIL_NONE) {
+                lc__conn_fail(conn, reason, 0, NULL);
+                return false;
+            }
+            break;
+        case LCORE_H1_DONE:
+            complete(conn, may_serve_again(exchange, in.len), whole, whole.data == NULL ? body : NULL);
+            return false;
+        case LCORE_H1_FAIL:
+            if (!is_first || !exchange->in_body.is_keeping_chunks || !lc__exchange_is_streamed(exchange)) {
+                lc__conn_fail(conn, exchange->in_body.fail, 0, NULL);
+                return false;
+            }
+            /* Who reads the chunks will see. */
+            exchange->in_body.framing = LCORE_H1_UNTIL_CLOSE;
+            in = (struct lc_str){run.data, run.len + in.len};
+            break;
+        case LCORE_H1_MORE:
+            return !is_first || begin_long_body(conn, head, body);
+        }
+    }
 }
 
 /* Takes bytes in that arrived at stamp_ns. False: the exchange has left the connection, which may be gone. */
@@ -125,117 +271,25 @@ static bool
 take_in(struct lc_conn *conn, struct lc_str in, int64_t stamp_ns)
 {
     struct lc_exchange *exchange = conn->exchange;
-    struct lc_http *http = conn->http;
     exchange->has_received = true;
-    exchange->active_ns = lc_loop_now_ns(http->loop);
+    exchange->active_ns = lc_loop_now_ns(conn->http->loop);
     exchange->timings.end_ns = stamp_ns;
     if (exchange->timings.first_byte_ns == 0) {
         exchange->timings.first_byte_ns = stamp_ns;
     }
-    struct lc_str head_data = {0};
-    size_t head_len = 0;
-    enum lc_fail reason;
+    struct lc_str head = {0};
     if (!exchange->has_head) {
-        if (exchange->in.len > 0) {
-            if (lc_buffer_append_str(&exchange->in, in) < 0) {
-                goto no_memory;
-            }
-            in = (struct lc_str){exchange->in.data, exchange->in.len};
+        enum head_state state = take_head(conn, &in, stamp_ns, &head);
+        if (state != HEAD_DONE) {
+            return state == HEAD_INCOMPLETE;
         }
-        for (;;) {
-            exchange->in_head.may_be_large = (exchange->request.flags & LCORE_REQUEST_LARGE_HEAD) != 0;
-            ptrdiff_t len = exchange->in.len > 0 ? lc_h1_parse_head(in.data, in.len, &exchange->in_head)
-                                                 : lc__seen_head_parse(http->seen_heads, exchange->url.target, in.data,
-                                                                       in.len, &exchange->in_head);
-            if (len < 0) {
-                fail_head(conn, (enum lc_fail) - len, in);
-                return false;
-            }
-            if (len == 0) {
-                if (exchange->in.len == 0 && lc_buffer_append_str(&exchange->in, in) < 0) {
-                    goto no_memory;
-                }
-                return true;
-            }
-            if (!lc_h1_is_interim(&exchange->in_head)) {
-                head_len = (size_t)len;
-                break;
-            }
-            if (!lc__exchange_skip_interim(exchange)) {
-                lc__conn_fail(conn, LCORE_FAIL_INTERIM, 0, NULL);
-                return false;
-            }
-            if (exchange->in.len > 0) {
-                lc_buffer_consume(&exchange->in, (size_t)len);
-                in = (struct lc_str){exchange->in.data, exchange->in.len};
-            } else {
-                in = (struct lc_str){in.data + len, in.len - (size_t)len};
-            }
-            exchange->timings.first_byte_ns = in.len > 0 ? stamp_ns : 0;
-            if (in.len == 0) {
-                return true;
-            }
-        }
-        head_data = in;
-        in = (struct lc_str){in.data + head_len, in.len - head_len};
-        reason = lc__exchange_begin_body(exchange);
+        enum lc_fail reason = lc__exchange_begin_body(exchange);
         if (reason != LCORE_FAIL_NONE) {
             lc__conn_fail(conn, reason, 0, NULL);
             return false;
         }
     }
-    bool is_first = head_data.data != NULL;
-    struct lc_buffer *body = is_first ? &http->body : &exchange->collected;
-    struct lc_str whole = {0};
-    if (is_first) {
-        body->len = 0;
-    }
-    for (;;) {
-        struct lc_str run;
-        enum lc_h1_event event = lc_h1_body_next(&exchange->in_body, &in, &run);
-        if (event == LCORE_H1_DATA) {
-            uint64_t limit = conn->session->max_body_bytes;
-            if (is_first && exchange->in_body.framing == LCORE_H1_LENGTH && exchange->in_body.remaining == 0 &&
-                !exchange->is_decoding && (limit == 0 || run.len <= limit)) {
-                /* All of it is here: no copy but the response's own. */
-                whole = run;
-                exchange->wire_body_bytes = run.len;
-                continue;
-            }
-            reason = lc__exchange_add_body(exchange, run, body);
-            if (reason != LCORE_FAIL_NONE) {
-                lc__conn_fail(conn, reason, 0, NULL);
-                return false;
-            }
-        } else if (event == LCORE_H1_DONE) {
-            bool is_reusable = lc_h1_is_reusable(&exchange->in_head, &exchange->in_body) && in.len == 0 &&
-                               !exchange->is_asking_close && exchange->in_head.status != 101 &&
-                               exchange->send_errno == 0 && exchange->sent == exchange->head.len + exchange->body.len;
-            complete(conn, is_reusable, whole, whole.data == NULL ? body : NULL);
-            return false;
-        } else if (event == LCORE_H1_FAIL && is_first && exchange->in_body.is_keeping_chunks &&
-                   lc__exchange_is_streamed(exchange)) {
-            /* Who reads the chunks will see. */
-            exchange->in_body.framing = LCORE_H1_UNTIL_CLOSE;
-            in = (struct lc_str){run.data, run.len + in.len};
-        } else if (event == LCORE_H1_FAIL) {
-            lc__conn_fail(conn, exchange->in_body.fail, 0, NULL);
-            return false;
-        } else {
-            break;
-        }
-    }
-    if (is_first && lc__exchange_is_streamed(exchange)) {
-        hand_out(conn, (struct lc_str){body->data, body->len});
-        return false;
-    }
-    if (is_first && (keep_head(exchange, head_data.data, head_len) < 0 || collect(exchange, body) < 0)) {
-        goto no_memory;
-    }
-    return true;
-no_memory:
-    lc__conn_fail(conn, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
-    return false;
+    return take_body(conn, head, in);
 }
 
 /* The response ends with the connection. The kernel stamps bytes only, as TLS's goodbye; an end that was not there
@@ -303,8 +357,7 @@ receive_in_place(struct lc_conn *conn)
     size_t room = body->capacity - body->len;
     if (room < IN_PLACE_MIN / 4) {
         if (lc_buffer_reserve(body, left < RESERVE_MAX ? (size_t)left : RESERVE_MAX) < 0) {
-            lc__conn_fail(conn, LCORE_FAIL_INTERNAL, ENOMEM, "out of memory");
-            return false;
+            return fail_for_memory(conn);
         }
         room = body->capacity - body->len;
     }

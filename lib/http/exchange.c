@@ -260,6 +260,12 @@ lc__exchange_limit_connect(struct lc_exchange *exchange)
     }
 }
 
+void
+lc__exchange_tell_read_timeout(const struct lc_exchange *exchange, const char *detail, char *text, size_t size)
+{
+    lc__format(text, size, "read timed out (%.3g s without a byte%s)", (double)exchange->read_timeout_ns / 1e9, detail);
+}
+
 bool
 lc__exchange_is_late(struct lc_exchange *exchange)
 {

@@ -142,6 +142,9 @@ void lc__exchange_limit_connect(struct lc_exchange *exchange);
 /* In the callback of `timer`: whether the read timeout is over. If not, since bytes moved in the meantime, the timer
  * goes on for the rest. */
 bool lc__exchange_is_late(struct lc_exchange *exchange);
+/* That the read timeout is over, in words that embed's Python code reads. `detail` goes on behind them, or is empty; 64
+ * bytes do for the words alone. */
+void lc__exchange_tell_read_timeout(const struct lc_exchange *exchange, const char *detail, char *text, size_t size);
 /* Ends the hop with a failure in the next round. `text` is constant; NULL: the general one. */
 void lc__exchange_fail_later(struct lc_exchange *exchange, enum lc_fail fail, const char *text);
 

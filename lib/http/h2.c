@@ -11,7 +11,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/format.h"
 #include "http/connector.h"
 #include "http/http.h"
 #include "http/session.h"
@@ -224,8 +223,7 @@ on_read_timeout(struct lc_timer *timer)
     struct lc_h2_stream *stream = exchange->stream;
     struct lc_h2 *h2 = stream->h2;
     char text[96];
-    lc__format(text, sizeof(text), "read timed out (%.3g s without a byte%s)", (double)exchange->read_timeout_ns / 1e9,
-               stream->id == 0 ? ", waiting for a stream" : "");
+    lc__exchange_tell_read_timeout(exchange, stream->id == 0 ? ", waiting for a stream" : "", text, sizeof(text));
     struct lc_hop hop = {.fail = LCORE_FAIL_READ_TIMEOUT,
                          .errnum = ETIMEDOUT,
                          .text = lc_str_from(text),

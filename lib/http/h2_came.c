@@ -150,9 +150,7 @@ take_head(struct lc_h2_stream *stream)
 {
     struct lc_exchange *exchange = stream->exchange;
     if (stream->status < 200) {
-        forget_head(stream);
-        exchange->timings.first_byte_ns = 0;
-        if (++exchange->interim_count > LCORE_H1_MAX_INTERIM) {
+        if (!lc__exchange_skip_interim(exchange)) {
             give_up(stream, LCORE_FAIL_INTERIM);
         }
         return;

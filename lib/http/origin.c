@@ -33,18 +33,10 @@ lc__append_basic_auth(struct lc_str user, struct lc_str password, struct lc_buff
 {
     struct lc_buffer plain = {0};
     int err = lc_url_unquote(user, &plain);
-    if (err == 0) {
-        err = lc_buffer_append(&plain, ":", 1);
-    }
-    if (err == 0) {
-        err = lc_url_unquote(password, &plain);
-    }
-    if (err == 0) {
-        err = lc_buffer_append_str(out, LCORE_STR("Basic "));
-    }
-    if (err == 0) {
-        err = append_base64((struct lc_str){plain.data, plain.len}, out);
-    }
+    err = err < 0 ? err : lc_buffer_append(&plain, ":", 1);
+    err = err < 0 ? err : lc_url_unquote(password, &plain);
+    err = err < 0 ? err : lc_buffer_append_str(out, LCORE_STR("Basic "));
+    err = err < 0 ? err : append_base64((struct lc_str){plain.data, plain.len}, out);
     lc_buffer_fini(&plain);
     return err;
 }
@@ -141,89 +133,123 @@ copy_to(char **place, struct lc_str text)
     return copy;
 }
 
+/* What an origin will be made of. Its strings borrow from the URL and from the rest. */
+struct parts {
+    struct lc_origin origin;
+    struct lc_url url;
+    struct lc_buffer idna, zoned;
+    struct lc_buffer proxy; /* its URL, with a NUL */
+    struct lc_buffer host_line, loose_line, auth_line;
+};
+
+static int
+gather_host(struct parts *parts, struct lc_error *error)
+{
+    struct lc_origin *origin = &parts->origin;
+    if (!parts->url.is_host_ascii) {
+        int err = lc__append_idna(parts->url.host, &parts->idna, error);
+        if (err < 0) {
+            return err;
+        }
+        parts->url.host = (struct lc_str){parts->idna.data, parts->idna.len};
+    }
+    origin->host = origin->connect_host = parts->url.host;
+    origin->connect_port = origin->port;
+    return 0;
+}
+
+static int
+gather_proxy(struct parts *parts, const char *proxy, struct lc_error *error)
+{
+    struct lc_origin *origin = &parts->origin;
+    struct lc_url url = {0};
+    const char *scheme = strstr(proxy, "://") == NULL ? "http://" : "";
+    int err = lc_buffer_append_format(&parts->proxy, "%s%s", scheme, proxy);
+    err = err < 0 ? err : lc_buffer_append(&parts->proxy, "", 1);
+    err = err < 0 ? err : route_through(origin, &parts->proxy, &url, error);
+    if (err < 0 || origin->route != LCORE_ROUTE_FORWARD) {
+        return err;
+    }
+    origin->connect_host = url.host;
+    origin->connect_port = url.is_port_given ? url.port : 80;
+    if (url.user.data != NULL) {
+        err = lc_buffer_append_str(&parts->auth_line, LCORE_STR("Proxy-Authorization: "));
+        err = err < 0 ? err : lc__append_basic_auth(url.user, url.password, &parts->auth_line);
+        err = err < 0 ? err : lc_buffer_append_str(&parts->auth_line, LCORE_STR("\r\n"));
+    }
+    return err;
+}
+
+static int
+gather_host_lines(struct parts *parts)
+{
+    struct lc_url url = parts->url;
+    int err = append_host_line(&url, &parts->loose_line);
+    /* http.client takes the dot off; a proxy is told the host by urllib3, which does not. */
+    if (parts->origin.route != LCORE_ROUTE_FORWARD && url.host.data[url.host.len - 1] == '.') {
+        url.host.len--;
+    }
+    return err < 0 ? err : append_host_line(&url, &parts->host_line);
+}
+
+/* One allocation. `proxy` is kept as it was given, so that it is found again; libcurl too takes a missing scheme for
+ * http. NULL: out of memory. */
+static struct lc_origin *
+make(const struct parts *parts, const char *proxy, struct lc_tls *tls)
+{
+    const struct lc_origin *from = &parts->origin;
+    size_t proxy_size = proxy == NULL ? 0 : strlen(proxy) + 1;
+    struct lc_origin *origin =
+        lc__alloc(sizeof(*origin) + from->key.len + from->host.len + from->connect_host.len + parts->host_line.len +
+                  parts->loose_line.len + parts->auth_line.len + proxy_size);
+    if (origin == NULL) {
+        return NULL;
+    }
+    char *place = (char *)(origin + 1);
+    *origin = *from;
+    origin->key = copy_to(&place, from->key);
+    origin->host = copy_to(&place, from->host);
+    origin->connect_host = copy_to(&place, from->connect_host);
+    origin->host_line = copy_to(&place, (struct lc_str){parts->host_line.data, parts->host_line.len});
+    origin->loose_host_line = copy_to(&place, (struct lc_str){parts->loose_line.data, parts->loose_line.len});
+    origin->proxy_auth_line = copy_to(&place, (struct lc_str){parts->auth_line.data, parts->auth_line.len});
+    origin->proxy = proxy == NULL ? NULL : copy_to(&place, (struct lc_str){proxy, proxy_size}).data;
+    origin->tls = from->is_https ? lc_tls_ref(tls) : NULL;
+    return origin;
+}
+
 int
 lc__origin_get(struct lc_http *http, const struct lc_url *url, const char *proxy, struct lc_tls *tls,
                struct lc_origin **out, struct lc_error *error)
 {
+    proxy = proxy == NULL || *proxy == '\0' ? NULL : proxy;
     for (struct lc_origin *origin = http->origins; origin != NULL; origin = origin->next) {
         if (lc__origin_matches(origin, url, proxy, tls)) {
             *out = lc__origin_ref(origin);
             return 0;
         }
     }
-    struct lc_origin parts = {
-        .http = http, .refs = 1, .is_https = url->is_https, .port = url->port, .key = url->host, .host = url->host};
-    struct lc_buffer text = {0}; /* the proxy's URL with a NUL */
-    struct lc_buffer host_line = {0}, loose_line = {0}, auth_line = {0}, zoned = {0}, idna = {0};
-    struct lc_url proxy_url = {0};
-    struct lc_url wire_url = *url;
-    int err = 0;
-    if (!url->is_host_ascii) {
-        err = lc__append_idna(url->host, &idna, error);
-        if (err < 0) {
-            goto done;
-        }
-        parts.host = wire_url.host = (struct lc_str){idna.data, idna.len};
+    struct parts parts = {
+        .origin = {.http = http, .refs = 1, .is_https = url->is_https, .port = url->port, .key = url->host},
+        .url = *url};
+    int err = gather_host(&parts, error);
+    if (err == 0 && proxy != NULL) {
+        err = gather_proxy(&parts, proxy, error);
     }
-    parts.connect_host = parts.host;
-    parts.connect_port = parts.port;
-    if (proxy != NULL && *proxy != '\0') {
-        const char *scheme = strstr(proxy, "://") == NULL ? "http://" : "";
-        err = lc_buffer_append_format(&text, "%s%s", scheme, proxy);
-        err = err < 0 ? err : lc_buffer_append(&text, "", 1);
-        err = err < 0 ? err : route_through(&parts, &text, &proxy_url, error);
+    err = err < 0 ? err : unquote_zone(&parts.origin.connect_host, &parts.zoned);
+    err = err < 0 ? err : gather_host_lines(&parts);
+    struct lc_origin *origin = err < 0 ? NULL : make(&parts, proxy, tls);
+    if (origin != NULL) {
+        origin->next = http->origins;
+        http->origins = *out = origin;
+    } else if (err == 0 || err == LCE_NOMEM) {
+        err = lc_error_set(error, LCE_NOMEM, "%s", lc_error_text(LCE_NOMEM));
     }
-    if (err == 0 && parts.route == LCORE_ROUTE_FORWARD) {
-        parts.connect_host = proxy_url.host;
-        parts.connect_port = proxy_url.is_port_given ? proxy_url.port : 80;
-        if (proxy_url.user.data != NULL) {
-            err = lc_buffer_append_str(&auth_line, LCORE_STR("Proxy-Authorization: "));
-            err = err < 0 ? err : lc__append_basic_auth(proxy_url.user, proxy_url.password, &auth_line);
-            err = err < 0 ? err : lc_buffer_append_str(&auth_line, LCORE_STR("\r\n"));
-        }
+    struct lc_buffer *const buffers[] = {&parts.idna,      &parts.zoned,      &parts.proxy,
+                                         &parts.host_line, &parts.loose_line, &parts.auth_line};
+    for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
+        lc_buffer_fini(buffers[i]);
     }
-    err = err < 0 ? err : unquote_zone(&parts.connect_host, &zoned);
-    err = err < 0 ? err : append_host_line(&wire_url, &loose_line);
-    /* http.client takes the dot off; a proxy is told the host by urllib3, which does not. */
-    if (parts.route != LCORE_ROUTE_FORWARD && wire_url.host.data[wire_url.host.len - 1] == '.') {
-        wire_url.host.len--;
-    }
-    err = err < 0 ? err : append_host_line(&wire_url, &host_line);
-    if (err < 0) {
-        goto done;
-    }
-    const char *given = proxy == NULL ? "" : proxy;
-    size_t size = sizeof(parts) + url->host.len + parts.host.len + parts.connect_host.len + host_line.len +
-                  loose_line.len + auth_line.len + strlen(given) + 1;
-    struct lc_origin *origin = lc__alloc(size);
-    if (origin == NULL) {
-        err = LCE_NOMEM;
-        goto done;
-    }
-    char *place = (char *)(origin + 1);
-    *origin = parts;
-    origin->key = copy_to(&place, url->host);
-    origin->host = copy_to(&place, parts.host);
-    origin->connect_host = copy_to(&place, parts.connect_host);
-    origin->host_line = copy_to(&place, (struct lc_str){host_line.data, host_line.len});
-    origin->loose_host_line = copy_to(&place, (struct lc_str){loose_line.data, loose_line.len});
-    origin->proxy_auth_line = copy_to(&place, (struct lc_str){auth_line.data, auth_line.len});
-    /* As it was given, so that it is found again; libcurl too takes a missing scheme for http. */
-    origin->proxy = *given == '\0' ? NULL : copy_to(&place, (struct lc_str){given, strlen(given) + 1}).data;
-    origin->tls = url->is_https ? lc_tls_ref(tls) : NULL;
-    origin->next = http->origins;
-    http->origins = origin;
-    *out = origin;
-done:
-    if (err == LCE_NOMEM) {
-        lc_error_set(error, err, "%s", lc_error_text(err));
-    }
-    lc_buffer_fini(&idna);
-    lc_buffer_fini(&text);
-    lc_buffer_fini(&host_line);
-    lc_buffer_fini(&loose_line);
-    lc_buffer_fini(&auth_line);
-    lc_buffer_fini(&zoned);
     return err;
 }
 

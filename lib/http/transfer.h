@@ -53,6 +53,9 @@ lc__transfer_of(struct lc_list *link)
 /* Nothing of it is libcurl's any more. */
 void lc__transfer_give_up(struct lc_transfer *transfer);
 void lc__transfer_free(struct lc_transfer *transfer);
+/* In transfer_request.c: tells libcurl what the exchange asks for, by which proxy and with which TLS options.
+ * LCE_NOMEM. */
+int lc__transfer_set_request(struct lc_transfer *transfer);
 /* For libcurl's callback: what it has of the body of a transfer that is lent. */
 size_t lc__transfer_keep(struct lc_transfer *transfer, struct lc_str run);
 /* libcurl is done with a transfer that is lent. */

@@ -293,6 +293,45 @@ without_line_ends(char *out, struct lc_str text)
     return (struct lc_str){out, len};
 }
 
+/* What of `raw` has its place between scheme and host, at `place`; `prepared` is told of it. Returns the end. */
+static char *
+put_credentials(char *place, const struct lc_url *raw, struct lc_url *prepared)
+{
+    if (raw->user.data == NULL) {
+        return place;
+    }
+    prepared->user.data = place;
+    place = put_component(place, raw->user, LCORE_URL_USERINFO, true);
+    prepared->user.len = (size_t)(place - prepared->user.data);
+    if (raw->password.data != NULL) {
+        *place++ = ':';
+        prepared->password.data = place;
+        place = put_component(place, raw->password, LCORE_URL_USERINFO, true);
+        prepared->password.len = (size_t)(place - prepared->password.data);
+    }
+    *place++ = '@';
+    return place;
+}
+
+/* The same with the port. Port 0 is the default one, as in requests. */
+static char *
+put_port(char *place, const struct lc_url *raw, struct lc_url *prepared)
+{
+    if (raw->port == 0) {
+        prepared->port = raw->is_https ? 443 : 80;
+        prepared->is_port_given = false;
+    } else if (raw->is_port_given) {
+        char digits[6];
+        size_t start = sizeof(digits);
+        for (unsigned port = raw->port; port > 0; port /= 10) {
+            digits[--start] = (char)('0' + port % 10);
+        }
+        digits[--start] = ':';
+        place = put(place, digits + start, sizeof(digits) - start);
+    }
+    return place;
+}
+
 /* Path and query at `out`, for which there is room enough; returns their end. `spare`: path.len + 1 bytes. */
 static char *
 put_target(char *out, struct lc_str target, char *spare)
@@ -347,36 +386,14 @@ prepare(struct lc_str text, bool is_loose, struct lc_buffer *scratch, struct lc_
     char *place = scratch->data;
     out->text.data = place;
     place = raw.is_https ? put(place, "https://", 8) : put(place, "http://", 7);
-    if (raw.user.data != NULL) {
-        out->user.data = place;
-        place = put_component(place, raw.user, LCORE_URL_USERINFO, true);
-        out->user.len = (size_t)(place - out->user.data);
-        if (raw.password.data != NULL) {
-            *place++ = ':';
-            out->password.data = place;
-            place = put_component(place, raw.password, LCORE_URL_USERINFO, true);
-            out->password.len = (size_t)(place - out->password.data);
-        }
-        *place++ = '@';
-    }
+    place = put_credentials(place, &raw, out);
     char *host = place;
     place = put_host(place, &raw);
     out->host = raw.is_ipv6 ? lc__url_between(host + 1, place - 1) : lc__url_between(host, place);
     if (*host == '.') {
         return lc__url_fail(error, raw.text, "a host cannot begin like this");
     }
-    if (raw.port == 0) {
-        out->port = raw.is_https ? 443 : 80;
-        out->is_port_given = false;
-    } else if (raw.is_port_given) {
-        char digits[6];
-        size_t start = sizeof(digits);
-        for (unsigned port = raw.port; port > 0; port /= 10) {
-            digits[--start] = (char)('0' + port % 10);
-        }
-        digits[--start] = ':';
-        place = put(place, digits + start, sizeof(digits) - start);
-    }
+    place = put_port(place, &raw, out);
     char *target = place;
     place = is_loose ? put_target_loosely(place, raw.target) : put_target(place, raw.target, spare);
     out->target = lc__url_between(target, place);

@@ -4,9 +4,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "greenlet.h"
 #include "helpers.h"
 #include "http/url.h"
-#include "hub.h"
 #include "response.h"
 #include "stream.h"
 
@@ -348,9 +348,8 @@ cload__call_run(struct cload_session *self, struct cload_call *call, PyObject *c
     }
 }
 
-/* What the session says of every call. */
-static struct cload_call
-call_of(const struct cload_session *self, PyObject *method, bool is_redirecting)
+struct cload_call
+cload__call_of(const struct cload_session *self, PyObject *method, bool is_redirecting)
 {
     return (struct cload_call){
         .method = method,
@@ -364,7 +363,7 @@ PyObject *
 cload__session_request(PyObject *object, PyObject *method, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
 {
     struct cload_session *self = (struct cload_session *)object;
-    struct cload_call call = call_of(self, method, true);
+    struct cload_call call = cload__call_of(self, method, true);
     call.is_request = true;
     if (cload__call_parse(self, &call, args, count, 1, kwnames) < 0) {
         return NULL;
@@ -409,7 +408,7 @@ cload__session_verb(PyObject *object, PyObject *method, bool is_redirecting, Py_
     if (cload__session_read_class(self) < 0) {
         return NULL;
     }
-    struct cload_call call = call_of(self, method, is_redirecting);
+    struct cload_call call = cload__call_of(self, method, is_redirecting);
     if (cload__call_parse(self, &call, args, count, most, kwnames) < 0) {
         return NULL;
     }

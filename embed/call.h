@@ -29,6 +29,8 @@ struct cload_call {
     bool is_request; /* by request(), not by the method's own verb */
 };
 
+/* A call without arguments yet: what the session says of each. `method` is borrowed. */
+struct cload_call cload__call_of(const struct cload_session *self, PyObject *method, bool is_redirecting);
 /* positional: url [, data [, json]] up to `most`. 0, or -1 with an exception. */
 int cload__call_parse(struct cload_session *self, struct cload_call *call, PyObject *const *args, Py_ssize_t count,
                       Py_ssize_t most, PyObject *kwnames);

@@ -1,5 +1,6 @@
 #include "carrier.h"
 
+#include "greenlet.h"
 #include "object.h"
 
 /* The key in the dictionary of an ended greenlet under which its user is. */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/alloc.h"
-#include "hub.h"
+#include "greenlet.h"
 
 #if defined(__GLIBC__) && !LCORE_ALLOC_IS_WATCHED
 

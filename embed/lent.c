@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "hub.h"
+#include "greenlet.h"
 
 /* The waiter's value where it was the core that woke it, not the timer. */
 static char is_woken;

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "carrier.h"
+#include "greenlet.h"
 #include "object.h"
 
 /* A greenlet that ran Python code keeps pages of its own. The pool holds no more of them than were in use at once

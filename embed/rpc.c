@@ -1,6 +1,6 @@
 #include "rpc.h"
 
-#include "hub.h"
+#include "greenlet.h"
 #include "object.h"
 #include "pack.h"
 #include "stats.h"
@@ -208,7 +208,7 @@ channel_recv(struct channel_object *self, PyObject *Py_UNUSED(ignored))
         self->burst > 0 && self->burst % TIME_CHECKS == 0 && lc_clock_monotonic_ns() - self->burst_ns > RECEIVE_NS;
     if (is_late || self->burst >= RECEIVE_BURST) {
         self->burst = 0;
-        if (cload_hub_sleep(self->hub, 0) < 0) {
+        if (cload_greenlet_sleep(self->hub, 0) < 0) {
             return NULL;
         }
     }

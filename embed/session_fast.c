@@ -31,14 +31,9 @@ fast_request_plain(PyObject *object, PyObject *const *args, Py_ssize_t count, Py
         PyErr_SetString(PyExc_TypeError, "_request_plain() takes method and url");
         return NULL;
     }
-    struct cload_call call = {
-        .method = args[0],
-        .is_redirecting = true,
-        .is_plain = true,
-        .is_request = true,
-        .max_redirects = self->max_redirects,
-        .max_retries = self->max_retries,
-    };
+    struct cload_call call = cload__call_of(self, args[0], true);
+    call.is_plain = true;
+    call.is_request = true;
     if (cload__call_parse(self, &call, args + 1, 1, 1, kwnames) < 0) {
         return NULL;
     }

@@ -1,13 +1,9 @@
 #include "task_loop.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
-#include "hub.h"
+#include "greenlet.h"
 #include "object.h"
-#include "taskset.h"
-#include "user.h"
-
-#include <math.h>
+#include "task_loop_parts.h"
 
 /* Where an exception came up: in the task; elsewhere in the protected part; while an error was being handled. */
 enum place { IN_TASK, IN_ROUND, IN_HANDLER };
@@ -20,25 +16,13 @@ is_stop(struct cload_state *state)
            PyErr_ExceptionMatches(cload_greenlet_exit_type());
 }
 
-static void
-frame_read(struct cload_state *state, struct cload_frame *frame)
+void
+cload__frame_read(struct cload_state *state, struct cload_frame *frame)
 {
     PyObject *dict = ((struct cload_taskset *)frame->taskset)->dict;
     frame->overrides = cload_taskset_overrides(state, frame->taskset);
     frame->class_version = Py_TYPE(frame->taskset)->tp_version_tag;
     frame->instance_size = dict == NULL ? 0 : PyDict_GET_SIZE(dict);
-}
-
-/* Hooks may be put on the class, a base of it, or the instance at any time; a type that is changed gets a new version,
- * or has none any more. */
-static void
-frame_refresh(struct cload_state *state, struct cload_frame *frame)
-{
-    PyObject *dict = ((struct cload_taskset *)frame->taskset)->dict;
-    if (frame->class_version == 0 || Py_TYPE(frame->taskset)->tp_version_tag != frame->class_version ||
-        (dict == NULL ? 0 : PyDict_GET_SIZE(dict)) != frame->instance_size) {
-        frame_read(state, frame);
-    }
 }
 
 /* Takes `taskset`, also when it fails. */
@@ -62,7 +46,7 @@ loop_push(struct cload_task_loop *loop, PyObject *taskset)
     }
     struct cload_frame *frame = &loop->frames[loop->count++];
     *frame = (struct cload_frame){.taskset = taskset};
-    frame_read(loop->state, frame);
+    cload__frame_read(loop->state, frame);
     return 0;
 }
 
@@ -98,17 +82,6 @@ cload_loop_fini(struct cload_task_loop *loop)
 
 /* --- one round of a frame --- */
 
-/* -1 with StopUser when the user shall stop: it was asked to, or a task kept the exception it was killed with. */
-static int
-check_stopping(struct cload_task_loop *loop)
-{
-    if (loop->is_killed || loop->user->run_state == USER_STOPPING) {
-        PyErr_SetNone(loop->state->exc_stop_user);
-        return -1;
-    }
-    return 0;
-}
-
 /* What was thrown at the user, as the pending exception. */
 static void
 raise_thrown(struct cload_task_loop *loop)
@@ -130,7 +103,7 @@ frame_execute(struct cload_task_loop *loop)
     struct cload_state *state = loop->state;
     struct cload_frame *frame = &loop->frames[loop->count - 1];
     PyObject *taskset = frame->taskset;
-    frame_refresh(state, frame);
+    cload__frame_refresh(state, frame);
     unsigned overrides = frame->overrides;
     if (overrides & HAS_EXECUTE_NEXT) {
         struct cload_taskset *self = (struct cload_taskset *)taskset;
@@ -144,7 +117,7 @@ frame_execute(struct cload_task_loop *loop)
             }
             Py_DECREF(scheduled);
         }
-        if (check_stopping(loop) < 0) {
+        if (cload__loop_check_stopping(loop) < 0) {
             return -1;
         }
         return cload_call_hook(taskset, state->str_execute_next_task);
@@ -155,7 +128,7 @@ frame_execute(struct cload_task_loop *loop)
     }
     int done = -1;
     PyObject *nested = NULL;
-    if (check_stopping(loop) < 0) {
+    if (cload__loop_check_stopping(loop) < 0) {
         done = -1;
     } else if (overrides & HAS_EXECUTE) {
         PyObject *result = PyObject_CallMethodOneArg(taskset, state->str_execute_task, task);
@@ -181,7 +154,7 @@ static int
 frame_stop(struct cload_task_loop *loop, bool may_stop)
 {
     struct cload_frame *frame = &loop->frames[loop->count - 1];
-    frame_refresh(loop->state, frame);
+    cload__frame_refresh(loop->state, frame);
     if (!(frame->overrides & HAS_ON_STOP) || cload_call_hook(frame->taskset, loop->state->str_on_stop) == 0) {
         return 0;
     }
@@ -266,136 +239,6 @@ frame_settle(struct cload_task_loop *loop, enum place place)
     }
 }
 
-/* --- waiting --- */
-
-static int
-seconds_to_ns(PyObject *value, int64_t *out)
-{
-    double seconds;
-    if (PyFloat_CheckExact(value)) {
-        seconds = PyFloat_AS_DOUBLE(value);
-    } else if (PyLong_CheckExact(value)) {
-        seconds = PyLong_AsDouble(value);
-    } else {
-        seconds = PyFloat_AsDouble(value);
-    }
-    if (seconds == -1 && PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
-            PyErr_Format(PyExc_TypeError, "wait_time has to give a number of seconds, not %R", value);
-        }
-        return -1;
-    }
-    if (isnan(seconds)) {
-        PyErr_SetString(PyExc_ValueError, "wait_time has to give a number of seconds, not nan");
-        return -1;
-    }
-    *out = seconds > 0 ? seconds > 9e9 ? INT64_MAX / 2 : (int64_t)(seconds * 1e9) : 0;
-    return 0;
-}
-
-/* Sleeps in the current greenlet. */
-static int
-sleep_here(struct cload_hub *hub, int64_t ns)
-{
-    if (hub == NULL) {
-        struct timespec time = {ns / LCORE_NS_PER_S, ns % LCORE_NS_PER_S};
-        Py_BEGIN_ALLOW_THREADS;
-        nanosleep(&time, NULL);
-        Py_END_ALLOW_THREADS;
-        return PyErr_CheckSignals();
-    }
-    return cload_hub_sleep(hub, ns);
-}
-
-/* The wait_time of the user's class, if that is what counts. Borrowed. */
-static PyObject *
-class_wait_time(struct cload_task_loop *loop)
-{
-    PyObject *in_class = _PyType_Lookup(Py_TYPE(loop->user), loop->state->str_wait_time);
-    return in_class != NULL && PyCallable_Check(in_class) &&
-                   (loop->user->dict == NULL || PyDict_Contains(loop->user->dict, loop->state->str_wait_time) == 0)
-               ? in_class
-               : NULL;
-}
-
-/* What a function that constant() made would return; NULL: it is another one. Borrowed. */
-static PyObject *
-constant_wait(struct cload_state *state, PyObject *function)
-{
-    return function != NULL && PyFunction_Check(function) && PyFunction_GET_CODE(function) == state->constant_code
-               ? PyCell_GET(PyTuple_GET_ITEM(PyFunction_GET_CLOSURE(function), 0))
-               : NULL;
-}
-
-/* Asks how long to wait. -1 with an exception. */
-static int
-ask_wait_time(struct cload_task_loop *loop, struct cload_frame *frame)
-{
-    /* TaskSet.wait_time() asks the user, if that has one. */
-    PyObject *of_user = frame->overrides & HAS_WAIT_TIME ? NULL : class_wait_time(loop);
-    PyObject *seconds = Py_XNewRef(constant_wait(loop->state, of_user));
-    if (seconds == NULL) {
-        PyObject *holder = of_user == NULL ? frame->taskset : (PyObject *)loop->user;
-        seconds = PyObject_CallMethodNoArgs(holder, loop->state->str_wait_time);
-    }
-    int err = seconds == NULL ? -1 : seconds_to_ns(seconds, &loop->wait_ns);
-    Py_XDECREF(seconds);
-    return err;
-}
-
-/* Waits as a task set does after a task; 1 asks the pool to do it. -1 with an exception, 0 when over. */
-static int
-loop_wait(struct cload_task_loop *loop)
-{
-    struct cload_frame *frame = &loop->frames[loop->count - 1];
-    if (loop->is_waiting_here) {
-        frame->overrides &= ~(unsigned)HAS_WAIT;
-    } else {
-        frame_refresh(loop->state, frame);
-    }
-    if (frame->overrides & HAS_WAIT) {
-        return cload_call_hook(frame->taskset, loop->state->str_wait);
-    }
-    if (check_stopping(loop) < 0) {
-        return -1;
-    }
-    loop->user->run_state = USER_WAITING;
-    if (ask_wait_time(loop, frame) < 0) {
-        return -1;
-    }
-    /* Nothing to wait for, and others had their turn while this user waited for an answer. */
-    bool has_yielded = loop->hub != NULL && loop->switch_count != loop->hub->switch_count;
-    if (loop->wait_ns == 0 && has_yielded) {
-        if (check_stopping(loop) < 0) {
-            return -1;
-        }
-        loop->switch_count = loop->hub->switch_count;
-        loop->user->run_state = USER_RUNNING;
-        return 0;
-    }
-    if (loop->is_pooled) {
-        return 1;
-    }
-    if (sleep_here(loop->hub, loop->wait_ns) < 0 || check_stopping(loop) < 0) {
-        return -1;
-    }
-    loop->user->run_state = USER_RUNNING;
-    return 0;
-}
-
-/* A task that asked to be followed at once: others get a turn if they had none since this user's round began, so that
- * a set that is left at once, over and over, starves nobody. As loop_wait() otherwise. */
-static int
-loop_yield(struct cload_task_loop *loop)
-{
-    if (loop->hub == NULL || loop->switch_count != loop->hub->switch_count) {
-        loop->switch_count = loop->hub == NULL ? 0 : loop->hub->switch_count;
-        return 0;
-    }
-    loop->wait_ns = 0;
-    return loop->is_pooled ? 1 : sleep_here(loop->hub, 0);
-}
-
 /* --- the machine --- */
 
 /* Whether the user has a hook of its own in place of the one that does nothing. */
@@ -438,7 +281,7 @@ cload_loop_has_quiet_end(struct cload_task_loop *loop)
         return false;
     }
     for (uint32_t i = 0; i < loop->count; i++) {
-        frame_refresh(state, &loop->frames[i]);
+        cload__frame_refresh(state, &loop->frames[i]);
         if (loop->frames[i].overrides & HAS_ON_STOP) {
             return false;
         }
@@ -484,6 +327,46 @@ loop_begin(struct cload_task_loop *loop)
     return call_user_hook(loop, state->str_on_stop) < 0 ? LOOP_ERROR : LOOP_END;
 }
 
+/* How a loop goes on that has waited. */
+static enum action
+loop_resume(struct cload_task_loop *loop)
+{
+    enum place place = loop->phase == PHASE_WAIT_AFTER_ERROR ? IN_HANDLER : IN_ROUND;
+    bool is_yield = loop->phase == PHASE_YIELD;
+    loop->phase = PHASE_FRAMES;
+    if (loop->thrown != NULL) {
+        raise_thrown(loop);
+        return frame_settle(loop, place);
+    }
+    if (!is_yield) {
+        if (cload__loop_check_stopping(loop) < 0) {
+            return frame_settle(loop, place);
+        }
+        loop->user->run_state = USER_RUNNING;
+    }
+    return ACT_PICK;
+}
+
+/* The next task of the top frame, and on_start before its first one. */
+static enum action
+frame_round(struct cload_task_loop *loop)
+{
+    struct cload_frame *frame = &loop->frames[loop->count - 1];
+    if (!frame->is_entered) {
+        frame->is_entered = true;
+        if (frame->overrides & HAS_ON_START && cload_call_hook(frame->taskset, loop->state->str_on_start) < 0) {
+            if (PyErr_ExceptionMatches(loop->state->exc_interrupt)) {
+                PyObject *interrupt = cload_exception_take();
+                turn_interrupt(loop, interrupt);
+                Py_DECREF(interrupt);
+            }
+            loop_pop(loop);
+            return loop->count == 0 ? ACT_LEAVE : frame_settle(loop, IN_TASK);
+        }
+    }
+    return frame_execute(loop) == 1 ? ACT_PICK : frame_settle(loop, IN_TASK);
+}
+
 enum cload_outcome
 cload_loop_run(struct cload_task_loop *loop)
 {
@@ -503,50 +386,22 @@ cload_loop_run(struct cload_task_loop *loop)
             }
         }
     } else if (loop->phase != PHASE_FRAMES) {
-        enum place place = loop->phase == PHASE_WAIT_AFTER_ERROR ? IN_HANDLER : IN_ROUND;
-        bool is_yield = loop->phase == PHASE_YIELD;
-        loop->phase = PHASE_FRAMES;
-        if (loop->thrown != NULL) {
-            raise_thrown(loop);
-            action = frame_settle(loop, place);
-        } else if (!is_yield) {
-            if (check_stopping(loop) < 0) {
-                action = frame_settle(loop, place);
-            } else {
-                loop->user->run_state = USER_RUNNING;
-            }
-        }
+        action = loop_resume(loop);
     }
     for (;;) {
         if (action == ACT_PICK) {
-            struct cload_frame *frame = &loop->frames[loop->count - 1];
-            if (!frame->is_entered) {
-                frame->is_entered = true;
-                if (frame->overrides & HAS_ON_START && cload_call_hook(frame->taskset, loop->state->str_on_start) < 0) {
-                    if (PyErr_ExceptionMatches(loop->state->exc_interrupt)) {
-                        PyObject *interrupt = cload_exception_take();
-                        turn_interrupt(loop, interrupt);
-                        Py_DECREF(interrupt);
-                    }
-                    loop_pop(loop);
-                    action = loop->count == 0 ? ACT_LEAVE : frame_settle(loop, IN_TASK);
-                    continue;
-                }
-            }
-            if (frame_execute(loop) != 1) {
-                action = frame_settle(loop, IN_TASK);
-            }
+            action = frame_round(loop);
         } else if (action == ACT_LEAVE) {
             return loop_leave(loop);
         } else if (action == ACT_PICK_NOW) {
-            int yielded = loop_yield(loop);
+            int yielded = cload__loop_yield(loop);
             if (yielded == 1) {
                 loop->phase = PHASE_YIELD;
                 return LOOP_WAIT;
             }
             action = yielded == 0 ? ACT_PICK : frame_settle(loop, IN_ROUND);
         } else {
-            int waited = loop_wait(loop);
+            int waited = cload__loop_wait(loop);
             if (waited == 1) {
                 loop->phase = action == ACT_WAIT ? PHASE_WAIT : PHASE_WAIT_AFTER_ERROR;
                 return LOOP_WAIT;
@@ -598,7 +453,7 @@ cload_loop_wait_here(struct cload_state *state, struct cload_user *user, PyObjec
     int err = loop_push(&loop, Py_NewRef(taskset));
     if (err == 0) {
         loop.is_waiting_here = true;
-        err = loop_wait(&loop);
+        err = cload__loop_wait(&loop);
     }
     cload_loop_fini(&loop);
     Py_DECREF(user);

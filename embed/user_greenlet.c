@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "carrier.h"
+#include "greenlet.h"
 #include "object.h"
 #include "pool.h"
 #include "user.h"

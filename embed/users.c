@@ -1,4 +1,5 @@
 /* The users of a runner, thousands at a time: how many there are, which of them to stop, and their end. */
+#include "greenlet.h"
 #include "object.h"
 #include "pool.h"
 #include "session.h"

@@ -207,8 +207,9 @@ lc__exchange_tell_early_end(const struct lc_exchange *exchange, const char *why,
         len += snprintf(text + len, size - (size_t)len, ", %llu more were announced",
                         (unsigned long long)exchange->in_head.content_length - exchange->wire_body_bytes);
     } else if (exchange->in_body.framing == LCORE_H1_CHUNKED && exchange->in_body.remaining > 0) {
-        len += snprintf(text + len, size - (size_t)len, ", %llu more were announced",
-                        (unsigned long long)exchange->in_body.remaining);
+        const struct lc_h1_body *body = &exchange->in_body;
+        len = snprintf(text, size, "body ended early after %llu bytes of a chunk, %llu more were announced",
+                       (unsigned long long)(body->chunk_len - body->remaining), (unsigned long long)body->remaining);
     }
     if (why != NULL) {
         snprintf(text + len, size - (size_t)len, ": %s", why);

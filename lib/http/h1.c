@@ -402,6 +402,7 @@ next_state(struct lc_h1_body *body, char c)
             return CHUNK_EXTENSION;
         }
         body->line_len = 0;
+        body->chunk_len = body->remaining;
         return body->remaining > 0 ? CHUNK_DATA : TRAILER_BEGIN;
     case CHUNK_DATA_END:
         if (c == '\r') {

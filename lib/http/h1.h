@@ -75,6 +75,7 @@ enum lc_h1_framing { LCORE_H1_NO_BODY, LCORE_H1_LENGTH, LCORE_H1_CHUNKED, LCORE_
 
 struct lc_h1_body {
     uint64_t remaining; /* LENGTH: bytes to come; CHUNKED: of this chunk */
+    uint64_t chunk_len; /* CHUNKED: all of this chunk, once its data begins */
     enum lc_h1_framing framing;
     enum lc_fail fail;      /* why lc_h1_body_next() gave LCORE_H1_FAIL */
     bool is_keeping_chunks; /* set by the caller: runs are all that belongs to a chunked body, its framing included */

@@ -256,8 +256,13 @@ def _body_error(kind: str, number: int, text: str) -> Exception:
     if kind == "RESET":
         return OSError(number or errno.ECONNRESET, os.strerror(number or errno.ECONNRESET))
     if kind == "INCOMPLETE":
-        got, missing = re.findall(r"\d+", text)[:2]
-        return urllib3.exceptions.IncompleteRead(int(got), int(missing))
+        got, missing = map(int, re.findall(r"\d+", text)[:2])
+        if " of a chunk" in text:
+            # urllib3 knows only of the piece that requests asked for.
+            whole, size = got + missing, requests.models.CONTENT_CHUNK_SIZE
+            got %= size
+            missing = min(size, whole - (whole - missing) // size * size) - got
+        return urllib3.exceptions.IncompleteRead(got, missing)
     return http.client.HTTPException(text)
 
 

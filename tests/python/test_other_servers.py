@@ -61,7 +61,8 @@ def test_bodies_that_end_early(engine: Engine) -> None:
     """API-164, API-165: between chunks, in a chunk, and by silence, in urllib3's words; timeouts as given."""
     answers = {
         "/between": [CHUNKED + b"3\r\nabc\r\n", CLOSE],
-        "/within": [CHUNKED + b"5\r\nabc", CLOSE],
+        "/within": [CHUNKED + b"2\r\nok\r\n5\r\nabc", CLOSE],
+        "/within-large": [CHUNKED + b"5000\r\n" + b"a" * 15000, CLOSE],
         "/late": [LENGTH + b"abc", 60.0],
         "/late-chunk": [CHUNKED + b"5\r\nabc", 60.0],
         "/late-head": [60.0],
@@ -77,6 +78,7 @@ def test_bodies_that_end_early(engine: Engine) -> None:
     assert found["/between"] == ["ChunkedEncodingError(ProtocolError('Response ended prematurely'))", "0"]
     assert found["/within"][0].startswith("ChunkedEncodingError(ProtocolError('Connection broken: IncompleteRead(3 by")
     assert "2 more expected" in found["/within"][0]
+    assert "IncompleteRead(4760 bytes read, 5480 more expected)" in found["/within-large"][0]
     assert found["/late"] == found["/late-chunk"] == [f'ReadTimeoutError("{pool}")', "0"]
     assert found["/late-head"] == [f'ReadTimeout(ReadTimeoutError("{pool} (read timeout=3)"))', "0"]
 

@@ -219,6 +219,23 @@ def test_masters_are_killed_at_any_moment(fleet: Fleet, engine: Engine, target: 
     assert Path(f"{prefix}.html").stat().st_size > 1000 and not state.exists()
 
 
+def test_a_shape_goes_on_under_another_master(fleet: Fleet, engine: Engine, target: Target, tmp_path: Path) -> None:
+    """DST-44, DST-76, better: it is asked for the seconds since the test began, until it ends it."""
+    before = target.counters()["requests"]
+    locustfile = engine.locustfile(
+        SOURCE + "\nfrom locust import LoadTestShape\nclass Shape(LoadTestShape):\n    def tick(self):\n"
+        f"        return ({TARGET_USERS}, 100) if self.get_run_time() < 3 else None\n"
+    )
+    worker = fleet.worker(engine, locustfile)
+    args = ("-f", locustfile, "--headless", "--host", target.url, "--only-summary")
+    masters = KilledMasters(fleet, engine, *args, "--master-state", tmp_path / "state", *master_args(fleet, 1))
+    masters.kill(second=1)
+    result = engine.run(*masters.args)
+    assert result.code == 0 and fleet.end(worker).code == 0, str(result)
+    assert "Shape test stopping" in result.stderr, str(result)
+    assert 0 <= lost(result, target, before) <= TARGET_USERS, str(result)
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [

@@ -118,9 +118,9 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
                 page.get_by_role("tab", name=tab).click()
         expect(other.locator("#state")).to_have_text(re.compile("starting users|running"))
         page.context.set_offline(True)
-        expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=10_000)
+        expect(page.get_by_text("The connection is lost")).to_be_visible()
         page.context.set_offline(False)
-        expect(page.get_by_text("The connection is lost")).to_be_hidden(timeout=10_000)
+        expect(page.get_by_text("The connection is lost")).to_be_hidden()
         page.route("**/stats/requests?rows=0*", lambda route: route.fulfill(status=500, body="no <b>room</b>"))
         refusal = page.get_by_role("alert").filter(has_text="The server answers with an error")
         expect(refusal).to_contain_text("<b>room</b>")
@@ -145,7 +145,7 @@ def test_two_windows_and_a_lost_connection(page: Page, host: str, tmp_path: Path
         page.wait_for_function("window.isOld === undefined")
         assert "tab=charts" in page.url
         expect(page.locator("#state")).to_have_text("running")
-    expect(page.get_by_text("The connection is lost")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("The connection is lost")).to_be_visible()
 
 
 def test_login_page(page: Page, host: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@
 #include "stats.h"
 #include "stats/table.h"
 #include "stats_entry.h"
+#include "stats_parts.h"
 #include "stats_values.h"
 
 struct sink_object {
@@ -54,8 +55,9 @@ cload_report_is_direct(struct cload_state *state, PyObject *request_event, struc
             struct sink_object *sink = (struct sink_object *)PyList_GET_ITEM(handlers, 0);
             *owner = read_at(&state->stats_place, sink->environment, state->str_stats);
             *stats = *owner == NULL ? NULL : cload__stats_get(*owner);
-            result = *stats == NULL ? -1 : 1;
-            if (result < 0) {
+            result = *stats == NULL ? -1 : cload__stats_counts_itself(state, *owner);
+            if (result <= 0) {
+                *stats = NULL;
                 Py_CLEAR(*owner);
             }
         }
@@ -173,11 +175,14 @@ log_phases(struct cload_state *state, PyObject *stats, PyObject *request_type, P
         !PyUnicode_Check(request_type)) {
         return 0;
     }
-    struct lc_stats_entry *entry = find_entry(state, core, name, request_type);
-    if (entry == NULL) {
+    /* Where a script counts in its own way, there may be no such entry. */
+    int is_own = cload__stats_counts_itself(state, stats);
+    struct lc_stats_entry *entry = is_own > 0 ? find_entry(state, core, name, request_type) : NULL;
+    if (is_own < 0 || (is_own > 0 && entry == NULL) ||
+        (is_own == 0 && cload__stats_find_entry((struct cload_stats *)stats, name, request_type, false, &entry) < 0)) {
         return -1;
     }
-    int err = log_hops(core, entry, &timed);
+    int err = entry == NULL ? 0 : log_hops(core, entry, &timed);
     if (err < 0) {
         cload_raise(err, NULL);
         return -1;

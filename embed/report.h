@@ -25,7 +25,7 @@ struct cload_report {
 /* Whether the runner's own sink is the only listener, so that no event needs to be built; -1 with an exception.
  * On 1 `*stats` is where to log, and `*owner` a new reference to the table that
  * keeps it: what the failure of a request is called may be up to Python code, which can replace the table. On 2 nobody
- * listens at all. */
+ * listens at all. It is 0 as well where a script counts in its own way (cload__stats_counts_itself()). */
 int cload_report_is_direct(struct cload_state *state, PyObject *request_event, struct lc_stats **stats,
                            PyObject **owner);
 /* Logs into `stats`; -1 with an exception; 1 if it was a failure of a kind that is new there, so that

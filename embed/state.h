@@ -46,6 +46,7 @@
     X(__init__)                                                                                                        \
     X(fire)                                                                                                            \
     X(get_next_task)                                                                                                   \
+    X(_entry_type)                                                                                                     \
     X(_handlers)                                                                                                       \
     X(headers)                                                                                                         \
     X(hooks)                                                                                                           \
@@ -183,6 +184,9 @@ struct cload_state {
     struct cload_entry_cache *entry_cache;
     unsigned session_class_version; /* of the class of sessions that session_response_class was found for; 0: none */
     struct cload_place handlers_place, stats_place; /* of EventHook, of Environment */
+    unsigned counting_version,
+        counting_entry_version;        /* of classes of statistics and entries that count by themselves */
+    PyTypeObject *counting_entry_type; /* borrowed from the former; NULL: none is known */
     struct cload_class_overrides class_overrides[CLOAD_CLASS_OVERRIDES];
     struct cload_model models[CLOAD_MODELS];
     struct cload_source *sources;

@@ -1,5 +1,6 @@
 #include "stats.h"
 
+#include "state.h"
 #include "stats_entry.h"
 #include "stats_parts.h"
 #include "stats_values.h"
@@ -78,7 +79,7 @@ stats_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 }
 
 static int
-call_rounding(double ms, uint32_t *bucket_ms, void *arg)
+call_rounding(double ms, double *bucket_ms, void *arg)
 {
     struct cload_stats *self = arg;
     PyObject *time = PyFloat_FromDouble(ms);
@@ -94,7 +95,7 @@ call_rounding(double ms, uint32_t *bucket_ms, void *arg)
     if (PyErr_Occurred() != NULL) {
         return LCE_INVALID;
     }
-    *bucket_ms = (uint32_t)bucket;
+    *bucket_ms = bucket;
     return 0;
 }
 
@@ -149,6 +150,46 @@ wrap_entry(struct cload_stats *self, struct lc_stats_entry *entry)
     return object;
 }
 
+int
+cload__stats_counts_itself(struct cload_state *state, PyObject *stats)
+{
+    PyTypeObject *type = Py_TYPE(stats);
+    if (state->counting_entry_type != NULL && type->tp_version_tag == state->counting_version &&
+        state->counting_entry_type->tp_version_tag == state->counting_entry_version &&
+        !((struct cload_stats *)stats)->is_assigned) {
+        return 1;
+    }
+    state->counting_entry_type = NULL;
+    PyObject *answer = PyObject_CallMethod(stats, "_counts_itself", NULL);
+    int is_own = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    PyObject *entry_type = is_own > 0 ? _PyType_Lookup(type, state->str__entry_type) : NULL;
+    /* The class keeps it for as long as its version is the same. */
+    if (entry_type != NULL && PyType_Check(entry_type) && type->tp_version_tag != 0 &&
+        ((PyTypeObject *)entry_type)->tp_version_tag != 0) {
+        state->counting_version = type->tp_version_tag;
+        state->counting_entry_type = (PyTypeObject *)entry_type;
+        state->counting_entry_version = state->counting_entry_type->tp_version_tag;
+    }
+    return is_own;
+}
+
+static int
+stats_setattr(PyObject *self, PyObject *name, PyObject *value)
+{
+    if (PyUnicode_Check(name) && (PyUnicode_CompareWithASCIIString(name, "log_request") == 0 ||
+                                  PyUnicode_CompareWithASCIIString(name, "log_error") == 0)) {
+        ((struct cload_stats *)self)->is_assigned = true;
+    }
+    return PyObject_GenericSetAttr(self, name, value);
+}
+
+static PyObject *
+stats_counts_itself(PyObject *self, PyObject *unused)
+{
+    Py_RETURN_TRUE;
+}
+
 static PyObject *
 stats_log_request(struct cload_stats *self, PyObject *args, PyObject *kwargs)
 {
@@ -157,6 +198,13 @@ stats_log_request(struct cload_stats *self, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO:log_request", keywords, &method, &name, &response_time,
                                      &content_length)) {
         return NULL;
+    }
+    struct cload_state *state = cload_state_find(Py_TYPE(self));
+    int is_own = state == NULL ? -1 : cload__stats_counts_itself(state, (PyObject *)self);
+    if (is_own <= 0) {
+        return is_own < 0 ? NULL
+                          : PyObject_CallMethod((PyObject *)self, "_log_by_entries", "OOOO", method, name,
+                                                response_time, content_length);
     }
     double ms;
     bool is_whole;
@@ -280,6 +328,7 @@ static PyMethodDef stats_methods[] = {
     {"log_request", (PyCFunction)(void (*)(void))stats_log_request, METH_VARARGS | METH_KEYWORDS,
      "log_request($self, /, method, name, response_time, content_length)\n--\n\n"
      "Counts a request in its entry and the aggregate."},
+    {"_counts_itself", stats_counts_itself, METH_NOARGS, "Whether nobody has replaced what counts."},
     {"_log_failure", (PyCFunction)cload__stats_log_failure, METH_VARARGS, "Counts a failure by its text."},
     {"_tune", (PyCFunction)stats_tune, METH_VARARGS, "Sets the rounding rule and what \"current\" looks back."},
     {"_entry", (PyCFunction)stats_entry, METH_VARARGS, "The entry of (name, method), or None."},
@@ -328,6 +377,7 @@ static PyType_Slot stats_slots[] = {
     {Py_tp_dealloc, stats_dealloc},
     {Py_tp_traverse, stats_traverse},
     {Py_tp_clear, stats_clear},
+    {Py_tp_setattro, stats_setattr},
     {Py_tp_getset, stats_getset},
     {Py_tp_methods, stats_methods},
     {0, NULL},

@@ -24,7 +24,7 @@ int cload__entry_read_clock(struct cload_stats_entry *self, double *start_unix_s
 enum { CLOAD_RATE_REQUESTS, CLOAD_RATE_FAILURES };
 
 /* dict[key] = count. 0, or -1 with an exception. */
-int cload__entry_put_count(PyObject *dict, uint64_t key, uint64_t count);
+int cload__entry_put_count(PyObject *dict, double key, uint64_t count);
 
 /* Locust's buckets: {ms: count}. Who sets them has the exact histogram made of them. */
 PyObject *cload__entry_get_buckets(struct cload_stats_entry *self, void *unused);

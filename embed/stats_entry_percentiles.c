@@ -29,12 +29,12 @@ PyObject *
 cload__entry_percentile(struct cload_stats_entry *self, PyObject *args, PyObject *kwargs)
 {
     double fraction;
-    uint32_t ms;
+    double ms;
     if (read_percent(args, kwargs, &fraction) < 0) {
         return NULL;
     }
     lc__stats_entry_percentiles_ms(self->entry, &fraction, 1, &ms);
-    return PyLong_FromUnsignedLong(ms);
+    return cload__stats_bucket(ms);
 }
 
 PyObject *
@@ -51,7 +51,7 @@ PyObject *
 cload__entry_recent_percentile(struct cload_stats_entry *self, PyObject *const *args, Py_ssize_t count)
 {
     double fraction;
-    uint32_t ms;
+    double ms;
     if (count != 2) {
         PyErr_SetString(PyExc_TypeError, "_recent_percentile() takes a fraction and a number of seconds");
         return NULL;
@@ -63,7 +63,7 @@ cload__entry_recent_percentile(struct cload_stats_entry *self, PyObject *const *
     if (!lc__stats_entry_recent_percentiles_ms(self->entry, (int64_t)cload__stats_now(), recent_s, &fraction, 1, &ms)) {
         Py_RETURN_NONE;
     }
-    return PyLong_FromUnsignedLong(ms);
+    return cload__stats_bucket(ms);
 }
 
 /* A dict of milliseconds to counts. */

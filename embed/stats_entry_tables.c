@@ -3,9 +3,9 @@
 #include "stats_values.h"
 
 int
-cload__entry_put_count(PyObject *dict, uint64_t key, uint64_t count)
+cload__entry_put_count(PyObject *dict, double key, uint64_t count)
 {
-    PyObject *key_object = PyLong_FromUnsignedLongLong(key);
+    PyObject *key_object = cload__stats_bucket(key);
     PyObject *count_object = PyLong_FromUnsignedLongLong(count);
     int err = key_object == NULL || count_object == NULL ? -1 : PyDict_SetItem(dict, key_object, count_object);
     Py_XDECREF(key_object);
@@ -54,7 +54,7 @@ cload__entry_get_seconds(struct cload_stats_entry *self, void *which)
 
 /* The next pair of a dict of counts: 1, 0 at its end, -1 with an exception set. */
 static int
-next_pair(PyObject *dict, Py_ssize_t *place, uint32_t *key, uint64_t *count)
+next_pair(PyObject *dict, Py_ssize_t *place, double *key, uint64_t *count)
 {
     PyObject *key_object, *count_object;
     if (!PyDict_Next(dict, place, &key_object, &count_object)) {
@@ -72,7 +72,7 @@ next_pair(PyObject *dict, Py_ssize_t *place, uint32_t *key, uint64_t *count)
     if (PyErr_Occurred() != NULL) {
         return -1;
     }
-    *key = (uint32_t)rounded;
+    *key = rounded;
     return 1;
 }
 
@@ -94,7 +94,7 @@ cload__entry_set_buckets(struct cload_stats_entry *self, PyObject *value, void *
     }
     struct lc_buckets buckets = {0};
     Py_ssize_t place = 0;
-    uint32_t key;
+    double key;
     uint64_t count;
     int more;
     while ((more = next_pair(value, &place, &key, &count)) > 0) {
@@ -141,11 +141,11 @@ cload__entry_set_seconds(struct cload_stats_entry *self, PyObject *value, void *
         err = second == NULL ? LCE_NOMEM : 0;
     }
     Py_ssize_t place = 0;
-    uint32_t key;
+    double key;
     uint64_t count;
     int more = 0;
     while (err == 0 && (more = next_pair(value, &place, &key, &count)) > 0) {
-        struct lc_second *second = lc__window_at(&window, key);
+        struct lc_second *second = lc__window_at(&window, (uint32_t)key);
         if (second != NULL) {
             *(is_requests ? &second->requests : &second->failures) = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
         }

@@ -13,6 +13,7 @@ struct cload_stats {
     struct lc_stats *core;
     struct lc_stats_config config;
     PyObject *rounding; /* the user's rule; NULL: Locust's */
+    bool is_assigned;   /* methods that count were assigned to the object itself */
 };
 
 /* The row of (name, method), made if missing unless `is_made` is false. *out is NULL where there is none. 0, or -1 with

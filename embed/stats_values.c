@@ -91,6 +91,13 @@ cload__stats_read_ms(PyObject *object, double *ms, bool *is_whole)
     return 0;
 }
 
+PyObject *
+cload__stats_bucket(double ms)
+{
+    uint32_t whole = (uint32_t)ms;
+    return whole == ms ? PyLong_FromUnsignedLong(whole) : PyFloat_FromDouble(ms);
+}
+
 int
 cload__stats_read_length(PyObject *object, uint64_t *length)
 {

@@ -21,6 +21,8 @@ int cload__stats_name(PyObject *object, struct lc_str *out, PyObject **owner);
 PyObject *cload__stats_str(struct lc_str text);
 /* A response time: None is NaN. */
 int cload__stats_read_ms(PyObject *object, double *ms, bool *is_whole);
+/* A bucket of response times (0 to below 2^32): an int, or a float where it is not whole. */
+PyObject *cload__stats_bucket(double ms);
 int cload__stats_read_length(PyObject *object, uint64_t *length);
 
 #endif

@@ -102,7 +102,7 @@ percentile_row(struct lc_writer *writer, const struct lc_stats_entry *entry, con
     lc__write_names(writer, entry->method, entry->name, options);
     for (size_t i = 0; i < options->percentile_count; i++) {
         lc__write_format(writer, i == 0 ? " %8.0f" : " %6.0f",
-                         lc_stats_entry_locust_percentile_ms(entry, options->percentiles[i]));
+                         trunc(lc_stats_entry_locust_percentile_ms(entry, options->percentiles[i])));
     }
     lc__write_format(writer, options->percentile_count == 0 ? " %8llu " : " %6llu",
                      (unsigned long long)entry->request_count);

@@ -93,7 +93,7 @@ write_percentiles(struct lc_writer *writer, const struct lc_stats_entry *entry, 
     /* In pieces, so that any number of them needs no memory. */
     enum { PIECE = 16 };
     for (size_t done = 0; done < options->percentile_count; done += PIECE) {
-        uint32_t ms[PIECE] = {0};
+        double ms[PIECE] = {0};
         size_t count = options->percentile_count - done < PIECE ? options->percentile_count - done : PIECE;
         if (is_recent) {
             lc__stats_entry_recent_percentiles_ms(entry, (int64_t)unix_s, options->recent_s,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/format.h"
 #include "base/utf8.h"
 #include "stats/entry.h"
 
@@ -39,10 +40,10 @@ make_ms(double ms, bool is_whole)
 
 /* Takes the count under the key's digits. */
 static int
-put_count(json_t *map, long long key, uint64_t count)
+put_count(json_t *map, double key, uint64_t count)
 {
-    char digits[24];
-    snprintf(digits, sizeof(digits), "%lld", key);
+    char digits[32];
+    lc__format(digits, sizeof(digits), "%.15g", key);
     return json_object_set_new_nocheck(map, digits, json_integer((json_int_t)count));
 }
 
@@ -81,7 +82,7 @@ make_seconds(const struct lc_stats_entry *entry, bool is_failures)
     while (err == 0 && lc_stats_entry_next_second(entry, &position, &second, &requests, &failures)) {
         uint64_t count = is_failures ? failures : requests;
         if (count > 0) {
-            err = put_count(map, second, count);
+            err = put_count(map, (double)second, count);
         }
     }
     return complete(map, err);

@@ -249,7 +249,7 @@ write_generator(struct exposition *to)
 
 /* Percentiles of about the last ten seconds, of all requests; nothing where none are kept. */
 static bool
-find_recent(struct lc_stats *stats, const double *fractions, size_t count, uint32_t *out_ms)
+find_recent(struct lc_stats *stats, const double *fractions, size_t count, double *out_ms)
 {
     return lc__stats_entry_recent_percentiles_ms(lc_stats_total(stats), lc_clock_realtime_ns() / LCORE_NS_PER_S,
                                                  stats->config->recent_s, fractions, count, out_ms);
@@ -260,7 +260,7 @@ write_recent(struct exposition *to, struct lc_stats *stats)
 {
     static const char *const names[] = {"50", "90", "95", "99"};
     static const double fractions[] = {0.5, 0.9, 0.95, 0.99};
-    uint32_t ms[4];
+    double ms[4];
     write_family(to, "cload_recent_response_time_seconds", "gauge",
                  "Percentiles of all requests of the last ten seconds, in Locust's rounding.");
     bool is_known = find_recent(stats, fractions, 4, ms);
@@ -379,7 +379,7 @@ write_locust(struct exposition *to, struct lc_stats *stats)
     static const double fractions[] = {0.5, 0.95};
     const struct lc_prometheus_options *options = to->options;
     bool is_spawning = lc_str_equal(options->state, LCORE_STR("spawning"));
-    uint32_t recent_ms[2] = {0, 0};
+    double recent_ms[2] = {0, 0};
     (void)find_recent(stats, fractions, 2, recent_ms);
     write_single(to, "locust_up", "gauge", "1.", 1);
     write_single(to, "locust_running", "gauge", "0: no test, 1: users are spawned, 2: running.",

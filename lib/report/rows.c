@@ -18,11 +18,11 @@ write_percentiles(struct lc_writer *writer, const struct lc_stats_entry *entry, 
     enum { PIECE = 16 };
     const char *before = ",[";
     for (size_t done = 0; done < options->percentile_count; done += PIECE) {
-        uint32_t ms[PIECE] = {0};
+        double ms[PIECE] = {0};
         size_t count = options->percentile_count - done < PIECE ? options->percentile_count - done : PIECE;
         lc__stats_entry_percentiles_ms(entry, options->percentiles + done, count, ms);
         for (size_t i = 0; i < count; i++) {
-            lc__write_format(writer, "%s%lu", before, (unsigned long)ms[i]);
+            lc__write_format(writer, "%s%.10g", before, ms[i]);
             before = ",";
         }
     }

@@ -80,12 +80,12 @@ read_number(struct lc_pack_reader *reader, double none, double *out, bool *is_wh
 
 /* A key of a map of counts; a rounding rule of the user's own may give a float. */
 static int
-read_whole(struct lc_pack_reader *reader, uint32_t *out)
+read_key_number(struct lc_pack_reader *reader, double *out)
 {
     uint64_t whole;
     const struct lc_pack_reader before = *reader;
     if (lc_pack_read_count(reader, &whole) == 0 && whole < UINT32_MAX) {
-        *out = (uint32_t)whole;
+        *out = (double)whole;
         return 0;
     }
     double number;
@@ -98,7 +98,7 @@ read_whole(struct lc_pack_reader *reader, uint32_t *out)
     if (!(number >= 0 && number < (double)UINT32_MAX)) {
         return LCE_INVALID;
     }
-    *out = (uint32_t)number;
+    *out = number;
     return 0;
 }
 
@@ -146,7 +146,7 @@ struct row {
 };
 
 static int
-add_to_bucket(struct row *row, uint32_t ms, uint64_t more)
+add_to_bucket(struct row *row, double ms, uint64_t more)
 {
     uint64_t *counter = lc__buckets_find(&row->target->buckets, ms);
     if (counter == NULL) {
@@ -169,15 +169,15 @@ add_to_slot(struct row *row, uint32_t slot, uint64_t more)
 
 /* Of a row that came with buckets only. */
 static int
-add_bucket_as_slot(struct row *row, uint32_t ms, uint64_t more)
+add_bucket_as_slot(struct row *row, double ms, uint64_t more)
 {
-    return add_to_slot(row, lc__histogram_slot((uint64_t)ms * 1000), more);
+    return add_to_slot(row, lc__histogram_slot((uint64_t)(ms * 1000 + 0.5)), more);
 }
 
 static int
-add_requests(struct row *row, uint32_t unix_s, uint64_t more)
+add_requests(struct row *row, double unix_s, uint64_t more)
 {
-    struct lc_second *second = lc__window_at(&row->target->window, unix_s);
+    struct lc_second *second = lc__window_at(&row->target->window, (uint32_t)unix_s);
     if (second == NULL) {
         return LCE_NOMEM;
     }
@@ -186,9 +186,9 @@ add_requests(struct row *row, uint32_t unix_s, uint64_t more)
 }
 
 static int
-add_failures(struct row *row, uint32_t unix_s, uint64_t more)
+add_failures(struct row *row, double unix_s, uint64_t more)
 {
-    struct lc_second *second = lc__window_at(&row->target->window, unix_s);
+    struct lc_second *second = lc__window_at(&row->target->window, (uint32_t)unix_s);
     if (second == NULL) {
         return LCE_NOMEM;
     }
@@ -196,7 +196,7 @@ add_failures(struct row *row, uint32_t unix_s, uint64_t more)
     return 0;
 }
 
-typedef int (*add_count_fn)(struct row *row, uint32_t key, uint64_t more);
+typedef int (*add_count_fn)(struct row *row, double key, uint64_t more);
 
 /* Always inlined, so that `add` is no call. */
 static inline __attribute__((always_inline)) int
@@ -205,9 +205,9 @@ read_counts(struct lc_pack_reader *reader, struct row *row, add_count_fn add)
     uint32_t count;
     int err = read_head(reader, LCORE_PACK_MAP, &count);
     for (uint32_t i = 0; err == 0 && i < count; i++) {
-        uint32_t key;
+        double key;
         uint64_t more;
-        err = read_whole(reader, &key);
+        err = read_key_number(reader, &key);
         err = err < 0 ? err : lc_pack_read_count(reader, &more);
         if (err == 0 && row->target != NULL) {
             err = add(row, key, more);

@@ -47,7 +47,8 @@ write_buckets(struct lc_buffer *out, const struct lc_buckets *buckets)
     int err = write_key(out, "response_times");
     err = err < 0 ? err : lc_pack_map(out, count);
     for (struct lc_buckets_walk walk = {0}; err == 0 && lc__buckets_next(buckets, &walk, &bucket);) {
-        err = lc_pack_uint(out, bucket.ms);
+        uint32_t whole = (uint32_t)bucket.ms;
+        err = whole == bucket.ms ? lc_pack_uint(out, whole) : lc_pack_float(out, bucket.ms);
         err = err < 0 ? err : lc_pack_uint(out, bucket.count);
     }
     return err;

@@ -7,8 +7,12 @@
 
 /* The near counter of a bucket, or -1. */
 static int
-near_index(uint32_t ms)
+near_index(double bucket_ms)
 {
+    uint32_t ms = bucket_ms <= 10000 ? (uint32_t)bucket_ms : UINT32_MAX;
+    if (ms != bucket_ms) {
+        return -1;
+    }
     if (ms <= 100) {
         return (int)ms;
     }
@@ -33,7 +37,7 @@ lc__buckets_fini(struct lc_buckets *buckets)
 }
 
 static uint64_t *
-find_far(struct lc_buckets *buckets, uint32_t ms)
+find_far(struct lc_buckets *buckets, double ms)
 {
     uint32_t low = 0;
     uint32_t high = buckets->far_count;
@@ -64,7 +68,7 @@ find_far(struct lc_buckets *buckets, uint32_t ms)
 }
 
 uint64_t *
-lc__buckets_find(struct lc_buckets *buckets, uint32_t bucket_ms)
+lc__buckets_find(struct lc_buckets *buckets, double bucket_ms)
 {
     int near = near_index(bucket_ms);
     return near >= 0 ? lc__buckets_near(buckets, (unsigned)near) : find_far(buckets, bucket_ms);
@@ -138,7 +142,7 @@ count_since(struct lc_bucket bucket, const struct lc_bucket **before, const stru
 
 void
 lc__buckets_percentiles_ms(const struct lc_buckets *buckets, const struct lc_bucket *before, size_t before_count,
-                           int64_t total, const double *fractions, size_t fraction_count, uint32_t *out)
+                           int64_t total, const double *fractions, size_t fraction_count, double *out)
 {
     struct lc_buckets_walk walk = {0};
     struct lc_bucket bucket;

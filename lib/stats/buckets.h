@@ -12,7 +12,7 @@
 #define LCORE_BUCKETS_NEAR 281 /* 0..100 by 1, ..1000 by 10, ..10000 by 100 */
 
 struct lc_bucket {
-    uint32_t ms;
+    double ms; /* whole, but for a rule of the user's own */
     uint64_t count;
 };
 
@@ -82,7 +82,7 @@ lc__buckets_near_ms(unsigned number)
 /* Zero-initialised is empty. */
 void lc__buckets_fini(struct lc_buckets *buckets);
 /* Where a bucket is counted; NULL: out of memory. Valid until the next call. */
-uint64_t *lc__buckets_find(struct lc_buckets *buckets, uint32_t bucket_ms);
+uint64_t *lc__buckets_find(struct lc_buckets *buckets, double bucket_ms);
 
 /* A place for a number of buckets that are walked: zero-initialise. */
 struct lc_buckets_walk {
@@ -97,6 +97,6 @@ int lc__buckets_merge(struct lc_buckets *target, const struct lc_buckets *source
  * (ascending; NULL if before_count is 0), add up to `total`, the largest one that has no more than
  * int(total * fraction) values below it; 0 if there is none. */
 void lc__buckets_percentiles_ms(const struct lc_buckets *buckets, const struct lc_bucket *before, size_t before_count,
-                                int64_t total, const double *fractions, size_t fraction_count, uint32_t *out);
+                                int64_t total, const double *fractions, size_t fraction_count, double *out);
 
 #endif

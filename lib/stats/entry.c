@@ -210,7 +210,7 @@ lc__stats_entry_fill_histogram(struct lc_stats_entry *entry)
     struct lc_buckets_walk walk = {0};
     struct lc_bucket bucket;
     while (lc__buckets_next(&entry->buckets, &walk, &bucket)) {
-        uint32_t *count = lc__histogram_at(&entry->histogram, lc__histogram_slot((uint64_t)bucket.ms * 1000));
+        uint32_t *count = lc__histogram_at(&entry->histogram, lc__histogram_slot((uint64_t)(bucket.ms * 1000 + 0.5)));
         if (count == NULL) {
             return LCE_NOMEM;
         }
@@ -268,7 +268,7 @@ lc_stats_entry_percentile_ms(const struct lc_stats_entry *entry, double fraction
 }
 
 void
-lc__stats_entry_percentiles_ms(const struct lc_stats_entry *entry, const double *fractions, size_t count, uint32_t *out)
+lc__stats_entry_percentiles_ms(const struct lc_stats_entry *entry, const double *fractions, size_t count, double *out)
 {
     lc__buckets_percentiles_ms(&entry->buckets, NULL, 0, (int64_t)(entry->request_count - entry->none_count), fractions,
                                count, out);
@@ -277,7 +277,7 @@ lc__stats_entry_percentiles_ms(const struct lc_stats_entry *entry, const double 
 double
 lc_stats_entry_locust_percentile_ms(const struct lc_stats_entry *entry, double fraction)
 {
-    uint32_t ms;
+    double ms;
     lc__stats_entry_percentiles_ms(entry, &fraction, 1, &ms);
     return ms;
 }
@@ -296,12 +296,13 @@ bool
 lc__stats_entry_is_median_whole(const struct lc_stats_entry *entry)
 {
     double median = lc_stats_entry_locust_median_ms(entry);
-    return median == lc_stats_entry_locust_percentile_ms(entry, 0.5) ||
-           (median == entry->max_ms ? entry->is_max_whole : entry->is_min_whole);
+    return median == lc_stats_entry_locust_percentile_ms(entry, 0.5)
+               ? median == trunc(median)
+               : (median == entry->max_ms ? entry->is_max_whole : entry->is_min_whole);
 }
 
 bool
-lc_stats_entry_next_bucket(const struct lc_stats_entry *entry, size_t *position, uint32_t *bucket_ms, uint64_t *count)
+lc_stats_entry_next_bucket(const struct lc_stats_entry *entry, size_t *position, double *bucket_ms, uint64_t *count)
 {
     struct lc_buckets_walk walk = {.near = *position % (LCORE_BUCKETS_NEAR + 1),
                                    .far = (uint32_t)(*position / (LCORE_BUCKETS_NEAR + 1))};
@@ -382,7 +383,7 @@ lc_stats_entry_total_rates(const struct lc_stats_entry *entry, const struct lc_s
 
 bool
 lc__stats_entry_recent_percentiles_ms(const struct lc_stats_entry *entry, int64_t now_unix_s, int64_t recent_s,
-                                      const double *fractions, size_t count, uint32_t *out)
+                                      const double *fractions, size_t count, double *out)
 {
     int then = lc__recent_find(&entry->recent, now_unix_s - recent_s);
     struct lc_bucket *buckets;

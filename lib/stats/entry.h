@@ -47,7 +47,8 @@ struct lc_stats_entry {
 struct lc_sample {
     double ms;        /* NaN: counted, but has no time */
     bool is_whole_ms; /* Locust's sums of whole numbers are whole, and shown as such */
-    uint32_t slot, bucket_ms;
+    uint32_t slot;
+    double bucket_ms;
     int near; /* number of the bucket's near counter, or -1 */
     uint64_t content_bytes;
     double unix_s;
@@ -196,8 +197,8 @@ void lc__stats_entry_rates_at(const struct lc_stats_entry *entry, double start_u
                               double *requests_per_s, double *failures_per_s);
 /* Locust's percentiles of the whole run, and of about the last recent_s seconds (false: nothing is known of then). */
 void lc__stats_entry_percentiles_ms(const struct lc_stats_entry *entry, const double *fractions, size_t count,
-                                    uint32_t *out);
+                                    double *out);
 bool lc__stats_entry_recent_percentiles_ms(const struct lc_stats_entry *entry, int64_t now_unix_s, int64_t recent_s,
-                                           const double *fractions, size_t count, uint32_t *out);
+                                           const double *fractions, size_t count, double *out);
 
 #endif

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,12 +71,101 @@ PHASES = {
 }
 
 
+class Counts(defaultdict[float, int]):
+    """A copy of the counts of an entry, which the entry hears of when a script changes it."""
+
+    def __init__(self, entry: StatsEntry, attribute: str) -> None:
+        self._attribute = getattr(_cload.StatsEntry, attribute)
+        self._entry = entry
+        super().__init__(int, self._attribute.__get__(entry))
+
+    def __setitem__(self, key: float, count: int) -> None:
+        change = count - self.get(key, 0)
+        super().__setitem__(key, count)
+        if change:
+            # What was counted since this copy was made stays.
+            counts = self._attribute.__get__(self._entry)
+            counts[key] += change
+            self._attribute.__set__(self._entry, counts)
+
+    def __delitem__(self, key: float) -> None:
+        self[key] = 0
+        super().__delitem__(key)
+
+    def update(self, *counts: Any, **keywords: int) -> None:
+        for key, count in dict(*counts, **keywords).items():
+            self[key] = count
+
+    def clear(self) -> None:
+        super().clear()
+        self._attribute.__set__(self._entry, {})
+
+    def copy(self) -> defaultdict[float, int]:  # type: ignore[override]
+        return defaultdict(int, self)
+
+    __copy__ = copy  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return defaultdict, (int, dict(self))
+
+
+Counts.__name__ = defaultdict.__name__  # what Locust's say they are
+
+
+def _counts(attribute: str, doc: str) -> Any:
+    def get(entry: StatsEntry) -> Counts:
+        return Counts(entry, attribute)
+
+    def replace(entry: StatsEntry, counts: Mapping[float, int]) -> None:
+        getattr(_cload.StatsEntry, attribute).__set__(entry, counts)
+
+    return property(get, replace, doc=doc)
+
+
 class StatsEntry(_cload.StatsEntry):
     """The numbers of one (name, method), or of all requests."""
 
     __slots__ = ("__dict__", "__weakref__")
 
     stats: RequestStats
+
+    response_times = _counts("response_times", "Requests by their rounded response time.")
+    num_reqs_per_sec = _counts("num_reqs_per_sec", "Requests by second.")
+    num_fail_per_sec = _counts("num_fail_per_sec", "Failures by second.")
+
+    def log(self, response_time: float | None, content_length: int) -> None:
+        """Counts a request in this entry only."""
+        if not self._has_own_parts():
+            self.num_requests += 1
+            self._log_time_of_request(time.time())
+            self._log_response_time(response_time)
+            self.total_content_length += content_length
+        else:
+            super().log(response_time, content_length)
+
+    def _log_time_of_request(self, current_time: float) -> None:
+        self.num_reqs_per_sec[int(current_time)] += 1
+        self.last_request_timestamp = current_time
+
+    def _log_response_time(self, response_time: float | None) -> None:
+        if response_time is None:
+            self.num_none_requests += 1
+            return
+        self.total_response_time += response_time
+        fastest = self.min_response_time
+        self.min_response_time = response_time if fastest is None else min(fastest, response_time)
+        self.max_response_time = max(self.max_response_time, response_time)
+        self.response_times[settings.bucket_response_time(response_time)] += 1
+
+    @classmethod
+    def _has_own_parts(cls) -> bool:
+        """Whether no script has replaced what log() is made of."""
+        return cls._log_time_of_request is _LOG_TIME_OF_REQUEST and cls._log_response_time is _LOG_RESPONSE_TIME
+
+    @classmethod
+    def _counts_itself(cls) -> bool:
+        """Whether no script has replaced what counts."""
+        return cls._has_own_parts() and cls.log is _LOG and cls.log_error is _cload.StatsEntry.log_error
 
     @property
     def response_times_cache(self) -> OrderedDict[int, CachedResponseTimes] | None:
@@ -125,7 +214,7 @@ class StatsEntry(_cload.StatsEntry):
         return current
 
     def serialize(self) -> StatsEntryDict:
-        return {key: getattr(self, key) for key in _ENTRY_KEYS}  # type: ignore[return-value]
+        return {key: getattr(_cload.StatsEntry, key).__get__(self) for key in _ENTRY_KEYS}  # type: ignore[return-value]
 
     @classmethod
     def unserialize(cls, data: StatsEntryDict, stats: RequestStats) -> StatsEntry:
@@ -222,6 +311,11 @@ class StatsEntry(_cload.StatsEntry):
 
 def _entry_of(stats: RequestStats, key: tuple[str, str] | None) -> StatsEntry:
     return stats.total if key is None else stats.entries[key]
+
+
+_LOG = StatsEntry.log
+_LOG_TIME_OF_REQUEST = StatsEntry._log_time_of_request
+_LOG_RESPONSE_TIME = StatsEntry._log_response_time
 
 
 class EntriesDict(MutableMapping[tuple[str, str], StatsEntry]):

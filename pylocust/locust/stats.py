@@ -1,7 +1,7 @@
 """Statistics of a run: Locust's interface over the core's table.
 
-The numbers live in C. The objects here are views of them: reading an attribute asks the core, and the dictionaries that
-attributes give (`response_times`, `num_reqs_per_sec`, ...) are copies.
+The numbers live in C. The objects here are views of them: reading an attribute asks the core. The dictionaries that
+attributes give (`response_times`, `num_reqs_per_sec`, ...) are copies. What is changed in them is changed in the core.
 """
 
 from __future__ import annotations
@@ -259,13 +259,32 @@ class RequestStats(_cload.Stats):
 
     def log_error(self, method: str, name: str, error: Exception | str | None) -> None:
         text = StatsError.parse_error(error)
-        if self._log_failure(method, name, text) and not isinstance(error, str):
+        if self._entry_type.log_error is not _cload.StatsEntry.log_error:
+            self.total.log_error(error)
+            self.entries[(name, method)].log_error(error)
+            now = time.time()
+            is_new = StatsError.create_key(method, name, error) not in self._errors
+            self._add_failure(method, name, text, 1, now, now, False)
+        else:
+            is_new = self._log_failure(method, name, text)
+        if is_new and not isinstance(error, str):
             # As the table has them, whatever they are.
             self._keep_exception("" if method is None else str(method), str(name), text, error)
 
     def _keep_exception(self, method: str, name: str, text: str, exception: Exception | None) -> None:
         """Told of the first failure of a kind; by the core, too."""
         self._errors._keep(method, name, text, exception)
+
+    def _counts_itself(self) -> bool:
+        """Whether the core may count without calling what a script may have put here (asked when a class changed)."""
+        own, cls = vars(self), type(self)
+        is_replaced = "log_request" in own or "log_error" in own or cls.log_error is not _log_error
+        return not is_replaced and cls.log_request is _cload.Stats.log_request and self._entry_type._counts_itself()
+
+    def _log_by_entries(self, method: str, name: str, response_time: float | None, content_length: int) -> None:
+        """log_request() where the core may not count by itself."""
+        self.total.log(response_time, content_length)
+        self.entries[(name, method)].log(response_time, content_length)
 
     def get(self, name: str, method: str) -> StatsEntry:
         """The entry, made if missing."""
@@ -355,6 +374,9 @@ _REPORT_PARTS = [
     )
     for name in names
 ]
+
+
+_log_error = RequestStats.log_error
 
 
 def setup_distributed_stats_event_listeners(events: Events, stats: RequestStats) -> None:

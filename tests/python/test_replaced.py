@@ -4,6 +4,7 @@ in whatever module of ours it is."""
 from pathlib import Path
 
 from oracle import Engine
+from servers import Target
 
 LOCUSTFILE = """
 import locust.html, locust.input_events, locust.log, locust.main
@@ -77,4 +78,144 @@ out(log)
         "['my line'] my report",
         "True",
         "failed OSError('no start')",
+    ]
+
+
+WAYS_TO_COUNT = """
+import locust.stats
+from locust.stats import RequestStats, StatsEntry
+
+class A(HttpUser):
+    host = base
+    wait_time = constant(10)
+    @task
+    def t(self):
+        self.client.get("/status/200", name="good")
+        self.client.get("/status/404", name="bad")
+
+def run():
+    environment = Environment(user_classes=[A])
+    runner = environment.create_local_runner()
+    way(environment.stats)
+    runner.start(1, 1)
+    while sum(entry.num_requests for entry in environment.stats.entries.values()) < 2:
+        gevent.sleep(0.01)
+    runner.quit()
+    return environment.stats
+"""
+
+
+def test_who_counts(engine: Engine, target: Target) -> None:
+    # API-219
+    told = engine.snippet(
+        f"base = {target.url!r}"
+        + WAYS_TO_COUNT
+        + """
+calls = []
+log_request, log_error = RequestStats.log_request, RequestStats.log_error
+def counting(self, method, name, response_time, content_length):
+    log_request(self, method, name.upper(), 1000, content_length)
+def failing(self, method, name, error):
+    log_error(self, method, name.upper(), ValueError("other"))
+
+def way(stats):
+    RequestStats.log_request, RequestStats.log_error = counting, failing
+stats = run()
+note(sorted(stats.entries), stats.total.avg_response_time, [str(e.error) for e in stats.errors.values()])
+RequestStats.log_request, RequestStats.log_error = log_request, log_error
+
+def way(stats):
+    stats.log_request = lambda *args: log_request(stats, "MINE", *args[1:])
+stats = run()
+note(sorted(stats.entries))
+
+def way(stats):
+    stats.log_error = lambda *args: calls.append(args[:2])
+note(run().num_failures, calls)
+
+entry_log, entry_log_error = StatsEntry.log, StatsEntry.log_error
+def count(self, response_time, content_length):
+    entry_log(self, 70, 1)
+def fail(self, error):
+    calls.append((self.name, type(error).__name__))
+    entry_log_error(self, error)
+def way(stats):
+    StatsEntry.log, StatsEntry.log_error = count, fail
+calls.clear()
+stats = run()
+note(dict(stats.total.response_times), dict(stats.get("good", "GET").response_times), stats.total.total_content_length)
+note(calls, stats.num_failures, [e.occurrences for e in stats.errors.values()])
+StatsEntry.log, StatsEntry.log_error = entry_log, entry_log_error
+
+parts = StatsEntry._log_response_time
+def every_time(self, response_time):
+    self.total_response_time += 2.5
+    self.min_response_time = min(self.min_response_time or 2.5, 2.5)
+    self.max_response_time = max(self.max_response_time, 2.5)
+    self.response_times.setdefault(2.5, 0)
+    self.response_times[2.5] += 1
+def way(stats):
+    StatsEntry._log_response_time = every_time
+stats = run()
+StatsEntry._log_response_time = parts
+total = stats.total
+note(dict(total.response_times), total.median_response_time, total.avg_response_time, total.num_requests)
+note(sum(total.num_reqs_per_sec.values()), total.last_request_timestamp is not None)
+total.num_fail_per_sec[5] = 7
+note(stats.total.num_fail_per_sec[5], total.response_times == {2.5: 2}, total.response_times.copy())
+
+def way(stats):
+    pass
+note(sorted(run().entries), len(calls))
+out(log)
+"""
+    )
+    assert told == [
+        "[('BAD', 'GET'), ('GOOD', 'GET')] 1000.0 ['other']",
+        "[('bad', 'GET'), ('bad', 'MINE'), ('good', 'MINE')]",
+        "0 [('GET', 'bad')]",
+        "{70: 2} {70: 1} 2",
+        "[('Aggregated', 'HTTPError'), ('bad', 'HTTPError')] 1 [1]",
+        "{2.5: 2} 2.5 2.5 2",
+        "2 True",
+        "7 True defaultdict(<class 'int'>, {2.5: 2})",
+        "[('bad', 'GET'), ('good', 'GET')] 2",
+    ]
+
+
+def test_buckets_that_are_not_whole(engine: Engine) -> None:
+    # REP-7
+    told = engine.snippet("""
+import csv, io
+import locust.stats
+from locust.stats import StatsCSV, StatsEntry, get_percentile_stats_summary
+
+locust.stats.bucket_response_time = lambda ms: round(ms, 1) if ms < 100 else int(round(ms, -1))
+class A(User):
+    pass
+environment = Environment(user_classes=[A])
+environment.create_local_runner()
+stats = environment.stats
+for ms in (0.74, 0.71, 12.76, 250.4, 12.14):
+    stats.log_request("GET", "/a", ms, 3)
+entry = stats.get("/a", "GET")
+note(sorted(entry.response_times.items()))
+note([entry.get_response_time_percentile(part) for part in (0.1, 0.5, 0.6, 1)], entry.median_response_time)
+note(get_percentile_stats_summary(stats)[3].split()[2:6])
+rows = io.StringIO()
+StatsCSV(environment, [0.1, 0.66, 0.9]).requests_csv(csv.writer(rows))
+note(rows.getvalue().splitlines()[1].split(",")[4], rows.getvalue().splitlines()[1].split(",")[-3:])
+again = StatsEntry.unserialize(entry.serialize(), stats)
+both = StatsEntry(stats, "x", "y")
+both.extend(again)
+both.extend(entry)
+note(sorted(both.response_times.items()))
+out(log)
+""")
+    assert told == [
+        "[(0.7, 2), (12.1, 1), (12.8, 1), (250, 1)]",
+        "[0.7, 12.1, 12.8, 250] 12.1",
+        "['12', '12', '12', '250']",
+        "12.1 ['0', '12', '250']",
+        "[(0.7, 4), (12.1, 2), (12.8, 2), (250, 2)]",
     ]

@@ -92,7 +92,7 @@ LCORE_API double lc_stats_entry_locust_percentile_ms(const struct lc_stats_entry
 /* Locust's median: percentile 0.5 of its buckets, clamped to the exact [min, max]. */
 LCORE_API double lc_stats_entry_locust_median_ms(const struct lc_stats_entry *entry);
 /* Walks Locust's buckets that are not empty, ascending: *position starts at 0. */
-LCORE_API bool lc_stats_entry_next_bucket(const struct lc_stats_entry *entry, size_t *position, uint32_t *bucket_ms,
+LCORE_API bool lc_stats_entry_next_bucket(const struct lc_stats_entry *entry, size_t *position, double *bucket_ms,
                                           uint64_t *count);
 /* Walks the seconds in which something was logged, ascending: *position starts at 0. The aggregate has all; entries
  * together the last four million, shared evenly (58 hours with 20 names, 3 minutes with 20,000). */

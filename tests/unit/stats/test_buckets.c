@@ -55,7 +55,7 @@ test_rounding_half_to_even_by_magnitude(void **state)
 }
 
 static void
-count(struct lc_buckets *buckets, uint32_t ms, uint64_t by)
+count(struct lc_buckets *buckets, double ms, uint64_t by)
 {
     uint64_t *counter = lc__buckets_find(buckets, ms);
     assert_non_null(counter);
@@ -86,7 +86,7 @@ static uint32_t
 percentile(const struct lc_buckets *buckets, const struct lc_bucket *before, size_t before_count, int64_t total,
            double fraction)
 {
-    uint32_t ms;
+    double ms;
     lc__buckets_percentiles_ms(buckets, before, before_count, total, &fraction, 1, &ms);
     return ms;
 }

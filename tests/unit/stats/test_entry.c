@@ -118,7 +118,7 @@ test_total_rates(void **state)
 }
 
 static bool
-recent_percentile(const struct lc_stats_entry *entry, int64_t now_unix_s, double fraction, uint32_t *ms)
+recent_percentile(const struct lc_stats_entry *entry, int64_t now_unix_s, double fraction, double *ms)
 {
     return lc__stats_entry_recent_percentiles_ms(entry, now_unix_s, LCORE_STATS_RECENT_S, &fraction, 1, ms);
 }
@@ -128,7 +128,7 @@ static void
 test_recent_percentiles(void **state)
 {
     struct lc_stats_entry *entry = make_entry(1000);
-    uint32_t ms;
+    double ms;
     assert_false(recent_percentile(entry, 1001, 0.5, &ms));
     for (int s = 1000; s < 1020; s++) {
         log_at(entry, s < 1010 ? 5 : 50, s);

@@ -130,7 +130,7 @@ test_merge(void **state)
 }
 
 static int
-whole_seconds(double ms, uint32_t *bucket_ms, void *arg)
+whole_seconds(double ms, double *bucket_ms, void *arg)
 {
     *bucket_ms = (uint32_t)(ms / 1000) * 1000 + 1;
     return ms > 5000 ? LCE_INVALID : 0;
@@ -148,7 +148,7 @@ test_rounding_rule_of_the_user(void **state)
     assert_int_equal(lc_stats_log_request(stats, entry, 6000000000, 0, 1000), LCE_INVALID);
     assert_int_equal(entry->request_count, 1);
     size_t position = 0;
-    uint32_t bucket;
+    double bucket;
     uint64_t count;
     assert_true(lc_stats_entry_next_bucket(entry, &position, &bucket, &count));
     assert_true(bucket == 2001 && count == 1);

@@ -1,5 +1,4 @@
 /* Percentiles of a `_cload.StatsEntry`: of the whole run, rounded or exact, and of the last seconds. */
-#include <math.h>
 
 #include "base/alloc.h"
 #include "stats_entry_parts.h"

@@ -2,7 +2,6 @@
 #include "http/conn.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "http/http.h"

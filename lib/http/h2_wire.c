@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"

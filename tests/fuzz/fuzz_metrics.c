@@ -1,7 +1,6 @@
 /* What a stranger sends to the server of metrics: the first byte says how much of it comes first, the rest follows.
  * Either it is answered as a whole or the connection is closed. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <arpa/inet.h>
 #include <sys/socket.h>

@@ -79,7 +79,7 @@ class Files:
 
 
 def _attachment(name: str) -> str:
-    """The header of a file to keep. As Locust writes it where that can be understood; RFC 6266 for other names."""
-    if name.isascii() and not set(name) & set('";\\'):
+    """The header of a file to keep. As Locust writes it where a header can hold that; RFC 6266 for other names."""
+    if all(char <= "\xff" and char not in '";\\' for char in name):
         return f"attachment;filename={name}"
     return f"attachment;filename*=UTF-8''{quote(name, safe='')}"

@@ -146,7 +146,7 @@ def once(text):
     if text not in log: note(text)
 first.events.worker_connect.add_listener(lambda client_id, **_: once("connect"))
 def reported(client_id, data, **_):
-    once("report " + " ".join(sorted(set(data) - {"cload_report"})))
+    once("report " + " ".join(sorted(set(data) - {"cload_report", "cload_until"})))
 first.events.worker_report.add_listener(reported)
 second.events.report_to_master.add_listener(lambda client_id, data, **_: (once("to master"), data.update(extra=1)))
 second.events.heartbeat_received.add_listener(lambda client_id, timestamp, **_: once("heartbeat"))

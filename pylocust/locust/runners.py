@@ -181,6 +181,9 @@ class Runner:
         self.final_user_classes_count: dict[str, int] = {}
         self._users_dispatcher: UsersDispatcher | None = None
         self._stop_count = 0
+        # The greenlet that stops all users, and that of the user whose task did so.
+        self._stopper: Any = None
+        self._stopped_caller: Any = None
 
         environment.events.request.add_listener(_cload.RequestSink(environment))
         environment.events.spawning_complete.add_listener(self._on_spawning_complete)
@@ -324,7 +327,12 @@ class Runner:
         for name in user_classes_stop_count:
             if name not in self.user_classes_by_name:
                 raise KeyError(name)
-        _end_soon(self._stop_others(user_classes_stop_count))
+        caller = self._stop_others(user_classes_stop_count)
+        if gevent.getcurrent() is self._stopper:
+            # The test's end comes before the caller's.
+            self._stopped_caller = caller
+        else:
+            _end_soon(caller)
 
     def _stop_others(self, counts: dict[str, int]) -> Any:
         """Stops users, except the one whose task called this: it cannot wait for its own end, so its greenlet is
@@ -465,7 +473,7 @@ class Runner:
         _end_soon(caller)
 
     def _stop_all(self) -> Any:
-        """Ends what starts users, and then the users. Returns what _stop_others() does."""
+        """Ends what starts users, and then the users. Returns the greenlet of a user that called this, to be ended."""
         spawning = self.spawning_greenlet
         # A listener or a new user may have called this: the ramp then ends by itself.
         if spawning is not None and not spawning.ready() and spawning is not gevent.getcurrent():
@@ -475,7 +483,13 @@ class Runner:
                 self.shape_greenlet.kill(block=True)
                 self.shape_greenlet = None
             self.shape_last_tick = None
-        return self._stop_others(self.user_classes_count)
+        self._stopper, self._stopped_caller = gevent.getcurrent(), None
+        try:
+            # Programs may have one of their own.
+            self.stop_users(self.user_classes_count)
+        finally:
+            self._stopper = None
+        return self._stopped_caller
 
     def quit(self) -> None:
         """Stops the test and ends the runner's own greenlets, so that ``runner.greenlet.join()`` returns."""

@@ -30,7 +30,7 @@ main(int argc, char **argv)
         struct lc_message message;
         struct lc_buffer *frame = &frames[i % 4];
         if (lc_message_read((struct lc_str){frame->data, frame->len}, &message) < 0 ||
-            lc_report_merge(stats, message.data, 1800000000.0) < 0) {
+            lc_report_merge(stats, message.data, 1800000000.0, NULL) < 0) {
             fprintf(stderr, "bench_report: the report is not taken\n");
             return 1;
         }

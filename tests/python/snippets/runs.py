@@ -524,6 +524,35 @@ def stopped_at_once(kit: Kit) -> Any:
     return [kit.log, counts, runner.user_count]
 
 
+def stop_users_of_ones_own(kit: Kit) -> Any:
+    """API-93: a runner's stop_users() that a program replaced is called for all users, too."""
+
+    class Caller(User):
+        wait_time = constant(0.01)
+
+        def on_stop(self) -> None:
+            kit.note("on_stop")
+
+        @task
+        def call(self) -> None:
+            pass
+
+    runner = kit.environment(Caller).create_local_runner()
+    original = runner.stop_users
+
+    def stop_users(counts: dict[str, int]) -> None:
+        if any(counts.values()):
+            kit.note(counts)
+        original(counts)
+
+    runner.stop_users = stop_users
+    runner.environment.events.test_stop.add_listener(lambda **_: kit.note("test_stop"))
+    runner.start(3, 100)
+    until(lambda: runner.user_count == 3 and runner.state == "running")
+    runner.quit()
+    return kit.log
+
+
 def options_reach_library_workers(kit: Kit) -> Any:
     """API-123, EVT-13: a worker without options of its own gets those that scripts added from the master."""
     from argparse import Namespace

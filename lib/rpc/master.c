@@ -74,6 +74,12 @@ is_connected(const struct lc_master *master, const struct lc_master_node *node)
     return lc__node_send(master->channel, id, "heartbeat", (struct lc_str){0}, id, NULL) != LCE_NOTFOUND;
 }
 
+static bool
+is_overdue(const struct lc_master_node *node)
+{
+    return lc__master_is_present(node) && node->liveness < LCORE_NODE_LIVENESS - 1;
+}
+
 /* The connections of those that died are closed, unless the network is gone, too. */
 static bool
 are_many_silent(const struct lc_master *master)
@@ -81,7 +87,7 @@ are_many_silent(const struct lc_master *master)
     size_t overdue = 0, connected = 0;
     LCORE_EACH_NODE(master, node)
     {
-        overdue += lc__master_is_present(node) && node->liveness < LCORE_NODE_LIVENESS - 1;
+        overdue += is_overdue(node);
     }
     double limit = lc__silence_limit(lc_master_worker_count(master));
     if ((double)overdue <= limit) {
@@ -89,8 +95,7 @@ are_many_silent(const struct lc_master *master)
     }
     LCORE_EACH_NODE(master, node)
     {
-        connected +=
-            lc__master_is_present(node) && node->liveness < LCORE_NODE_LIVENESS - 1 && is_connected(master, node);
+        connected += is_overdue(node) && is_connected(master, node);
     }
     return (double)connected > limit;
 }

@@ -13,6 +13,7 @@ from ._distributed import NAME_BYTES, transit_of
 from ._master_messages import ListeningFleet
 from ._resume import KeptRun
 from ._state import StateError
+from ._worker_nodes import named
 from .runners import STATE_INIT, STATE_MISSING, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ _RETURN_WAIT = 1.0
 _LONGEST_CATCHING_UP = 600.0
 # Seconds in which a connection that a worker closed is still read from.
 _FAREWELL = 0.5
-# Names in one line of the log.
-_NAMED = 8
 
 
 class MasterRunner(ListeningFleet):
@@ -145,7 +144,7 @@ class MasterRunner(ListeningFleet):
             logger.warning(
                 "No last report came from %d workers (%s): what they measured since the one before is missing",
                 len(late),
-                ", ".join([node.id for node in late[:_NAMED]] + ["..."] * (len(late) > _NAMED)),
+                named([node.id for node in late]),
             )
         for node in late:
             if node.state != STATE_MISSING:

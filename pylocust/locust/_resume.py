@@ -12,7 +12,7 @@ import gevent
 from . import runners
 from ._distributed import Taken
 from ._state import StateError, StateFile
-from ._worker_nodes import WorkerNode
+from ._worker_nodes import WorkerNode, named
 from .rpc import Message
 from .runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING
 
@@ -28,8 +28,6 @@ _PATIENCE = 60.0
 # For the last reports of a run that is over they have as long as a worker may need until it connects anew (_DEAFNESS),
 # unless they gave up before: workers do that when they have had no master for MASTER_HEARTBEAT_TIMEOUT.
 _LONGEST_RETURN = 25.0
-# Names in one line of the log.
-_NAMED = 8
 
 
 class KeptRun:
@@ -307,6 +305,6 @@ class KeptRun:
                 "%d workers of the test did not come back (%s): what they measured after their last reports may be"
                 " missing",
                 len(absent),
-                ", ".join(sorted(absent)[:_NAMED] + ["..."] * (len(absent) > _NAMED)),
+                named(sorted(absent)),
             )
         self._awaited.clear()

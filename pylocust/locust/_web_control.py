@@ -224,6 +224,6 @@ def _like(name: str, old: Any, text: str, texts: list[str]) -> Any:
 
 def _kind_of(name: str) -> Callable[[str], Any]:
     """What the parser makes of each value of an option."""
-    kinds = (action.type for action in argument_parser.get_parser()._actions if action.dest == name)
+    kinds = (action.type for action in argument_parser.latest_parser()._actions if action.dest == name)
     kind = next(kinds, None)
     return kind if callable(kind) else str

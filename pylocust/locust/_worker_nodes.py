@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping, ValuesView
+from collections.abc import Iterator, MutableMapping, Sequence, ValuesView
 
 from .runners import (
     HEARTBEAT_LIVENESS,
@@ -11,6 +11,14 @@ from .runners import (
     STATE_RUNNING,
     STATE_SPAWNING,
 )
+
+# Of workers in one line of the log.
+_MOST_NAMED = 8
+
+
+def named(client_ids: Sequence[str]) -> str:
+    """These workers in a line of the log, the first few of them."""
+    return ", ".join([*client_ids[:_MOST_NAMED], *["..."] * (len(client_ids) > _MOST_NAMED)])
 
 
 class WorkerNode:
